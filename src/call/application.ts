@@ -1,0 +1,16 @@
+/** An application: a bot as the server knows it. */
+export interface Application {
+  /** GUID, lower-case with dashes. */
+  readonly id: string;
+  readonly tenantId: string;
+  readonly name: string;
+  readonly roles: readonly Role[];
+  /** Where incoming calls are told of. */
+  readonly callbackUri: string;
+  /** Spelling of the incoming notification. */
+  readonly dialect: 'app' | 'communications';
+  /** Patterns of the called number or URI; `*` matches any run of characters. */
+  readonly routes: readonly string[];
+}
+
+export type Role = 'Calls.AccessMedia.All' | 'Calls.Initiate.All';

@@ -1,0 +1,101 @@
+/**
+ * A line: the audio of one call, as an operation sees it. Lives in a media worker.
+ *
+ * Positions and lengths are samples of the call's timeline, 8,000 a second for G.711, counted on the caller's RTP
+ * timestamps: 0 is the first instant of media, or the opening of the line when none came. The timeline never stops
+ * and never jumps: lost packets, silence suppression and pauses all take their time in it.
+ */
+
+/** Samples a second of the timeline. */
+export const LINE_RATE = 8000;
+/** Samples of one frame: 20 ms. */
+export const FRAME_SAMPLES = 160;
+
+/** A key, RFC 4733 §3.2 events 0–15, in the spelling of `stopTones`; flash is event 16. */
+export type Key =
+  | '0'
+  | '1'
+  | '2'
+  | '3'
+  | '4'
+  | '5'
+  | '6'
+  | '7'
+  | '8'
+  | '9'
+  | '*'
+  | '#'
+  | 'A'
+  | 'B'
+  | 'C'
+  | 'D'
+  | 'flash';
+
+/**
+ * One 20 ms tick of the timeline: what was heard in it. The object and its samples are reused for the next
+ * frame: copy what must be kept before asking for the next.
+ */
+export interface Frame {
+  /** Position of the first sample. */
+  position: number;
+  /** FRAME_SAMPLES of signed 16 bit linear audio; zeros where nothing came; keys are silence. */
+  samples: Int16Array;
+  /** Whether the caller speaks in it, as the end-pointer sees it (hangover included). */
+  speech: boolean;
+  /** Position at which the current stretch of speech began (look-back included); only meaningful with `speech`. */
+  speechOnset: number;
+  /** A key whose press began in this frame (each press is told once, in the frame of its onset). */
+  tone: Key | undefined;
+  /** Position at which that key began. */
+  toneOnset: number;
+  /** Nothing arrived for (part of) this frame: it is filled. */
+  concealed: boolean;
+  /** Nothing has arrived for this many samples up to and including this frame; 0 while media flows or the call is on hold. */
+  noMedia: number;
+}
+
+export interface Line {
+  /** Position after the last frame that was heard. */
+  readonly position: number;
+  /** Samples before `position` that `listen({ from })` can still reach back to: at least one second. */
+  readonly lookBack: number;
+
+  /**
+   * Plays audio to the caller, in real time from the next tick. Resolves when its last sample was sent, when
+   * something broke in (with `bargeIn`), or when `signal` aborted. Sending stops within one tick (20 ms) of that.
+   * While it plays without `bargeIn`, what the caller says and presses goes by unheard.
+   * Rejects only when the sending itself fails.
+   */
+  play(
+    audio: Int16Array,
+    options: { readonly bargeIn?: BargeIn | undefined; readonly signal: AbortSignal },
+  ): Promise<PlayEnd>;
+
+  /**
+   * Exactly one frame for each 20 ms of the timeline, packet or not, from `from` (default: now; reached back for
+   * when it lies within `lookBack`, else from the earliest that is still there). Ends when `signal` aborts or the
+   * line closes. One listener at a time.
+   */
+  listen(options: { readonly from?: number | undefined; readonly signal: AbortSignal }): AsyncIterable<Frame>;
+
+  /** Sends keys as RFC 4733 events, `durationMs` (default 100) each, `gapMs` (default 80) between. */
+  sendKeys(
+    keys: readonly Key[],
+    options: { durationMs?: number; gapMs?: number; signal: AbortSignal },
+  ): Promise<void>;
+}
+
+export interface BargeIn {
+  /** Whether speech breaks in. */
+  readonly speech: boolean;
+  /** Whether a key breaks in. */
+  readonly keys: boolean;
+}
+
+export type PlayEnd =
+  | { readonly by: 'end' }
+  | { readonly by: 'aborted' }
+  /** `onset`: where the speech that broke in began; listening from there loses nothing of the first word. */
+  | { readonly by: 'speech'; readonly onset: number }
+  /** `onset`: where the key began; `after`: the position to listen from so as to hear what follows that key. */
+  | { readonly by: 'key'; readonly key: Key; readonly onset: number; readonly after: number };

@@ -1,0 +1,19 @@
+/**
+ * What offer/answer settled for one audio stream: plain data, crosses threads. The pure functions that make it
+ * from SDP are in offer-answer.ts (RFC 3264).
+ */
+export interface AudioParameters {
+  /** Where to send RTP until symmetric RTP learns better; port 0 or address 0.0.0.0: nowhere (old-style hold). */
+  readonly remote: { readonly address: string; readonly port: number; readonly rtcpPort: number };
+  readonly codec: 'PCMU' | 'PCMA';
+  /** Payload type for what we send (the caller's numbering). */
+  readonly sendPayloadType: number;
+  /** What each payload type that may come in means (our numbering in an offer of ours; else the caller's). */
+  readonly receive: Readonly<Record<number, 'PCMU' | 'PCMA' | 'telephone-event' | 'CN'>>;
+  /** For telephone-event that we send; `undefined`: the caller takes none. */
+  readonly sendEventPayloadType: number | undefined;
+  /** Milliseconds of audio in each packet that we send: 10–60. */
+  readonly packetTimeMs: number;
+  /** From our side: `recvonly` means the caller put us on hold and we may still hear. */
+  readonly direction: 'sendrecv' | 'sendonly' | 'recvonly' | 'inactive';
+}

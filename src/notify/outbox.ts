@@ -1,0 +1,43 @@
+/**
+ * The outbox: notifications that must reach a bot, in order within a lane, whatever happens to this process.
+ * Bodies are opaque here. notifier.ts delivers; sqlite-outbox.ts keeps.
+ */
+export interface NewNotification {
+  /** One call: its notifications are delivered one at a time, in order. */
+  readonly lane: string;
+  /** Appending the same key to a lane twice keeps the first: what a restart may repeat is not sent twice. */
+  readonly key: string;
+  readonly target: string;
+  /** For the token's `aud` and `tid`. */
+  readonly applicationId: string;
+  readonly tenantId: string;
+  /** JSON text. */
+  readonly body: string;
+  /** Sent as they are, e.g. Scenario-Id. */
+  readonly headers: Readonly<Record<string, string>>;
+}
+
+export interface StoredNotification extends NewNotification {
+  /** GUID, the same on every retry: header `tonearm-notification-id`. */
+  readonly id: string;
+  /** 1, 2, 3 … within the lane: header `tonearm-sequence`. */
+  readonly sequence: number;
+  readonly createdAt: number;
+  readonly attempts: number;
+  readonly state: 'pending' | 'delivered' | 'undelivered';
+  /** What the last attempt met: a status or an error. */
+  readonly lastError: string | undefined;
+}
+
+export interface Notifier {
+  /** Durable when it resolves; delivery goes on in the background. */
+  append(notification: NewNotification): Promise<void>;
+  /** What the retries gave up on. */
+  undelivered(applicationId: string): Promise<readonly StoredNotification[]>;
+  /** Tries one again. `false` when there is no such undelivered notification. */
+  resend(id: string): Promise<boolean>;
+  /** Resolves when nothing of this lane is pending any more. For draining and tests. */
+  settled(lane: string): Promise<void>;
+  /** Ends deliveries; what is pending stays in the outbox for the next start. */
+  close(): Promise<void>;
+}

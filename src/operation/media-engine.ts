@@ -1,0 +1,46 @@
+/**
+ * The media workers as the main thread sees them. pool.ts implements it over worker threads, worker.ts is
+ * the thread's side. Commands cross by MessagePort, a few an operation.
+ */
+import type { AudioParameters } from '../media/session-description.ts';
+import type { OperationEnd, OperationProgress, OperationSpec, PromptDelivery } from './operation.ts';
+
+export interface MediaEngine {
+  /**
+   * Opens a line: binds an RTP/RTCP port pair in the least loaded worker.
+   * Throws TonearmError `noPorts` when the range is full, `engineClosed` when closing.
+   */
+  openLine(options: { readonly callId: string }): Promise<MediaLine>;
+  /** Closes every line and stops the workers. */
+  close(): Promise<void>;
+}
+
+export interface MediaLine {
+  /** The even port for RTP; RTCP is the next one. */
+  readonly port: number;
+  /** Aborts when the worker that carried the line died; running operations then end with `error`. */
+  readonly failed: AbortSignal;
+  /** Sets, or at a re-INVITE changes, what offer/answer settled. */
+  connect(parameters: AudioParameters): void;
+  /**
+   * Queues an operation behind those that were queued before. `prompts[i]` is delivered when it settles: nothing waits for it
+   * but the operation itself, in its turn.
+   */
+  run(
+    spec: OperationSpec,
+    prompts: readonly Promise<PromptDelivery>[],
+    onProgress: (progress: OperationProgress) => void,
+  ): OperationRun;
+  /**
+   * Ends what runs and what waits (`hangUp`), flushes their takes, closes the sockets. Resolves when all is done.
+   * Idempotent.
+   */
+  close(): Promise<void>;
+}
+
+export interface OperationRun {
+  /** Never rejects. */
+  readonly ended: Promise<OperationEnd>;
+  /** Ends it with `cancelled`, running or waiting. Does nothing once it has ended. */
+  cancel(): void;
+}

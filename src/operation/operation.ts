@@ -1,0 +1,105 @@
+/**
+ * What an operation is asked to do and how it can end: plain data that crosses threads.
+ * The engine's own words; Graph's names for these endings are in graph/.
+ */
+import type { Key } from '../media/line.ts';
+
+/** A prompt in an operation: `audio` names what the main thread will deliver (see PromptDelivery). */
+export interface PromptSpec {
+  /** Index into the operation's deliveries. */
+  readonly audio: number;
+  /** How often it is played; `Infinity` for ever. */
+  readonly times: number;
+}
+
+/** What became of fetching and decoding a prompt. */
+export type PromptDelivery =
+  /** 8,000 Hz linear samples on a SharedArrayBuffer: shared between operations, never written. */
+  | { readonly ok: true; readonly samples: Int16Array }
+  | { readonly ok: false; readonly why: 'unavailable' | 'undecodable'; readonly message: string };
+
+export type OperationSpec = PlayPromptSpec | RecordSpec;
+
+export interface PlayPromptSpec {
+  readonly kind: 'playPrompt';
+  readonly prompts: readonly PromptSpec[];
+  /** The caller may break in with a key or with speech: the operation is then finished. */
+  readonly bargeIn: boolean;
+}
+
+export interface RecordSpec {
+  readonly kind: 'record';
+  readonly prompts: readonly PromptSpec[];
+  readonly bargeIn: boolean;
+  readonly beep: boolean;
+  readonly initialSilenceMs: number;
+  readonly maxSilenceMs: number;
+  readonly maxDurationMs: number;
+  readonly stopTones: readonly (readonly Key[])[];
+  /** Longest pause between two keys of one stop tone. */
+  readonly interKeyMs: number;
+  /** Longest time without any media. */
+  readonly noMediaMs: number;
+  readonly take: TakeSpec;
+}
+
+/** Where and how the take is spooled: see recording/. */
+export interface TakeSpec {
+  readonly recordingId: string;
+  /** Folder of the spool. */
+  readonly folder: string;
+  /** Written into the journal, for recovery. */
+  readonly callId: string;
+  readonly operationId: string;
+  /** Blocks are written this often, in milliseconds of audio: 1000, or less when somebody reads along. */
+  readonly blockMs: number;
+}
+
+/** What an operation tells while it runs: a few an operation, never per packet. */
+export type OperationProgress =
+  | { readonly phase: 'running' }
+  | { readonly phase: 'prompt'; readonly index: number }
+  | { readonly phase: 'bargeIn'; readonly by: 'speech' | 'key' }
+  | { readonly phase: 'beep' }
+  | { readonly phase: 'recording' }
+  /** The caller was first heard to speak. */
+  | { readonly phase: 'speech' }
+  /** So much of the take is on disk and will not change any more, in samples. */
+  | { readonly phase: 'grown'; readonly samples: number };
+
+/** How an operation ended. `take` is there when something was captured, whatever the ending. */
+export interface OperationEnd {
+  readonly by: OperationEnding;
+  /** The keys of the stop tone, for `stopTone`. */
+  readonly keys?: string;
+  readonly message?: string;
+  readonly take?: TakeSummary;
+}
+
+export type OperationEnding =
+  /** playPrompt: played to its end, or the caller broke in. */
+  | 'finished'
+  | 'stopTone'
+  | 'maxDuration'
+  | 'maxSilence'
+  | 'initialSilence'
+  /** The bot cancelled it, or another request broke it. */
+  | 'cancelled'
+  /** The call ended under it. */
+  | 'hangUp'
+  | 'noMedia'
+  | 'promptUnavailable'
+  | 'promptUndecodable'
+  /** Sending the prompt, or the beep, failed. */
+  | 'promptFailed'
+  | 'beepFailed'
+  | 'error';
+
+export interface TakeSummary {
+  readonly recordingId: string;
+  /** Length in samples at `rate`. */
+  readonly samples: number;
+  readonly rate: number;
+  /** Whether the caller was heard to speak in it. */
+  readonly spoken: boolean;
+}

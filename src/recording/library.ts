@@ -1,0 +1,74 @@
+/**
+ * The recordings as the main thread sees them: from the spool to the finished file, its access token, its
+ * retention. recordings.ts implements it.
+ */
+export interface RecordingLibrary {
+  /** Makes a recording's record: its id, where it will be read, and the token that opens it. Nothing is on disk yet. */
+  prepare(request: {
+    readonly callId: string;
+    readonly operationId: string;
+    readonly applicationId: string;
+    /** Longest it can become: the token outlives it by the configured lifetime. */
+    readonly maxDurationMs: number;
+  }): Promise<PreparedRecording>;
+  /** So many samples of the spool are final; readers that follow are woken. */
+  grown(recordingId: string, samples: number): void;
+  /** Turns the spooled take into the finished file. Readers that follow end. Throws TonearmError `finishFailed`. */
+  finish(
+    recordingId: string,
+    take: { readonly samples: number; readonly rate: number },
+  ): Promise<FinishedRecording>;
+  /** Removes every trace of a recording that came to nothing. */
+  discard(recordingId: string): Promise<void>;
+  /** Finishes what a killed process left in the spool. Called once, at start. */
+  recover(): Promise<readonly RecoveredRecording[]>;
+  /** Opens a recording for reading. */
+  open(recordingId: string): Promise<OpenRecording>;
+  /** Whether this token opens this recording. */
+  authorize(recordingId: string, token: string): Promise<'ok' | 'invalid' | 'otherRecording'>;
+  /** `false` when there was nothing to delete. */
+  delete(recordingId: string): Promise<boolean>;
+  close(): Promise<void>;
+}
+
+export interface PreparedRecording {
+  readonly recordingId: string;
+  /** Absolute URL. */
+  readonly location: string;
+  readonly accessToken: string;
+}
+
+export interface FinishedRecording {
+  readonly recordingId: string;
+  readonly bytes: number;
+  readonly durationMs: number;
+  /** Of the whole file, hexadecimal. */
+  readonly sha256: string;
+}
+
+export interface RecoveredRecording extends FinishedRecording {
+  readonly callId: string;
+  readonly operationId: string;
+}
+
+export type OpenRecording =
+  | {
+      readonly state: 'finished';
+      readonly bytes: number;
+      readonly sha256: string;
+      readonly contentType: string;
+      readonly fileName: string;
+      readonly lastModified: Date;
+      /** Bytes [start, end) of the file. */
+      read(start: number, end: number): AsyncIterable<Uint8Array>;
+    }
+  | {
+      readonly state: 'recording';
+      readonly contentType: string;
+      readonly fileName: string;
+      /** The file as it grows: a header for an unknown length, then audio in step with the call; ends when the recording ends. */
+      follow(signal: AbortSignal): AsyncIterable<Uint8Array>;
+    }
+  | { readonly state: 'unknown' }
+  /** Deleted, or past its retention. */
+  | { readonly state: 'gone' };

@@ -1,0 +1,105 @@
+/**
+ * What the SIP layer gives to the layers above, and what it asks of them. The call layer sees only this file.
+ *
+ * Lifetimes: the user agent owns its sockets, transactions and dialogs; closing it ends them all. A `Dialog`
+ * ends once, by either side's BYE, by a missing ACK, or by the agent's closing; `ended` then aborts.
+ */
+import type { NameAddr, SipUri } from '../wire/sip-uri.ts';
+
+export interface UserAgent {
+  /** Where it listens, with the ports the system gave when 0 was asked for. */
+  readonly listening: readonly ListenAddress[];
+  /** The one consumer of incoming calls. Ends when the agent closes. */
+  invites(): AsyncIterable<IncomingInvite>;
+  /** Places a call. Resolves with the final outcome of the INVITE; never rejects for what the far end says. */
+  invite(request: OutgoingInvite, signal: AbortSignal): Promise<InviteOutcome>;
+  /** From now on new INVITEs are answered 503 with Retry-After; what runs goes on. */
+  drain(): void;
+  /** Ends every dialog with BYE, lets transactions finish (bounded by timer B/F), closes the sockets. */
+  close(): Promise<void>;
+}
+
+export interface ListenAddress {
+  readonly transport: 'udp' | 'tcp';
+  readonly address: string;
+  readonly port: number;
+}
+
+/** An initial INVITE that passed the checks of RFC 3261 §8.2 (415, 420, 482, … are answered below this layer). */
+export interface IncomingInvite {
+  /** Call-ID header, for logs. */
+  readonly callId: string;
+  readonly requestUri: SipUri;
+  readonly from: NameAddr;
+  readonly to: NameAddr;
+  readonly source: { readonly transport: 'udp' | 'tcp'; readonly address: string; readonly port: number };
+  /** The SDP of the INVITE; `undefined` when the caller wants us to offer (RFC 3261 §13.2.1, delayed offer). */
+  readonly offer: string | undefined;
+  /** Aborts when the caller gives up (CANCEL: 487 was already sent) or the agent closes. */
+  readonly cancelled: AbortSignal;
+  /** Sends 180 Ringing. Does nothing once a final answer went out. */
+  ring(): void;
+  /**
+   * Sends 200 with `sdp` (our answer, or our offer when the INVITE had none) and goes on sending it until the ACK.
+   * The dialog is usable at once; `dialog.confirmed` tells of the ACK.
+   * Returns `undefined` when the caller gave up first: a normal outcome of a race.
+   */
+  accept(sdp: string, handler: DialogHandler): Dialog | undefined;
+  /** Sends a final 3xx–6xx. Does nothing once a final answer went out. */
+  reject(status: number, options?: { reason?: string; headers?: Readonly<Record<string, string>> }): void;
+}
+
+/** What a dialog asks of its owner. */
+export interface DialogHandler {
+  /**
+   * A re-INVITE or UPDATE with an offer, or (offer `undefined`) a re-INVITE that wants ours.
+   * Returns the SDP for the 200, or a status (488 when the offer can't be met: the session stays as it was).
+   */
+  onOffer(offer: string | undefined): { readonly sdp: string } | { readonly status: number };
+  /** The answer to an offer that we made in a 200 arrived in the ACK. */
+  onAnswer(sdp: string): void;
+}
+
+export interface Dialog {
+  readonly callId: string;
+  readonly localUri: string;
+  readonly remoteUri: string;
+  /**
+   * Resolves with the SDP of the ACK (`undefined` when it had none) when the 200 was acknowledged;
+   * resolves `'lost'` when it never was (64·T1, RFC 3261 §13.3.1.4): the dialog has then been ended with BYE.
+   */
+  readonly confirmed: Promise<{ readonly ackSdp: string | undefined } | 'lost'>;
+  /** Aborts when the dialog is over, whoever ended it; `signal.reason` is a `DialogEnd`. */
+  readonly ended: AbortSignal;
+  /** Ends the dialog with BYE. Idempotent; resolves when the BYE is answered or timed out. */
+  bye(reason?: string): Promise<void>;
+}
+
+export type DialogEnd =
+  | { readonly by: 'remote'; readonly reasonHeader: string | undefined }
+  | { readonly by: 'local' }
+  | { readonly by: 'no-ack' }
+  | { readonly by: 'closed' };
+
+export interface OutgoingInvite {
+  readonly requestUri: string;
+  readonly from: string;
+  readonly to: string;
+  readonly transport: 'udp' | 'tcp';
+  /** Where to send it, when that is not the Request-URI's host and port. */
+  readonly destination?: { readonly address: string; readonly port: number };
+  readonly sdp: string;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly handler: DialogHandler;
+  /** Told of each 1xx (with its SDP, if any) before the final answer. */
+  readonly onProgress?: (status: number, sdp: string | undefined) => void;
+}
+
+export type InviteOutcome =
+  | { readonly answered: true; readonly dialog: Dialog; readonly sdp: string }
+  | {
+      readonly answered: false;
+      readonly status: number;
+      readonly reason: string;
+      readonly contacts: readonly string[];
+    };
