@@ -1,0 +1,94 @@
+// Runs every test, from whatever state the checkout is in: installs the npm packages when they are missing or old,
+// and the Debian packages that the interop tests drive, where that is possible. Plain JavaScript for any Node ≥ 18,
+// because it also runs before the pinned Node.js is there.
+//
+//   npm test                      everything
+//   npm test -- src/wire          only test files whose path contains one of the words
+//   npm test -- --only-unit       without the tests in test/interop (no Debian packages needed)
+import { spawnSync } from 'node:child_process';
+import { existsSync, globSync, readFileSync, statSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const root = join(dirname(fileURLToPath(import.meta.url)), '..');
+process.chdir(root);
+
+/** Debian packages, what of them the tests use, and what is skipped without them. */
+const DEBIAN = [
+  ['sip-tester', '/usr/bin/sipp', 'calls placed by sipp'],
+  ['baresip-core', '/usr/bin/baresip', 'calls placed by baresip'],
+  ['linphone-cli', '/usr/bin/linphonec', 'calls placed by linphone'],
+  ['sox', '/usr/bin/sox', 'WAV files made and read by sox'],
+  ['asterisk-core-sounds-en-wav', '/usr/share/asterisk/sounds/en_US', 'tests with real speech'],
+];
+
+installNpmPackages();
+if (!process.argv.includes('--only-unit')) installDebianPackages();
+runTests();
+
+function installNpmPackages() {
+  const installed = join('node_modules', '.package-lock.json');
+  const fresh = existsSync(installed) && statSync(installed).mtimeMs >= statSync('package-lock.json').mtimeMs;
+  if (fresh && existsSync(pinnedNode())) return;
+  console.log('Installing the npm packages (npm ci) …');
+  must('npm', ['ci', '--no-audit', '--no-fund']);
+  if (!existsSync(pinnedNode())) {
+    fail(
+      'The pinned Node.js is missing although npm ci went through: install scripts are switched off.\n' +
+        'Switch them on for the package "node" (npm config set ignore-scripts false), then run npm ci again.',
+    );
+  }
+}
+
+function installDebianPackages() {
+  const missing = DEBIAN.filter(([, path]) => !existsSync(path));
+  if (missing.length === 0) return;
+  const names = missing.map(([name]) => name);
+  const canInstall = process.getuid?.() === 0 && existsSync('/etc/debian_version') && existsSync('/usr/bin/apt-get');
+  if (canInstall) {
+    console.log(`Installing Debian packages: ${names.join(' ')} …`);
+    const quiet = { stdio: ['ignore', 'ignore', 'inherit'], env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive' } };
+    spawnSync('apt-get', ['update', '-qq'], quiet);
+    spawnSync('apt-get', ['install', '-y', '-qq', '--no-install-recommends', ...names], quiet);
+  }
+  for (const [name, path, what] of DEBIAN) {
+    if (!existsSync(path)) console.log(`SKIPPED: ${what} (Debian package ${name} is not installed: apt-get install ${name})`);
+  }
+}
+
+function runTests() {
+  const words = process.argv.slice(2).filter((argument) => !argument.startsWith('--'));
+  const files = globTests().filter((file) => words.length === 0 || words.some((word) => file.includes(word)));
+  if (files.length === 0) fail(`No test file matches ${words.join(' ')}.`);
+  const result = spawnSync(pinnedNode(), ['--test', '--test-timeout=240000', ...files], { stdio: 'inherit' });
+  process.exit(result.status ?? 1);
+}
+
+/** Every test file, or all but those in test/interop. */
+function globTests() {
+  const onlyUnit = process.argv.includes('--only-unit');
+  const listed = spawnSync('git', ['ls-files', '-co', '--exclude-standard', '*.test.ts'], { encoding: 'utf8' });
+  const files =
+    listed.status === 0
+      ? listed.stdout.split('\n').filter((file) => file !== '' && existsSync(file))
+      : globSync('{src,test,bench,scripts,examples}/**/*.test.ts');
+  return files.filter((file) => !onlyUnit || !file.startsWith('test/interop/')).sort();
+}
+
+function pinnedNode() {
+  const version = JSON.parse(readFileSync('package.json', 'utf8')).dependencies.node;
+  const path = join('node_modules', '.bin', 'node');
+  if (!existsSync(path)) return path;
+  const found = spawnSync(path, ['--version'], { encoding: 'utf8' }).stdout?.trim();
+  return found === `v${version}` ? path : join('node_modules', `.no-node-${version}`);
+}
+
+function must(command, args) {
+  const result = spawnSync(command, args, { stdio: 'inherit' });
+  if (result.status !== 0) fail(`${command} ${args.join(' ')} failed.`);
+}
+
+function fail(message) {
+  console.error(message);
+  process.exit(1);
+}
