@@ -28,15 +28,20 @@ const LEVELS: Readonly<Record<string, number>> = {
 const src = join(import.meta.dirname, '..', 'src');
 
 test('every import goes to a lower level or stays in its folder', () => {
-  const files = readdirSync(src, { recursive: true, encoding: 'utf8' }).filter((file) => /\.ts$/.test(file) && !/\.test\.ts$/.test(file));
+  const files = readdirSync(src, { recursive: true, encoding: 'utf8' }).filter(
+    (file) => /\.ts$/.test(file) && !/\.test\.ts$/.test(file),
+  );
   assert.ok(files.length > 50, 'the sources were found');
   const wrong: string[] = [];
   for (const file of files) {
     const from = partOf(file);
-    for (const [, target = ''] of readFileSync(join(src, file), 'utf8').matchAll(/(?:from|import)\s*\(?\s*'(\.[^']+)'/g)) {
+    for (const [, target = ''] of readFileSync(join(src, file), 'utf8').matchAll(
+      /(?:from|import)\s*\(?\s*'(\.[^']+)'/g,
+    )) {
       const to = partOf(relative(src, join(src, dirname(file), target)));
       if (to === from || (level(from) === 5 && level(to) === 5)) continue;
-      if (level(to) >= level(from)) wrong.push(`${file} (level ${level(from)}) imports ${target} (level ${level(to)})`);
+      if (level(to) >= level(from))
+        wrong.push(`${file} (level ${level(from)}) imports ${target} (level ${level(to)})`);
     }
   }
   assert.deepEqual(wrong, []);

@@ -7,15 +7,30 @@ const me = `http://127.0.0.1:${PORT}`;
 const greeting = readFileSync(new URL('greeting.wav', import.meta.url));
 
 async function token() {
-  const form = { grant_type: 'client_credentials', client_id: APP_ID, client_secret: APP_SECRET, scope: 'tonearm/.default' };
-  const reply = await fetch(`${TONEARM}/common/oauth2/v2.0/token`, { method: 'POST', body: new URLSearchParams(form) });
+  const form = {
+    grant_type: 'client_credentials',
+    client_id: APP_ID,
+    client_secret: APP_SECRET,
+    scope: 'tonearm/.default',
+  };
+  const reply = await fetch(`${TONEARM}/common/oauth2/v2.0/token`, {
+    method: 'POST',
+    body: new URLSearchParams(form),
+  });
   if (!reply.ok) throw new Error(`no token: ${await reply.text()}`);
   return (await reply.json()).access_token;
 }
 
 async function act(method, path, body) {
-  const headers = { authorization: `Bearer ${await token()}`, ...(body && { 'content-type': 'application/json' }) };
-  const reply = await fetch(`${TONEARM}/beta${path}`, { method, headers, body: body && JSON.stringify(body) });
+  const headers = {
+    authorization: `Bearer ${await token()}`,
+    ...(body && { 'content-type': 'application/json' }),
+  };
+  const reply = await fetch(`${TONEARM}/beta${path}`, {
+    method,
+    headers,
+    body: body && JSON.stringify(body),
+  });
   if (!reply.ok) console.error(`${method} ${path}: ${reply.status} ${await reply.text()}`);
 }
 
@@ -27,14 +42,20 @@ async function onNotification({ changeType, resource, resourceData: it }) {
   } else if (it.state === 'established' && it.mediaState?.audio === 'active') {
     await act('POST', `${call}/record`, {
       prompts: [{ mediaInfo: { uri: `${me}/greeting.wav`, resourceId: 'greeting' } }],
-      playBeep: true, maxRecordDurationInSeconds: 120, maxSilenceTimeoutInSeconds: 4, stopTones: ['#'],
+      playBeep: true,
+      maxRecordDurationInSeconds: 120,
+      maxSilenceTimeoutInSeconds: 4,
+      stopTones: ['#'],
     });
   } else if (changeType === 'deleted' && it['@odata.type'] === '#microsoft.graph.recordOperation') {
     console.log(`recording ${it.status}: ${it.completionReason}`);
     if (it.recordResourceLocation) {
       const file = SAVE_AS ?? `message-${Date.now()}.wav`;
       const headers = { authorization: `Bearer ${it.recordResourceAccessToken}` };
-      writeFileSync(file, Buffer.from(await (await fetch(it.recordResourceLocation, { headers })).arrayBuffer()));
+      writeFileSync(
+        file,
+        Buffer.from(await (await fetch(it.recordResourceLocation, { headers })).arrayBuffer()),
+      );
       console.log(`downloaded ${file}`);
     }
     if (it.completionReason !== 'callTerminated') await act('DELETE', call);

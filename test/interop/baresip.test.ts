@@ -1,0 +1,164 @@
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, test } from 'node:test';
+import { locate, readSound, rms, toneShare } from '../support/audio.ts';
+import { startBaresip } from '../support/baresip.ts';
+import { type Bot, callPath, isFinalOperation, isState, startBot } from '../support/bot.ts';
+import { startServer, type TestServer } from '../support/server.ts';
+import { missing } from '../support/tools.ts';
+
+const skip = missing('/usr/bin/baresip', '/usr/bin/sox', '/usr/share/asterisk/sounds/en_US');
+const SOUNDS = '/usr/share/asterisk/sounds/en_US';
+const BEEP_HZ = 1000;
+
+test('calls placed by baresip', { skip, concurrency: 1 }, async (t) => {
+  const folder = mkdtempSync(join(tmpdir(), 'tonearm-baresip-test-'));
+  let bot: Bot;
+  let server: TestServer;
+  before(async () => {
+    bot = await startBot();
+    bot.serve('greeting.wav', readFileSync(`${SOUNDS}/vm-intro.wav`));
+    server = await startServer({ callbackUri: bot.callbackUri });
+  });
+  after(async () => {
+    assert.equal(await server?.stop(), 0);
+    await bot?.close();
+    rmSync(folder, { recursive: true, force: true });
+  });
+
+  for (const codec of ['pcmu', 'pcma'] as const) {
+    await t.test(
+      `the caller hears prompt and beep, and what the caller says after them is recorded (${codec})`,
+      async () => {
+        const speech = readSound(`${SOUNDS}/demo-moreinfo.wav`);
+        const file = join(folder, `${codec}.wav`);
+        const leadSeconds = 9;
+        execFileSync('sox', [
+          `${SOUNDS}/demo-moreinfo.wav`,
+          '-b',
+          '16',
+          file,
+          'pad',
+          String(leadSeconds),
+          '20',
+        ]);
+        const seen = new Set(bot.notifications);
+        const phone = await startBaresip(file, { codec });
+        try {
+          phone.command('dial', `sip:voicemail@127.0.0.1:${server.udp}`);
+          const incoming = await bot.next('incoming', (one) => !seen.has(one) && isState('incoming')(one));
+          const call = callPath(incoming);
+          const ofCall = (one: { resource: string }) => one.resource.includes(incoming.resourceData.id);
+          await bot.act(server.http, 'POST', `${call}/answer`, { callbackUri: bot.callbackUri });
+          await bot.next('established', (one) => ofCall(one) && isState('established')(one));
+          await bot.act(server.http, 'POST', `${call}/record`, {
+            prompts: [{ mediaInfo: { uri: `${bot.origin}/greeting.wav` } }],
+            initialSilenceTimeoutInSeconds: 20,
+            maxSilenceTimeoutInSeconds: 3,
+            maxRecordDurationInSeconds: 60,
+          });
+          const final = await bot.next('final operation', (one) => ofCall(one) && isFinalOperation(one));
+          assert.equal(final.resourceData.completionReason, 'maxSilenceTimeout');
+          await bot.act(server.http, 'DELETE', call);
+          await bot.next('terminated', (one) => ofCall(one) && isState('terminated')(one));
+          await phone.said('session closed');
+
+          const { sent, heard } = phone.audio();
+          assertHeardPromptThenBeep(readSound(heard));
+
+          const reply = await fetch(final.resourceData.recordResourceLocation, {
+            headers: { authorization: `Bearer ${final.resourceData.recordResourceAccessToken}` },
+          });
+          const recording = join(folder, `${codec}-recording.wav`);
+          writeFileSync(recording, Buffer.from(await reply.arrayBuffer()));
+          const recorded = readSound(recording);
+          const found = locate(speech, recorded);
+          assert.ok(found.correlation > 0.98, `correlation with the speech ${found.correlation}`);
+          assert.ok(
+            locate(speech, readSound(sent)).correlation > 0.98,
+            'baresip itself sent the speech whole',
+          );
+          const pauseMs = (recorded.length - found.offset - speech.length) / 8;
+          assert.ok(pauseMs > 2500 && pauseMs < 4500, `the pause at the end lasts ${pauseMs} ms`);
+          assert.ok(rms(recorded.subarray(0, 1600)) < 20, 'the beep is not in the recording');
+        } finally {
+          await phone.close();
+        }
+      },
+    );
+  }
+
+  await t.test(
+    'a key pressed on the softphone ends the recording, and hold and resume are told of',
+    async () => {
+      const file = join(folder, 'keys.wav');
+      execFileSync('sox', [`${SOUNDS}/demo-moreinfo.wav`, '-b', '16', file, 'pad', '0', '40']);
+      const seen = new Set(bot.notifications);
+      const phone = await startBaresip(file);
+      try {
+        phone.command('dial', `sip:voicemail@127.0.0.1:${server.udp}`);
+        const incoming = await bot.next('incoming', (one) => !seen.has(one) && isState('incoming')(one));
+        const call = callPath(incoming);
+        const ofCall = (one: { resource: string }) => one.resource.includes(incoming.resourceData.id);
+        await bot.act(server.http, 'POST', `${call}/answer`, { callbackUri: bot.callbackUri });
+        const established = await bot.next(
+          'established',
+          (one) => ofCall(one) && isState('established')(one),
+        );
+        phone.command('hold');
+        await bot.next('hold', (one) => ofCall(one) && isState('hold')(one));
+        phone.command('resume');
+        const resumed = await bot.next(
+          'resumed',
+          (one) => ofCall(one) && isState('established')(one) && one !== established,
+        );
+        assert.equal(
+          resumed.resourceData.mediaState,
+          undefined,
+          'established with audio active comes exactly once',
+        );
+        await bot.act(server.http, 'POST', `${call}/record`, {
+          playBeep: false,
+          initialSilenceTimeoutInSeconds: 30,
+          maxSilenceTimeoutInSeconds: 30,
+          maxRecordDurationInSeconds: 60,
+          stopTones: ['#', '11'],
+          streamWhileRecording: true,
+        });
+        const running = (one: { resourceData: { status?: string } }) => one.resourceData.status === 'running';
+        await bot.next('recording', (one) => ofCall(one) && running(one));
+        phone.command('sndcode', '1');
+        phone.command('sndcode', '1');
+        const final = await bot.next('final operation', (one) => ofCall(one) && isFinalOperation(one));
+        assert.equal(final.resourceData.completionReason, 'stopToneDetected');
+        phone.command('hangup');
+        await bot.next('terminated', (one) => ofCall(one) && isState('terminated')(one));
+      } finally {
+        await phone.close();
+      }
+    },
+  );
+});
+
+function assertHeardPromptThenBeep(heard: Int16Array): void {
+  const prompt = readSound(`${SOUNDS}/vm-intro.wav`);
+  const found = locate(prompt, heard);
+  assert.ok(found.correlation > 0.98, `correlation with the prompt ${found.correlation}`);
+  const afterPrompt = found.offset + prompt.length;
+  const beepAt = firstTone(heard, BEEP_HZ);
+  assert.ok(beepAt !== undefined, 'a beep was heard');
+  const gapMs = (beepAt - afterPrompt) / 8;
+  assert.ok(gapMs > -60 && gapMs < 400, `the beep starts ${gapMs} ms after the prompt`);
+}
+
+/** Start of the first 100 ms that are nearly nothing but `frequency`. */
+function firstTone(samples: Int16Array, frequency: number): number | undefined {
+  for (let at = 0; at + 800 <= samples.length; at += 80) {
+    const part = samples.subarray(at, at + 800);
+    if (rms(part) > 500 && toneShare(part, frequency) > 0.9) return at;
+  }
+  return undefined;
+}

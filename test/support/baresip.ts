@@ -1,0 +1,117 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { type AddressInfo, connect, createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+/** A softphone that we did not write, without a screen: speaks a file, keeps what it sends and hears. */
+export interface Baresip {
+  /** Resolves once its log shows `text`; rejects when it ends, or after 60 s, without. */
+  said(text: string): Promise<void>;
+  /** A command of its menu module, such as `dial` or `hangup`. */
+  command(command: string, params?: string): void;
+  /** Files of what it sent and what it heard so far: 16 bit WAV, 8 kHz. */
+  audio(): { readonly sent: string; readonly heard: string };
+  readonly log: () => string;
+  close(): Promise<void>;
+}
+
+/** `speech`: a 16 bit mono WAV at 8 kHz, long enough for the whole call. */
+export async function startBaresip(
+  speech: string,
+  options: { readonly codec?: 'pcmu' | 'pcma' } = {},
+): Promise<Baresip> {
+  const folder = mkdtempSync(join(tmpdir(), 'tonearm-baresip-'));
+  const control = await freePort();
+  const modules = ['module g711.so', 'module aufile.so', 'module sndfile.so', `snd_path ${folder}`];
+  writeFileSync(
+    join(folder, 'config'),
+    [
+      ...[
+        'poll_method epoll',
+        'sip_listen 0.0.0.0:0',
+        'rtp_tos 184',
+        'jitter_buffer_delay 5-10',
+        'module_path /usr/lib/baresip/modules',
+      ],
+      ...[
+        `audio_source aufile,${speech}`,
+        `audio_player aufile,${folder}/player.wav`,
+        'ausrc_format s16',
+        'auplay_format s16',
+      ],
+      ...modules,
+      ...[
+        'module_app account.so',
+        'module_app menu.so',
+        'module_app ctrl_tcp.so',
+        `ctrl_tcp_listen 127.0.0.1:${control}`,
+        '',
+      ],
+    ].join('\n'),
+  );
+  writeFileSync(
+    join(folder, 'accounts'),
+    `<sip:alice@127.0.0.1>;regint=0;audio_codecs=${options.codec ?? 'pcmu'}\n`,
+  );
+  writeFileSync(join(folder, 'contacts'), '');
+  const child = spawn('baresip', ['-f', folder, '-4'], { stdio: ['ignore', 'pipe', 'pipe'] });
+  const ended = once(child, 'exit');
+  let log = '';
+  const watchers = new Set<() => void>();
+  for (const stream of [child.stdout, child.stderr]) {
+    stream.on('data', (chunk: Buffer) => {
+      log += chunk.toString('latin1');
+      for (const watcher of watchers) watcher();
+    });
+  }
+  const said = (text: string) =>
+    new Promise<void>((resolve, reject) => {
+      const give = () => reject(new Error(`baresip never said «${text}»:\n${log}`));
+      const deadline = setTimeout(give, 60_000);
+      void ended.then(give);
+      const look = () => {
+        if (!log.includes(text)) return;
+        clearTimeout(deadline);
+        watchers.delete(look);
+        resolve();
+      };
+      watchers.add(look);
+      look();
+    });
+  await said('baresip is ready');
+  const socket = connect(control, '127.0.0.1');
+  await once(socket, 'connect');
+  socket.on('error', () => {});
+  const file = (suffix: string) => {
+    const name = readdirSync(folder).find((one) => one.endsWith(suffix));
+    if (name === undefined) throw new Error(`baresip wrote no ${suffix} file:\n${log}`);
+    return join(folder, name);
+  };
+  return {
+    said,
+    command(command, params) {
+      const text = JSON.stringify(params === undefined ? { command } : { command, params });
+      socket.write(`${text.length}:${text},`);
+    },
+    audio: () => ({ sent: file('-enc.wav'), heard: file('-dec.wav') }),
+    log: () => log,
+    async close() {
+      socket.destroy();
+      child.kill('SIGKILL');
+      await ended;
+      rmSync(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer();
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  server.close();
+  await once(server, 'close');
+  return port;
+}

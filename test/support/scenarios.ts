@@ -1,0 +1,101 @@
+/** sipp scenarios of ours, in pieces; every placeholder in brackets is sipp's. */
+
+const SDP = (codecs: string, extra = '') => `v=0
+o=user1 53655765 2353687637 IN IP[local_ip_type] [local_ip]
+s=-
+c=IN IP[media_ip_type] [media_ip]
+t=0 0
+m=audio [media_port] RTP/AVP ${codecs} 101
+a=rtpmap:0 PCMU/8000
+a=rtpmap:8 PCMA/8000
+a=rtpmap:101 telephone-event/8000
+a=fmtp:101 0-16
+${extra}`;
+
+const HEADERS = (
+  method: string,
+  cseq: number,
+  to: string,
+) => `Via: SIP/2.0/[transport] [local_ip]:[local_port];rport;branch=[branch]
+From: "Alice" <sip:+14255550100@[local_ip]:[local_port]>;tag=[pid]T[call_number]
+To: <sip:[service]@[remote_ip]:[remote_port]>${to}
+Call-ID: [call_id]
+CSeq: ${cseq} ${method}
+Max-Forwards: 70`;
+
+/** INVITE, ACK of its 200; `sdp: false` is a delayed offer, with the answer in the ACK. */
+export function dial({ codecs = '0', sdp = true } = {}): string {
+  const body = SDP(codecs);
+  return `${send(`INVITE sip:[service]@[remote_ip]:[remote_port] SIP/2.0
+${HEADERS('INVITE', 1, '')}
+Contact: <sip:alice@[local_ip]:[local_port];transport=[transport]>
+${sdp ? withBody(body) : 'Content-Length: 0\n'}`)}
+<recv response="100" optional="true"/>
+<recv response="180" optional="true"/>
+<recv response="200" rrs="true" rtd="true"/>
+${send(`ACK [next_url] SIP/2.0
+${HEADERS('ACK', 1, '[peer_tag_param]')}
+[routes]
+${sdp ? 'Content-Length: 0\n' : withBody(body)}`)}`;
+}
+
+/** A re-INVITE with this direction (`sendonly` is hold), and the ACK of its 200. */
+export function reinvite(direction: string, cseq: number): string {
+  return `${send(`INVITE [next_url] SIP/2.0
+${HEADERS('INVITE', cseq, '[peer_tag_param]')}
+Contact: <sip:alice@[local_ip]:[local_port];transport=[transport]>
+[routes]
+${withBody(SDP('0', `a=${direction}\n`))}`)}
+<recv response="100" optional="true"/>
+<recv response="200"/>
+${send(`ACK [next_url] SIP/2.0
+${HEADERS('ACK', cseq, '[peer_tag_param]')}
+[routes]
+Content-Length: 0
+`)}`;
+}
+
+export const play = (file: string) => `<nop><action><exec play_pcap_audio="${file}"/></action></nop>`;
+export const wait = (ms: number) => `<pause milliseconds="${ms}"/>`;
+
+export const hangUp = (cseq = 9) => `${send(`BYE [next_url] SIP/2.0
+${HEADERS('BYE', cseq, '[peer_tag_param]')}
+[routes]
+Content-Length: 0
+`)}
+<recv response="200"/>`;
+
+/** The far end hangs up. */
+export const hungUp = `<recv request="BYE"/>
+${send(`SIP/2.0 200 OK
+[last_Via:]
+[last_From:]
+[last_To:]
+[last_Call-ID:]
+[last_CSeq:]
+Content-Length: 0
+`)}`;
+
+/** Any request outside a dialog, and the status that it must get. */
+export function ask(method: string, status: number, headers = ''): string {
+  return `${send(`${method} sip:[service]@[remote_ip]:[remote_port] SIP/2.0
+${HEADERS(method, 1, '')}
+Contact: <sip:alice@[local_ip]:[local_port];transport=[transport]>
+${headers}Content-Length: 0
+`)}
+<recv response="100" optional="true"/>
+<recv response="${status}"/>`;
+}
+
+export function scenario(...steps: string[]): string {
+  return `<?xml version="1.0" encoding="ISO-8859-1" ?>\n<scenario name="tonearm">\n${steps.join('\n')}\n</scenario>\n`;
+}
+
+export function send(message: string, attributes = ''): string {
+  const retransmit = /^(ACK|SIP)/.test(message) ? '' : ' retrans="500"';
+  return `<send${retransmit}${attributes}><![CDATA[\n${message}\n]]></send>`;
+}
+
+function withBody(body: string): string {
+  return `Content-Type: application/sdp\nContent-Length: [len]\n\n${body}`;
+}

@@ -1,0 +1,71 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+export interface SippRun {
+  /** XML of the scenario, or the name of one of sipp's own (`uac`). */
+  readonly scenario: string;
+  readonly port: number;
+  readonly transport?: 'udp' | 'tcp';
+  /** Called number. */
+  readonly service?: string;
+  readonly calls?: number;
+  /** Files that the scenario plays, by name. */
+  readonly files?: Readonly<Record<string, Uint8Array>>;
+  readonly args?: readonly string[];
+}
+
+export interface SippResult {
+  readonly code: number | null;
+  /** Every SIP message that went over the wire, as sipp logged it. */
+  readonly messages: string;
+  readonly output: string;
+}
+
+/** Runs sipp, a caller that we did not write, until its calls are over. Code 0: each went as its scenario says. */
+export async function runSipp(run: SippRun): Promise<SippResult> {
+  const folder = mkdtempSync(join(tmpdir(), 'tonearm-sipp-'));
+  try {
+    for (const [name, bytes] of Object.entries(run.files ?? {})) writeFileSync(join(folder, name), bytes);
+    const own = !run.scenario.includes('<');
+    if (!own) writeFileSync(join(folder, 'scenario.xml'), run.scenario);
+    const child = spawn(
+      'sipp',
+      [
+        `127.0.0.1:${run.port}`,
+        ...(own ? ['-sn', run.scenario] : ['-sf', 'scenario.xml']),
+        ...['-t', run.transport === 'tcp' ? 't1' : 'u1', '-i', '127.0.0.1', '-m', String(run.calls ?? 1)],
+        ...[
+          '-s',
+          run.service ?? 'voicemail',
+          '-nostdin',
+          '-trace_msg',
+          '-message_file',
+          'messages.log',
+          '-trace_err',
+        ],
+        ...['-min_rtp_port', String(randomPort()), '-timeout', '60s', '-timeout_error', ...(run.args ?? [])],
+      ],
+      { cwd: folder, stdio: ['ignore', 'pipe', 'pipe'] },
+    );
+    let output = '';
+    for (const stream of [child.stdout, child.stderr])
+      stream.on('data', (chunk: Buffer) => (output += chunk.toString('latin1')));
+    const [code] = (await once(child, 'close')) as [number | null];
+    const logs = readdirSync(folder).filter((file) => file.endsWith('.log'));
+    return {
+      code,
+      output,
+      messages: logs.map((file) => readFileSync(join(folder, file), 'latin1')).join('\n'),
+    };
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+/** sipp looks upwards from here for a pair that is free. */
+function randomPort(): number {
+  return 40_000 + 4 * Math.floor(Math.random() * 4000);
+}
