@@ -1,0 +1,109 @@
+import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import type { NewNotification } from './outbox.ts';
+import { openSqliteOutbox } from './sqlite-outbox.ts';
+
+const notification = (lane: string, key: string): NewNotification => ({
+  lane,
+  key,
+  target: 'https://bot.example/calls',
+  applicationId: 'app',
+  tenantId: 'tenant',
+  body: `{"key":"${key}"}`,
+  headers: { 'scenario-id': 'abc' },
+});
+const long = { delivered: 0, undelivered: 0, lanes: 0 };
+
+test('a lane counts from 1 and keeps the first of each key', () => {
+  const outbox = openSqliteOutbox(':memory:');
+  assert.equal(outbox.append(notification('a', 'one'), 10), true);
+  assert.equal(outbox.append(notification('a', 'one'), 20), false);
+  assert.equal(outbox.append(notification('a', 'two'), 30), true);
+  assert.equal(outbox.append(notification('b', 'one'), 40), true);
+  const first = outbox.head('a');
+  assert.deepEqual(
+    { ...first, id: '' },
+    {
+      ...notification('a', 'one'),
+      id: '',
+      sequence: 1,
+      state: 'pending',
+      attempts: 0,
+      lastError: undefined,
+      createdAt: 10,
+      firstAttemptAt: undefined,
+      nextAttemptAt: undefined,
+    },
+  );
+  outbox.delivered(first!.id, 50);
+  assert.equal(outbox.head('a')?.sequence, 2);
+  assert.equal(outbox.head('b')?.sequence, 1);
+  assert.deepEqual(outbox.lanes(), ['a', 'b']);
+});
+
+test('a key that was delivered is remembered until it is swept, and the lane goes on counting after that', () => {
+  const outbox = openSqliteOutbox(':memory:');
+  outbox.append(notification('a', 'one'), 10);
+  outbox.delivered(outbox.head('a')!.id, 100);
+  assert.equal(outbox.append(notification('a', 'one'), 110), false);
+  assert.equal(outbox.sweep({ ...long, delivered: 100 }), 0);
+  assert.equal(outbox.sweep({ ...long, delivered: 101 }), 1);
+  assert.equal(outbox.append(notification('a', 'one'), 120), true);
+  assert.equal(outbox.head('a')?.sequence, 2);
+});
+
+test('a lane is forgotten only when nothing of it is left', () => {
+  const outbox = openSqliteOutbox(':memory:');
+  outbox.append(notification('a', 'one'), 10);
+  outbox.sweep({ ...long, lanes: 1000 });
+  outbox.delivered(outbox.head('a')!.id, 20);
+  outbox.sweep({ delivered: 1000, undelivered: 0, lanes: 1000 });
+  outbox.append(notification('a', 'one'), 2000);
+  assert.equal(outbox.head('a')?.sequence, 1);
+});
+
+test('what was given up is listed for its application and can be revived, then it comes before what followed', () => {
+  const outbox = openSqliteOutbox(':memory:');
+  outbox.append(notification('a', 'one'), 10);
+  outbox.append(notification('a', 'two'), 11);
+  const { id } = outbox.head('a')!;
+  outbox.failed(id, 'answered 500', 15, 99);
+  assert.equal(outbox.head('a')?.nextAttemptAt, 99);
+  outbox.gaveUp(id, 'answered 501', 20);
+  assert.equal(outbox.head('a')?.key, 'two');
+  const [listed] = outbox.undelivered('app');
+  assert.deepEqual([listed?.id, listed?.attempts, listed?.lastError], [id, 2, 'answered 501']);
+  assert.deepEqual(outbox.undelivered('other'), []);
+  assert.equal(outbox.revive('nonsense'), undefined);
+  assert.equal(outbox.revive(id), 'a');
+  assert.equal(outbox.revive(id), undefined);
+  assert.deepEqual([outbox.head('a')?.key, outbox.head('a')?.attempts], ['one', 0]);
+});
+
+test('the file keeps everything for the next process', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'outbox-'));
+  try {
+    const path = join(folder, 'outbox.db');
+    const before = openSqliteOutbox(path);
+    before.append(notification('a', 'one'), 10);
+    before.failed(before.head('a')!.id, 'answered 500', 20, 30);
+    const left = before.head('a');
+    // Not closed, as when the process was killed.
+    const after = openSqliteOutbox(path);
+    assert.deepEqual(after.head('a'), left);
+    after.close();
+    before.close();
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+});
+
+test('a place that cannot be written is named in the error', () => {
+  assert.throws(() => openSqliteOutbox('/nonexistent/outbox.db'), {
+    code: 'outboxUnusable',
+    message: /\/nonexistent\/outbox\.db/,
+  });
+});

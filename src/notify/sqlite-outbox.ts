@@ -1,0 +1,214 @@
+/**
+ * The outbox on disk: one SQLite file, every step of a delivery a row that a killed process finds again.
+ */
+import { randomUUID } from 'node:crypto';
+import { DatabaseSync, type SQLOutputValue, type StatementSync } from 'node:sqlite';
+import { reasonOf, TonearmError } from '../errors.ts';
+import type { NewNotification, StoredNotification } from './outbox.ts';
+
+/** A pending notification with where its retries stand. Times are milliseconds since the epoch. */
+export interface PendingNotification extends StoredNotification {
+  readonly firstAttemptAt: number | undefined;
+  /** Not to be tried before. */
+  readonly nextAttemptAt: number | undefined;
+}
+
+const SCHEMA = `
+  CREATE TABLE IF NOT EXISTS notification (
+    id TEXT PRIMARY KEY,
+    lane TEXT NOT NULL,
+    key TEXT NOT NULL,
+    sequence INTEGER NOT NULL,
+    target TEXT NOT NULL,
+    application_id TEXT NOT NULL,
+    tenant_id TEXT NOT NULL,
+    body TEXT NOT NULL,
+    headers TEXT NOT NULL,
+    state TEXT NOT NULL,
+    attempts INTEGER NOT NULL DEFAULT 0,
+    last_error TEXT,
+    created_at INTEGER NOT NULL,
+    first_attempt_at INTEGER,
+    next_attempt_at INTEGER,
+    settled_at INTEGER,
+    UNIQUE (lane, key),
+    UNIQUE (lane, sequence)
+  ) STRICT;
+  CREATE INDEX IF NOT EXISTS pending ON notification (lane, sequence) WHERE state = 'pending';
+  CREATE INDEX IF NOT EXISTS settled ON notification (settled_at) WHERE state <> 'pending';
+  CREATE INDEX IF NOT EXISTS undelivered ON notification (application_id, created_at) WHERE state = 'undelivered';
+  -- Apart from the notifications, so that a lane goes on counting when its delivered ones were swept.
+  CREATE TABLE IF NOT EXISTS lane (lane TEXT PRIMARY KEY, last INTEGER NOT NULL, used_at INTEGER NOT NULL) STRICT;
+  CREATE INDEX IF NOT EXISTS used ON lane (used_at);
+`;
+
+/**
+ * Opens, or makes, the outbox at `path` (`:memory:` for one that is forgotten). Throws TonearmError `outboxUnusable`, naming the
+ * path. Whoever opens it closes it, after the notifier.
+ */
+export function openSqliteOutbox(path: string): SqliteOutbox {
+  try {
+    return new SqliteOutbox(path);
+  } catch (cause) {
+    throw new TonearmError(
+      'outboxUnusable',
+      `the outbox ${path} cannot be used (${reasonOf(cause)}): its folder must exist and be writable`,
+      { cause },
+    );
+  }
+}
+
+/** Every method is one synchronous step of some tens of microseconds, and throws what SQLite throws. */
+export class SqliteOutbox {
+  readonly #database: DatabaseSync;
+  readonly #count: StatementSync;
+  readonly #insert: StatementSync;
+  readonly #known: StatementSync;
+  readonly #head: StatementSync;
+  readonly #failed: StatementSync;
+  readonly #settle: StatementSync;
+
+  constructor(path: string) {
+    this.#database = new DatabaseSync(path, { timeout: 5000 });
+    // NORMAL in WAL mode: a commit survives the death of the process, which is what is promised; a power cut may take the last ones.
+    this.#database.exec(`PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; ${SCHEMA}`);
+    const prepare = (sql: string) => this.#database.prepare(sql);
+    this.#known = prepare('SELECT 1 FROM notification WHERE lane = ? AND key = ?');
+    this.#count = prepare(`
+      INSERT INTO lane (lane, last, used_at) VALUES (?, 1, ?)
+      ON CONFLICT (lane) DO UPDATE SET last = last + 1, used_at = excluded.used_at RETURNING last`);
+    this.#insert = prepare(`
+      INSERT INTO notification
+        (id, lane, key, sequence, target, application_id, tenant_id, body, headers, state, created_at)
+      VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 'pending', ?)`);
+    this.#head = prepare(
+      `SELECT * FROM notification WHERE lane = ? AND state = 'pending' ORDER BY sequence LIMIT 1`,
+    );
+    this.#failed = prepare(`
+      UPDATE notification SET attempts = attempts + 1, last_error = ?, first_attempt_at = coalesce(first_attempt_at, ?),
+        next_attempt_at = ? WHERE id = ?`);
+    this.#settle = prepare(`
+      UPDATE notification SET attempts = attempts + 1, state = ?, last_error = ?, settled_at = ?, next_attempt_at = NULL
+      WHERE id = ?`);
+  }
+
+  /** `false` when the lane has had this key already: the first stays as it is. */
+  append(notification: NewNotification, now: number): boolean {
+    const { lane, key, target, applicationId, tenantId, body, headers } = notification;
+    return this.#atomically(() => {
+      if (this.#known.get(lane, key) !== undefined) return false;
+      const sequence = Number(this.#count.get(lane, now)?.last);
+      const id = randomUUID();
+      this.#insert.run(
+        ...[id, lane, key, sequence, target, applicationId, tenantId, body, JSON.stringify(headers), now],
+      );
+      return true;
+    });
+  }
+
+  /** Lanes with something to deliver, the longest waiting first. */
+  lanes(): readonly string[] {
+    return this.#database
+      .prepare(`SELECT lane FROM notification WHERE state = 'pending' GROUP BY lane ORDER BY min(created_at)`)
+      .all()
+      .map((row) => String(row.lane));
+  }
+
+  /** The one that must be delivered before the others of the lane. */
+  head(lane: string): PendingNotification | undefined {
+    const row = this.#head.get(lane);
+    return row === undefined ? undefined : fromRow(row);
+  }
+
+  /** An attempt at `startedAt` failed; the next is due at `nextAttemptAt`. */
+  failed(id: string, error: string, startedAt: number, nextAttemptAt: number): void {
+    this.#failed.run(error, startedAt, nextAttemptAt, id);
+  }
+
+  delivered(id: string, now: number): void {
+    this.#settle.run('delivered', null, now, id);
+  }
+
+  /** The last attempt failed: the lane goes on without it. */
+  gaveUp(id: string, error: string, now: number): void {
+    this.#settle.run('undelivered', error, now, id);
+  }
+
+  undelivered(applicationId: string): readonly StoredNotification[] {
+    return this.#database
+      .prepare(
+        `SELECT * FROM notification WHERE state = 'undelivered' AND application_id = ? ORDER BY created_at, lane, sequence`,
+      )
+      .all(applicationId)
+      .map(fromRow);
+  }
+
+  /** Makes an undelivered one pending again, with its retries from the start. Its lane, or `undefined` when there is none. */
+  revive(id: string): string | undefined {
+    const row = this.#database
+      .prepare(
+        `UPDATE notification SET state = 'pending', attempts = 0, first_attempt_at = NULL, next_attempt_at = NULL,
+          settled_at = NULL WHERE id = ? AND state = 'undelivered' RETURNING lane`,
+      )
+      .get(id);
+    return row === undefined ? undefined : String(row.lane);
+  }
+
+  /** Removes what was settled, and lanes that were last used, before the given moments. Returns how many notifications went. */
+  sweep(before: {
+    readonly delivered: number;
+    readonly undelivered: number;
+    readonly lanes: number;
+  }): number {
+    const settled = this.#database.prepare('DELETE FROM notification WHERE state = ? AND settled_at < ?');
+    return this.#atomically(() => {
+      const gone =
+        Number(settled.run('delivered', before.delivered).changes) +
+        Number(settled.run('undelivered', before.undelivered).changes);
+      this.#database
+        .prepare(
+          'DELETE FROM lane WHERE used_at < ? AND NOT EXISTS (SELECT 1 FROM notification n WHERE n.lane = lane.lane)',
+        )
+        .run(before.lanes);
+      return gone;
+    });
+  }
+
+  close(): void {
+    this.#database.close();
+  }
+
+  #atomically<T>(step: () => T): T {
+    this.#database.exec('BEGIN IMMEDIATE');
+    try {
+      const result = step();
+      this.#database.exec('COMMIT');
+      return result;
+    } catch (error) {
+      // SQLite has rolled back by itself for some errors, a full disk among them.
+      if (this.#database.isTransaction) this.#database.exec('ROLLBACK');
+      throw error;
+    }
+  }
+}
+
+function fromRow(row: Record<string, SQLOutputValue>): PendingNotification {
+  const time = (value: SQLOutputValue | undefined) => (value == null ? undefined : Number(value));
+  return {
+    id: String(row.id),
+    lane: String(row.lane),
+    key: String(row.key),
+    sequence: Number(row.sequence),
+    target: String(row.target),
+    applicationId: String(row.application_id),
+    tenantId: String(row.tenant_id),
+    body: String(row.body),
+    headers: JSON.parse(String(row.headers)),
+    state: row.state as StoredNotification['state'],
+    attempts: Number(row.attempts),
+    lastError: row.last_error == null ? undefined : String(row.last_error),
+    createdAt: Number(row.created_at),
+    firstAttemptAt: time(row.first_attempt_at),
+    nextAttemptAt: time(row.next_attempt_at),
+  };
+}
