@@ -44,15 +44,20 @@ function installDebianPackages() {
   const missing = DEBIAN.filter(([, path]) => !existsSync(path));
   if (missing.length === 0) return;
   const names = missing.map(([name]) => name);
-  const canInstall = process.getuid?.() === 0 && existsSync('/etc/debian_version') && existsSync('/usr/bin/apt-get');
+  const canInstall =
+    process.getuid?.() === 0 && existsSync('/etc/debian_version') && existsSync('/usr/bin/apt-get');
   if (canInstall) {
     console.log(`Installing Debian packages: ${names.join(' ')} …`);
-    const quiet = { stdio: ['ignore', 'ignore', 'inherit'], env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive' } };
+    const quiet = {
+      stdio: ['ignore', 'ignore', 'inherit'],
+      env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive' },
+    };
     spawnSync('apt-get', ['update', '-qq'], quiet);
     spawnSync('apt-get', ['install', '-y', '-qq', '--no-install-recommends', ...names], quiet);
   }
   for (const [name, path, what] of DEBIAN) {
-    if (!existsSync(path)) console.log(`SKIPPED: ${what} (Debian package ${name} is not installed: apt-get install ${name})`);
+    if (!existsSync(path))
+      console.log(`SKIPPED: ${what} (Debian package ${name} is not installed: apt-get install ${name})`);
   }
 }
 
@@ -60,7 +65,11 @@ function runTests() {
   const words = process.argv.slice(2).filter((argument) => !argument.startsWith('--'));
   const files = testFiles().filter((file) => words.length === 0 || words.some((word) => file.includes(word)));
   if (files.length === 0) fail(`No test file matches ${words.join(' ')}.`);
-  const result = spawnSync(pinnedNode(), ['--test', '--test-concurrency=3', '--test-timeout=240000', ...files], { stdio: 'inherit' });
+  const result = spawnSync(
+    pinnedNode(),
+    ['--test', '--test-concurrency=3', '--test-timeout=240000', ...files],
+    { stdio: 'inherit' },
+  );
   process.exit(result.status ?? 1);
 }
 
