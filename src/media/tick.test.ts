@@ -1,0 +1,93 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { VirtualClock } from '../../test/support/virtual-clock.ts';
+import type { Clock } from '../clock.ts';
+import { createTick } from './tick.ts';
+
+function counter() {
+  const sent: number[] = [];
+  const filled: number[] = [];
+  return {
+    sent,
+    filled,
+    send: (now: number) => void sent.push(now),
+    fill: (now: number) => void filled.push(now),
+  };
+}
+
+test('every line is served each 20 ms, sending before filling', async () => {
+  const clock = new VirtualClock();
+  const tick = createTick(clock);
+  const [one, two] = [counter(), counter()];
+  const start = clock.monotonic();
+  tick.add(one);
+  tick.add(two);
+  await clock.advance(100);
+  assert.deepEqual(
+    one.sent.map((at) => at - start),
+    [20, 40, 60, 80, 100],
+  );
+  assert.deepEqual(two.filled, one.sent);
+});
+
+test('a tick that comes late does not put off those after it', async () => {
+  const clock = new VirtualClock();
+  let extra = 7;
+  const late: Clock = {
+    now: () => clock.now(),
+    monotonic: () => clock.monotonic(),
+    after: (delayMs, action) => clock.after(delayMs + extra, action),
+  };
+  const line = counter();
+  const start = clock.monotonic();
+  createTick(late).add(line);
+  await clock.advance(67);
+  extra = 0;
+  await clock.advance(53);
+  assert.deepEqual(
+    line.sent.map((at) => at - start),
+    [27, 47, 67, 87, 100, 120],
+  );
+});
+
+test('after a stall of this process the filling waits until what was queued can have been read', async () => {
+  for (const { stallMs, turns } of [
+    { stallMs: 0, turns: 1 },
+    { stallMs: 1000, turns: 4 },
+  ]) {
+    const clock = new VirtualClock();
+    const stalled: Clock = {
+      now: () => clock.now(),
+      monotonic: () => clock.monotonic(),
+      after: (delayMs, action) => clock.after(delayMs + stallMs, action),
+    };
+    let passed = 0;
+    let passedAtFill: number | undefined;
+    const count = () => {
+      if (++passed < 10) setImmediate(count);
+    };
+    createTick(stalled).add({
+      send: () => void setImmediate(count),
+      fill: () => {
+        passedAtFill = passed;
+      },
+    });
+    await clock.advance(stallMs + 20);
+    assert.equal(passedAtFill, turns);
+  }
+});
+
+test('without lines there is no timer', async () => {
+  const clock = new VirtualClock();
+  const tick = createTick(clock);
+  const line = counter();
+  tick.add(line);
+  assert.equal(clock.timers, 1);
+  tick.remove(line);
+  assert.equal(clock.timers, 0);
+  await clock.advance(100);
+  assert.deepEqual(line.sent, []);
+  tick.add(line);
+  await clock.advance(20);
+  assert.equal(line.sent.length, 1);
+});
