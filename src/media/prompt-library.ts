@@ -3,7 +3,10 @@
  * prompts.ts implements it.
  */
 export interface PromptLibrary {
-  /** Starts at once; never rejects. The same resourceId (or the same uri without one) is fetched once and kept. */
+  /**
+   * Starts at once; never rejects. With a resourceId a uri is fetched once and kept, without one it is fetched each time;
+   * requests for the same at the same time share one fetch.
+   */
   get(prompt: { readonly uri: string; readonly resourceId: string | undefined }): Promise<PromptAudio>;
 }
 

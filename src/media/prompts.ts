@@ -1,0 +1,96 @@
+/** The prompt library: fetches, decodes, brings to 8 kHz, keeps. */
+import { lookup } from 'node:dns/promises';
+import { setImmediate as breathe } from 'node:timers/promises';
+import type { Clock } from '../clock.ts';
+import { reasonOf } from '../errors.ts';
+import type { Log } from '../log.ts';
+import { parseWav, readMono } from '../wire/wav.ts';
+import { promptCache } from './prompt-cache.ts';
+import { type FetchLimits, fetchPrompt, type Resolve } from './prompt-fetch.ts';
+import type { PromptAudio, PromptLibrary } from './prompt-library.ts';
+import { readPromptRules } from './prompt-rules.ts';
+import { type AudioSource, resampledLength, resampleSteps } from './resample.ts';
+
+export interface PromptOptions {
+  /** Entries of `prompts.allow`: see `readPromptRules`. */
+  readonly allow: readonly string[];
+  /** What relative `file:` entries and URIs start from: the folder of the config file. Default: the working folder. */
+  readonly baseFolder?: string | undefined;
+  readonly clock: Clock;
+  readonly log: Log;
+  /** For fetching one prompt. Default 10 s. */
+  readonly timeoutMs?: number | undefined;
+  /** Of one prompt's file. Default 20 MB. */
+  readonly maxBytes?: number | undefined;
+  /** Of what is kept, decoded. Default 256 MB. */
+  readonly cacheBytes?: number | undefined;
+  /** Default: the system's resolver. */
+  readonly resolve?: Resolve | undefined;
+}
+
+/** Makes a prompt library. Throws TonearmError `invalidPromptRule`. */
+export function createPrompts(options: PromptOptions): PromptLibrary {
+  const limits: FetchLimits = {
+    rules: readPromptRules(options.allow, options.baseFolder ?? process.cwd()),
+    timeoutMs: options.timeoutMs ?? 10_000,
+    maxBytes: options.maxBytes ?? 20_000_000,
+    clock: options.clock,
+    resolve: options.resolve ?? ((host) => lookup(host, { all: true })),
+  };
+  const kept = promptCache(options.cacheBytes ?? 256_000_000);
+  const underWay = new Map<string, Promise<PromptAudio>>();
+
+  async function load(uri: string, keepAs: string | undefined): Promise<PromptAudio> {
+    const audio = await fetchAndDecode(uri, limits);
+    if (!audio.ok) options.log.info({ why: audio.why, reason: audio.message }, 'prompt failed');
+    else if (keepAs !== undefined) kept.set(keepAs, audio.samples);
+    return audio;
+  }
+
+  return {
+    get({ uri, resourceId }) {
+      // The URI belongs to the key: two bots may well call different prompts "greeting".
+      const key = JSON.stringify([uri, resourceId ?? null]);
+      const samples = kept.get(key);
+      if (samples !== undefined) return Promise.resolve({ ok: true, samples });
+      const begun = underWay.get(key);
+      if (begun !== undefined) return begun;
+      const loading = load(uri, resourceId === undefined ? undefined : key).finally(() =>
+        underWay.delete(key),
+      );
+      underWay.set(key, loading);
+      return loading;
+    },
+  };
+}
+
+async function fetchAndDecode(uri: string, limits: FetchLimits): Promise<PromptAudio> {
+  const about = `the prompt ${shown(uri)}: `;
+  try {
+    const fetched = await fetchPrompt(uri, limits);
+    if (!fetched.ok) return { ok: false, why: 'unavailable', message: about + fetched.message };
+    const parsed = parseWav(fetched.bytes);
+    if (!parsed.ok) return { ok: false, why: 'undecodable', message: about + parsed.reason };
+    const { audio } = parsed;
+    const { rate, frames } = audio;
+    const samples = await bringToLineRate({ rate, frames, read: (from, to) => readMono(audio, from, to) });
+    return { ok: true, samples };
+  } catch (error) {
+    return { ok: false, why: 'unavailable', message: about + reasonOf(error) };
+  }
+}
+
+/** Onto shared memory, a few milliseconds at a time: SIP and HTTP are served by the same thread. */
+async function bringToLineRate(source: AudioSource): Promise<Int16Array> {
+  const samples = new Int16Array(new SharedArrayBuffer(2 * resampledLength(source)));
+  for (const _ of resampleSteps(source, samples)) await breathe();
+  return samples;
+}
+
+/** A URI without what may be secret in it: credentials and the query. */
+function shown(uri: string): string {
+  return uri
+    .replace(/[?#].*$/s, '')
+    .replace(/\/\/[^/]*@/, '//')
+    .slice(0, 200);
+}
