@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { createServer, type RequestListener } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { toneShare } from '../../test/support/audio.ts';
 import { VirtualClock } from '../../test/support/virtual-clock.ts';
@@ -23,7 +24,6 @@ function library(options: Partial<PromptOptions>): PromptLibrary {
     allow: [],
     clock: new VirtualClock(),
     log: silentLog,
-    baseFolder: folder,
     ...options,
   });
 }
@@ -296,6 +296,16 @@ test('credentials and queries stay out of messages', async () => {
   const uri = 'http://user:hush@127.0.0.1:9/a.wav?token=hush#hush';
   const settled = await get(library({ allow: [] }), uri);
   assert.ok(!settled.ok && !settled.message.includes('hush'), settled.ok ? '' : settled.message);
+});
+
+test('a prompt from a listed folder is read', async () => {
+  const samples = await samplesOf(
+    get(
+      library({ allow: ['file:./voicemail-bot'], baseFolder: join(import.meta.dirname, '../../examples') }),
+      'file:./voicemail-bot/greeting.wav',
+    ),
+  );
+  assert.equal(samples.length, 45_235);
 });
 
 test('an entry that cannot be a rule is refused with what would be one', () => {
