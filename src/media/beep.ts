@@ -1,7 +1,7 @@
 import { LINE_RATE } from './line.ts';
 
-/** Hertz: in the middle of the telephone band, and what callers know from other voicemail. */
-const FREQUENCY = 1000;
+/** Of the beep: in the middle of the telephone band, and what callers know from other voicemail. */
+export const BEEP_HZ = 1000;
 /** 15 frames of 20 ms. */
 const DURATION_MS = 300;
 /** Rise and fall, so that it does not click. */
@@ -16,7 +16,7 @@ export function beep(): Int16Array {
   for (let i = 0; i < samples.length; i++) {
     const fromEdge = Math.min(i, samples.length - 1 - i, ramp);
     const envelope = 0.5 - 0.5 * Math.cos((Math.PI * fromEdge) / ramp);
-    samples[i] = Math.round(PEAK * envelope * Math.sin((2 * Math.PI * FREQUENCY * i) / LINE_RATE));
+    samples[i] = Math.round(PEAK * envelope * Math.sin((2 * Math.PI * BEEP_HZ * i) / LINE_RATE));
   }
   return samples;
 }
