@@ -72,7 +72,13 @@ export interface OperationSnapshot {
 
 /** What happened, in the order it happened for its call. graph/ spells it; everything else may listen. */
 export type Fact =
-  | { readonly kind: 'call'; readonly change: 'created' | 'updated' | 'deleted'; readonly call: CallSnapshot }
+  | {
+      readonly kind: 'call';
+      readonly change: 'created' | 'updated' | 'deleted';
+      readonly call: CallSnapshot;
+      /** That media began to flow is new in this fact. In one fact of a call at most: a resumed one does not say it again. */
+      readonly audioBegan?: boolean;
+    }
   | {
       readonly kind: 'operation';
       readonly change: 'updated' | 'deleted';

@@ -1,0 +1,72 @@
+/** Everything that can end a call, in one place: what is told of it, and what a caller who was not answered yet hears. */
+import type { DialogEnd } from '../sip/user-agent.ts';
+import type { CallEnding } from './model.ts';
+
+export interface Ending {
+  readonly ending: CallEnding;
+  /** SIP status for a caller who was not answered yet; one who was gets a BYE. */
+  readonly refusal: number;
+}
+
+const ending = (by: CallEnding['by'], refusal: number, message: string, sipStatus?: number): Ending => ({
+  ending: { by, sipStatus, message },
+  refusal,
+});
+
+/** Nobody answered in time. */
+export const unanswered = (limitMs: number): Ending =>
+  ending('unanswered', 480, `The call was not answered within ${limitMs / 1000} s.`, 480);
+
+/** CANCEL: the refusal has gone out already. */
+export const callerGaveUp: Ending = ending(
+  'caller',
+  487,
+  'The caller gave up before the call was answered.',
+  487,
+);
+
+const refusals = {
+  none: { status: 603, message: 'The bot declined the call.' },
+  busy: { status: 486, message: 'The bot is busy.' },
+  forbidden: { status: 403, message: 'The bot does not take calls from this caller.' },
+} as const;
+
+export function rejected(reason: keyof typeof refusals): Ending {
+  const { status, message } = refusals[reason];
+  return ending('rejected', status, message, status);
+}
+
+export const botHungUp: Ending = ending('bot', 603, 'The bot ended the call.');
+
+/** No line for it: the port range is full or the media engine is gone. */
+export const noMedia = (why: string): Ending =>
+  ending('failed', 503, `The call could not be answered: ${why}`, 503);
+
+/** The store refused it: nothing would survive a restart. */
+export const notKept: Ending = ending('failed', 503, 'The call could not be written to the store.', 503);
+
+const neverAcknowledged = ending('failed', 408, 'The caller never acknowledged the answer.', 408);
+
+/** How a dialog ended; our own BYE is preceded by what caused it, so `local` is only a fallback. */
+export function dialogEnded(end: DialogEnd | undefined): Ending {
+  switch (end?.by) {
+    case 'no-ack':
+      return neverAcknowledged;
+    case 'closed':
+      return shutDown;
+    case 'remote':
+      return ending('caller', 487, end.reasonHeader ?? 'The caller hung up.');
+    default:
+      return ending('failed', 500, 'The dialog ended.');
+  }
+}
+
+/** To our offer in the 200. */
+export const unusableAnswer = (why: string): Ending =>
+  ending('failed', 488, `The caller's answer to our offer cannot be used: ${why}`, 488);
+
+export const mediaDied: Ending = ending('failed', 500, 'The media worker that carried the call died.');
+
+export const shutDown: Ending = ending('shutdown', 503, 'The server was shut down.');
+
+export const restarted: Ending = ending('shutdown', 503, 'The server was restarted.');

@@ -1,0 +1,205 @@
+/**
+ * The operations of one call: made on request, run by the media engine one after the other, told of once each, in the
+ * order they were made. What became of a recording is in outcome.ts.
+ */
+import { randomUUID } from 'node:crypto';
+import type { Clock } from '../clock.ts';
+import { reasonOf } from '../errors.ts';
+import type { PromptLibrary } from '../media/prompt-library.ts';
+import type { MediaLine, OperationRun } from '../operation/media-engine.ts';
+import type { OperationEnd, OperationProgress } from '../operation/operation.ts';
+import type { PreparedRecording } from '../recording/library.ts';
+import type { Journal, OperationRecord } from './journal.ts';
+import type { CallEnding, CallSnapshot, Command, OperationKind, OperationSnapshot, Reply } from './model.ts';
+import { discard, type OutcomeParts, outcomeOf, readable } from './outcome.ts';
+import { refuse } from './refusal.ts';
+import { type SpecSettings, specOf } from './specs.ts';
+
+export type OperationStart = Extract<Command, { name: 'playPrompt' | 'record' | 'cancelMedia' }>;
+
+export interface OperationParts extends OutcomeParts, SpecSettings {
+  readonly prompts: PromptLibrary;
+  readonly clock: Clock;
+}
+
+/** What the operations need to know of their call. */
+export interface OperationsOwner {
+  readonly journal: Journal;
+  call(): CallSnapshot;
+  /** Set from the moment the call is over, while its last facts are still on their way. */
+  ending(): CallEnding | undefined;
+}
+
+export interface Operations {
+  /** Makes an operation and has it run on `line`. It is kept before the reply. One at a time. */
+  start(command: OperationStart, line: MediaLine): Promise<Reply>;
+  /** The operation that was made with this key before. */
+  repeated(command: OperationStart): Reply | undefined;
+  get(operationId: string): OperationSnapshot | undefined;
+  /** In the order they were made. */
+  records(): readonly OperationRecord[];
+  /** Resolves when every one has been told of for the last time. */
+  concluded(): Promise<void>;
+}
+
+interface Entry {
+  record: OperationRecord;
+  /** `undefined` for what the engine knows nothing of. */
+  run: OperationRun | undefined;
+  over: boolean;
+}
+
+/** Running and waiting ones together. */
+const MOST_AT_ONCE = 100;
+
+export function openOperations(owner: OperationsOwner, parts: OperationParts): Operations {
+  const { journal } = owner;
+  const { clock, recordings } = parts;
+  const entries = new Map<string, Entry>();
+  const keys = new Map<string, Entry>();
+  /** Settles when the final fact of the last operation so far is told. */
+  let tail: Promise<void> = Promise.resolve();
+
+  const unfinished = () => [...entries.values()].filter(({ over }) => !over).length;
+
+  const change = (entry: Entry, changes: Partial<OperationSnapshot>) => {
+    const { operation } = entry.record;
+    entry.record = {
+      ...entry.record,
+      operation: { ...operation, ...changes, revision: operation.revision + 1, lastActionAt: clock.now() },
+    };
+  };
+  const tell = (entry: Entry, change: 'updated' | 'deleted') => {
+    const fact = {
+      kind: 'operation',
+      change,
+      call: owner.call(),
+      operation: entry.record.operation,
+    } as const;
+    return journal.tellOperation(fact, entry.record);
+  };
+
+  const create = (command: OperationStart, prepared: PreparedRecording | undefined, id: string): Entry => {
+    const now = clock.now();
+    const operation: OperationSnapshot = {
+      id,
+      callId: owner.call().id,
+      revision: 1,
+      kind: kindOf(command),
+      status: command.name === 'cancelMedia' || unfinished() === 0 ? 'running' : 'notStarted',
+      spelling: command.spelling,
+      clientContext: command.clientContext,
+      createdAt: now,
+      lastActionAt: now,
+      end: undefined,
+      recording: undefined,
+    };
+    return {
+      record: { operation, number: entries.size + 1, prepared, idempotencyKey: command.idempotencyKey },
+      run: undefined,
+      over: false,
+    };
+  };
+
+  const progressOf = (entry: Entry, streaming: boolean) => (progress: OperationProgress) => {
+    if (entry.over) return;
+    const { operation, prepared } = entry.record;
+    if (progress.phase === 'running' && operation.status === 'notStarted')
+      change(entry, { status: 'running' });
+    if (progress.phase === 'grown' && prepared) recordings.grown(prepared.recordingId, progress.samples);
+    journal.tellProgress({
+      kind: 'progress',
+      callId: operation.callId,
+      operationId: operation.id,
+      progress,
+    });
+    if (progress.phase === 'recording' && streaming && prepared) {
+      change(entry, { status: 'running', recording: readable(prepared) });
+      void tell(entry, 'updated');
+    }
+  };
+
+  /** Starts what the command asks for. Synchronous: nothing can come between this and the place in the queue. */
+  const begin = (entry: Entry, command: OperationStart, line: MediaLine): Promise<OperationEnd> => {
+    if (command.name === 'cancelMedia') {
+      for (const other of entries.values()) if (other !== entry) other.run?.cancel();
+      // What it cancelled is told of first; its own turn in the order of facts sees to that.
+      return Promise.resolve({ by: 'finished' });
+    }
+    const asked = command.name === 'record' ? command.request.prompts : command.prompts;
+    const deliveries = asked.map((prompt) => parts.prompts.get(prompt));
+    const spec = specOf(command, entry.record.operation, entry.record.prepared, parts);
+    const streaming = command.name === 'record' && command.request.streaming;
+    try {
+      entry.run = line.run(spec, deliveries, progressOf(entry, streaming));
+      return entry.run.ended;
+    } catch (thrown) {
+      return Promise.resolve({ by: 'error', message: reasonOf(thrown) });
+    }
+  };
+
+  const conclude = async (entry: Entry, ended: Promise<OperationEnd>, before: Promise<void>) => {
+    const end = await ended;
+    entry.over = true;
+    const outcome = await outcomeOf(end, entry.record.prepared, owner.ending(), parts);
+    await before;
+    change(entry, outcome);
+    await tell(entry, 'deleted');
+  };
+
+  return {
+    async start(command, line) {
+      if (unfinished() >= MOST_AT_ONCE) {
+        return refuse(
+          'unavailable',
+          `The call has ${MOST_AT_ONCE} operations waiting already: let some end first.`,
+        );
+      }
+      const id = randomUUID();
+      const { id: callId, applicationId } = owner.call();
+      let prepared: PreparedRecording | undefined;
+      if (command.name === 'record') {
+        const maxDurationMs = command.request.maxDurationSeconds * 1000;
+        try {
+          prepared = await recordings.prepare({ callId, operationId: id, applicationId, maxDurationMs });
+        } catch (thrown) {
+          return refuse('unavailable', `The recording cannot be made: ${reasonOf(thrown)}`);
+        }
+      }
+      const entry = create(command, prepared, id);
+      const kept = await journal.keep(entry.record);
+      if (!kept || owner.ending() !== undefined) {
+        await journal.forget(entry.record);
+        if (prepared) await discard(prepared.recordingId, parts);
+        return kept
+          ? refuse('callEnded', 'The call has ended.')
+          : refuse('unavailable', 'The operation could not be written to the store.');
+      }
+      entries.set(id, entry);
+      if (command.idempotencyKey !== undefined) keys.set(command.idempotencyKey, entry);
+      const { operation } = entry.record;
+      tail = conclude(entry, begin(entry, command, line), tail);
+      return { ok: true, operation };
+    },
+
+    repeated(command) {
+      const first = command.idempotencyKey === undefined ? undefined : keys.get(command.idempotencyKey);
+      return first && repeatOf(first.record, command);
+    },
+
+    get: (operationId) => entries.get(operationId)?.record.operation,
+    records: () => [...entries.values()].map(({ record }) => record),
+    concluded: () => tail,
+  };
+}
+
+/** The answer to a request whose Idempotency-Key is that of `first`. */
+export function repeatOf({ operation }: OperationRecord, command: OperationStart): Reply {
+  return operation.kind === kindOf(command)
+    ? { ok: true, operation }
+    : refuse('conflict', `This Idempotency-Key was used for another kind of operation, ${operation.kind}.`);
+}
+
+function kindOf({ name }: OperationStart): OperationKind {
+  return name === 'cancelMedia' ? 'cancelMediaProcessing' : name;
+}

@@ -1,0 +1,79 @@
+/** What an operation came to: its status, and whether there is a recording to read. */
+import { reasonOf } from '../errors.ts';
+import type { Log } from '../log.ts';
+import type { OperationEnd, OperationEnding } from '../operation/operation.ts';
+import type { PreparedRecording, RecordingLibrary } from '../recording/library.ts';
+import type { CallEnding, OperationSnapshot } from './model.ts';
+
+export interface OutcomeParts {
+  readonly recordings: RecordingLibrary;
+  readonly log: Log;
+}
+
+export type Outcome = Pick<OperationSnapshot, 'status' | 'end' | 'recording'>;
+
+/** CONTRACT §3.1, column "recording": endings that leave nothing to read. */
+const leavesNothing: ReadonlySet<OperationEnding> = new Set([
+  'initialSilence',
+  'promptUnavailable',
+  'promptUndecodable',
+  'promptFailed',
+  'beepFailed',
+]);
+
+const succeeds: ReadonlySet<OperationEnding> = new Set(['finished', 'stopTone', 'maxDuration', 'maxSilence']);
+
+/** Never rejects: what goes wrong with the recording becomes the ending `error`. */
+export async function outcomeOf(
+  end: OperationEnd,
+  prepared: PreparedRecording | undefined,
+  callEnding: CallEnding | undefined,
+  parts: OutcomeParts,
+): Promise<Outcome> {
+  // The engine only knows that the line was closed; when the bot had it closed, that is the bot's cancelling.
+  const seen: OperationEnd =
+    end.by === 'hangUp' && callEnding?.by === 'bot' ? { ...end, by: 'cancelled' } : end;
+  if (prepared === undefined) return settled(seen, undefined);
+  if (seen.take === undefined || !worthKeeping(seen)) {
+    await discard(prepared.recordingId, parts);
+    const { take: _, ...rest } = seen;
+    return settled(rest, undefined);
+  }
+  try {
+    await parts.recordings.finish(prepared.recordingId, seen.take);
+    return settled(seen, prepared);
+  } catch (thrown) {
+    const message = `the recording could not be finished: ${reasonOf(thrown)}`;
+    parts.log.error({ recordingId: prepared.recordingId, error: reasonOf(thrown) }, message);
+    return settled({ ...seen, by: 'error', message }, undefined);
+  }
+}
+
+/** Removes a recording that came to nothing; a failure is logged. */
+export async function discard(recordingId: string, { recordings, log }: OutcomeParts): Promise<void> {
+  try {
+    await recordings.discard(recordingId);
+  } catch (thrown) {
+    log.error({ recordingId, error: reasonOf(thrown) }, 'a recording could not be discarded');
+  }
+}
+
+function worthKeeping({ by, take }: OperationEnd): boolean {
+  if (take === undefined || take.samples === 0 || leavesNothing.has(by)) return false;
+  // A caller who hangs up without a word has left no voicemail.
+  return by !== 'hangUp' || take.spoken;
+}
+
+function settled(end: OperationEnd, prepared: PreparedRecording | undefined): Outcome {
+  const voicemail = end.by === 'hangUp' && prepared !== undefined;
+  return {
+    status: succeeds.has(end.by) || voicemail ? 'completed' : 'failed',
+    end,
+    recording: prepared && readable(prepared),
+  };
+}
+
+/** What the bot may know of a recording. */
+export function readable({ location, accessToken }: PreparedRecording): OperationSnapshot['recording'] {
+  return { location, accessToken };
+}

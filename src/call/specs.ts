@@ -1,0 +1,55 @@
+/** What the engine is asked to do for a request: seconds become milliseconds, stop tones become keys. */
+import type { Key } from '../media/line.ts';
+import type { OperationSpec, PromptSpec } from '../operation/operation.ts';
+import type { PreparedRecording } from '../recording/library.ts';
+import type { OperationSnapshot, RecordRequest } from './model.ts';
+import type { OperationStart } from './operations.ts';
+
+export interface SpecSettings {
+  /** Longest pause between two keys of one stop tone. */
+  readonly interKeyMs: number;
+  /** Longest time without any media. */
+  readonly noMediaMs: number;
+  /** Where takes are spooled. */
+  readonly spoolFolder: string;
+}
+
+/** How often a take is written to disk; more often when somebody reads along. */
+const BLOCK_MS = 1000;
+const STREAMING_BLOCK_MS = 250;
+
+/** `prompts[i]` is what `command`'s i-th prompt is to be: `audio` i, as often as was asked. `prepared` is there for a record. */
+export function specOf(
+  command: Exclude<OperationStart, { name: 'cancelMedia' }>,
+  operation: OperationSnapshot,
+  prepared: PreparedRecording | undefined,
+  settings: SpecSettings,
+): OperationSpec {
+  if (command.name === 'playPrompt') {
+    return { kind: 'playPrompt', prompts: promptSpecs(command.prompts), bargeIn: command.bargeIn };
+  }
+  const { request } = command;
+  return {
+    kind: 'record',
+    prompts: promptSpecs(request.prompts),
+    bargeIn: request.bargeIn,
+    beep: request.beep,
+    initialSilenceMs: request.initialSilenceSeconds * 1000,
+    maxSilenceMs: request.maxSilenceSeconds * 1000,
+    maxDurationMs: request.maxDurationSeconds * 1000,
+    stopTones: request.stopTones.map((tone) => [...tone.toUpperCase()] as Key[]),
+    interKeyMs: settings.interKeyMs,
+    noMediaMs: settings.noMediaMs,
+    take: {
+      recordingId: prepared?.recordingId ?? operation.id,
+      folder: settings.spoolFolder,
+      callId: operation.callId,
+      operationId: operation.id,
+      blockMs: request.streaming ? STREAMING_BLOCK_MS : BLOCK_MS,
+    },
+  };
+}
+
+function promptSpecs(prompts: RecordRequest['prompts']): readonly PromptSpec[] {
+  return prompts.map(({ times }, audio) => ({ audio, times }));
+}
