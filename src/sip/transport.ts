@@ -1,0 +1,28 @@
+/**
+ * What carries SIP messages (RFC 3261 §18), as the transaction layer sees it. udp-transport.ts and tcp-transport.ts implement it.
+ */
+import type { ParsedSip, SipMessage } from '../wire/sip-message.ts';
+import type { ListenAddress } from './user-agent.ts';
+
+/** The other end of one hop. */
+export interface Peer {
+  readonly transport: 'udp' | 'tcp';
+  readonly address: string;
+  readonly port: number;
+  /** The TCP connection that a message came over: an answer goes back on it while it lasts. */
+  readonly connection?: number;
+}
+
+export interface Transport {
+  readonly listening: ListenAddress;
+  /** Never throws and never waits; what can't be sent is told by `onSendError`. */
+  send(bytes: Uint8Array, to: Peer): void;
+  close(): Promise<void>;
+}
+
+export interface TransportHandler {
+  onMessage(message: SipMessage, from: Peer, via: Transport): void;
+  onUnparsable(parsed: Extract<ParsedSip, { ok: false }>, from: Peer, via: Transport): void;
+  /** Sending to this peer failed for good: RFC 3261 §18.4. */
+  onSendError(to: Peer, error: Error): void;
+}
