@@ -1,0 +1,179 @@
+/** How many recorded calls one media worker carries on this machine, and what a packet costs it. */
+import { cpus } from 'node:os';
+import { pause, systemClock } from '../src/clock.ts';
+import { startServer } from '../test/support/server.ts';
+import { type Generator, startGenerator } from './load/start-generator.ts';
+import { cpuBetween, droppedDatagrams, readCpu, residentMegabytes } from './process-cpu.ts';
+import { type RecordingBot, startRecordingBot } from './recording-bot.ts';
+
+/** Room for 5,000 calls, below the ports that the generator's sockets get from the system. */
+const MEDIA_PORTS = { min: 20_000, max: 29_999 };
+const FIRST_STEP = 100;
+/** Calls set up in a second: set-up is not what is measured. */
+const CALLS_PER_SECOND = 25;
+const SETTLE_MS = 1500;
+/** A generator that is later than this sends in bursts: its figures say nothing about the server. */
+const LATEST_GENERATOR_MS = 10;
+/** A worker that is this busy cannot keep its ticks. */
+const BUSIEST_SHARE = 0.97;
+
+/** One step: so many calls up, for some seconds. */
+interface Step {
+  readonly calls: number;
+  readonly packets: number;
+  /** Datagrams that the kernel dropped because the worker did not read them in time. */
+  readonly dropped: number;
+  /** Of one core. */
+  readonly workerShare: number;
+  readonly processShare: number;
+  readonly workerMicrosecondsPerPacket: number;
+  readonly processMicrosecondsPerPacket: number;
+  readonly generatorLatenessMs: number;
+  readonly residentMegabytes: number;
+}
+
+/** Runs the bench and prints what it found. Sets a failing exit code when not even the first step was carried. */
+export async function capacity(options: { readonly seconds: number; readonly max: number }): Promise<void> {
+  let api = '';
+  const bot = await startRecordingBot(() => api);
+  const media = { address: '127.0.0.1', ports: `${MEDIA_PORTS.min}-${MEDIA_PORTS.max}`, workers: 1 };
+  const server = await startServer({ callbackUri: bot.callbackUri, config: { media } });
+  api = server.http;
+  const generator = await startGenerator(server.udp);
+  const steps: Step[] = [];
+  let ending = `not tried beyond ${options.max} calls`;
+  try {
+    printHead();
+    for (const calls of stepsUpTo(options.max)) {
+      const step = await runStep(calls, steps.at(-1)?.calls ?? 0, options.seconds, {
+        server,
+        generator,
+        bot,
+      });
+      printStep(step);
+      const trouble = troubleOf(step);
+      steps.push(step);
+      if (trouble === undefined) continue;
+      ending = trouble;
+      break;
+    }
+    await generator.ask({ ask: 'hangUp' }, 'hungUp');
+  } catch (error) {
+    ending = error instanceof Error ? error.message : String(error);
+  } finally {
+    await generator.stop();
+    await server.stop();
+    await bot.close();
+  }
+  printResult(steps, ending);
+}
+
+function stepsUpTo(max: number): number[] {
+  const steps: number[] = [];
+  for (let calls = FIRST_STEP; calls < max; calls *= 2) steps.push(calls);
+  return [...steps, max];
+}
+
+async function runStep(
+  calls: number,
+  before: number,
+  seconds: number,
+  parts: {
+    readonly server: { readonly pid: number };
+    readonly generator: Generator;
+    readonly bot: RecordingBot;
+  },
+): Promise<Step> {
+  const { server, generator, bot } = parts;
+  const call = { ask: 'call', calls: calls - before, perSecond: CALLS_PER_SECOND } as const;
+  const called = await generator.ask(call, 'called');
+  if (called.up < calls)
+    throw new Error(`${calls - called.up} of ${calls} calls did not come up: ${called.failures.join('; ')}`);
+  await bot.recordings(calls);
+  await pause(systemClock, SETTLE_MS);
+
+  await generator.ask({ ask: 'measure' }, 'measured');
+  const cpuBefore = readCpu(server.pid);
+  const droppedBefore = droppedDatagrams(MEDIA_PORTS);
+  const start = performance.now();
+  await pause(systemClock, seconds * 1000);
+  const sent = await generator.ask({ ask: 'measure' }, 'measured');
+  const use = cpuBetween(cpuBefore, readCpu(server.pid), server.pid);
+  const elapsedMs = performance.now() - start;
+  return {
+    calls,
+    packets: sent.packets,
+    dropped: droppedDatagrams(MEDIA_PORTS) - droppedBefore,
+    workerShare: use.busiest.ms / elapsedMs,
+    processShare: use.processMs / elapsedMs,
+    workerMicrosecondsPerPacket: (use.busiest.ms * 1000) / sent.packets,
+    processMicrosecondsPerPacket: (use.processMs * 1000) / sent.packets,
+    generatorLatenessMs: sent.latenessMs,
+    residentMegabytes: residentMegabytes(server.pid),
+  };
+}
+
+/** What went wrong in a step; `undefined` when it was carried. */
+function troubleOf(step: Step): string | undefined {
+  if (step.generatorLatenessMs > LATEST_GENERATOR_MS) return `the generator was late at ${step.calls} calls`;
+  if (step.dropped > 0) return `${step.dropped} packets were lost at ${step.calls} calls`;
+  if (step.workerShare > BUSIEST_SHARE) return `the worker had no time left at ${step.calls} calls`;
+  return undefined;
+}
+
+const COLUMNS = [
+  'calls',
+  'packets',
+  'lost',
+  'worker',
+  'process',
+  'µs/packet',
+  '(process)',
+  'gen. late',
+  'memory',
+];
+
+function printHead(): void {
+  console.log(
+    `${process.version}, ${cpus().length} × ${cpus()[0]?.model ?? 'unknown CPU'}; one media worker\n`,
+  );
+  printRow(COLUMNS);
+}
+
+function printStep(step: Step): void {
+  const percent = (share: number) => `${(100 * share).toFixed(0)} %`;
+  printRow([
+    String(step.calls),
+    String(step.packets),
+    String(step.dropped),
+    percent(step.workerShare),
+    percent(step.processShare),
+    step.workerMicrosecondsPerPacket.toFixed(1),
+    step.processMicrosecondsPerPacket.toFixed(1),
+    `${step.generatorLatenessMs.toFixed(1)} ms`,
+    `${step.residentMegabytes} MB`,
+  ]);
+}
+
+function printRow(cells: readonly string[]): void {
+  console.log(cells.map((cell) => cell.padStart(10)).join(' '));
+}
+
+function printResult(steps: readonly Step[], ending: string): void {
+  const carried = steps.filter((step) => troubleOf(step) === undefined).at(-1);
+  console.log(`\nCarried: ${carried?.calls ?? 0} recorded calls (${ending}).`);
+  if (carried === undefined) process.exitCode = 1;
+  else {
+    const full = Math.floor(carried.calls / carried.workerShare / 10) * 10;
+    console.log(`At that cost a packet, a whole core would carry about ${full}.`);
+  }
+  const result = {
+    bench: 'capacity',
+    node: process.version,
+    cpu: cpus()[0]?.model,
+    carried: carried?.calls ?? 0,
+    ending,
+    steps,
+  };
+  console.log(JSON.stringify(result));
+}

@@ -1,0 +1,88 @@
+// The load generator's process: places calls over our own user agent and keeps them talking until it is told to hang up.
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { pause, systemClock } from '../../src/clock.ts';
+import { reasonOf } from '../../src/errors.ts';
+import { silentLog } from '../../src/log.ts';
+import { acceptAnswer, makeOffer } from '../../src/media/offer-answer.ts';
+import { createUserAgent } from '../../src/sip/endpoint.ts';
+import type { Dialog } from '../../src/sip/user-agent.ts';
+import { parseWav } from '../../src/wire/wav.ts';
+import type { FromGenerator, ToGenerator } from './protocol.ts';
+import { RtpSender } from './rtp-sender.ts';
+
+const LOOPBACK = '127.0.0.1';
+const PATIENCE_MS = 32_000;
+
+const sipPort = Number(process.argv[2]);
+const sender = new RtpSender(muLawOf('../../examples/audio/caller.wav'));
+/** Takes the server's RTCP reports, so that none comes back as unreachable. */
+const rtcp = await sender.open();
+const agent = await createUserAgent({
+  listen: [{ transport: 'udp', address: LOOPBACK, port: 0 }],
+  clock: systemClock,
+  log: silentLog,
+});
+const calls = new Set<Dialog>();
+
+process.on('message', async (message: ToGenerator) => tell(await answer(message)));
+process.on('disconnect', () => process.exit());
+tell({ told: 'ready' });
+
+async function answer(message: ToGenerator): Promise<FromGenerator> {
+  switch (message.ask) {
+    case 'call':
+      return { told: 'called', failures: await placeCalls(message.calls, message.perSecond), up: calls.size };
+    case 'measure':
+      return { told: 'measured', ...sender.measure() };
+    case 'hangUp':
+      await agent.close();
+      sender.close();
+      return { told: 'hungUp' };
+  }
+}
+
+/** Resolves, once each is up or has failed, with what the first few failures said. */
+async function placeCalls(count: number, perSecond: number): Promise<string[]> {
+  const placed: Promise<string | undefined>[] = [];
+  for (let i = 0; i < count; i++) {
+    placed.push(placeCall().catch(reasonOf));
+    await pause(systemClock, 1000 / perSecond);
+  }
+  const failures = (await Promise.all(placed)).filter((failure) => failure !== undefined);
+  return failures.slice(0, 5);
+}
+
+/** What went wrong; `undefined` when the call is up. */
+async function placeCall(): Promise<string | undefined> {
+  const stream = await sender.open();
+  const offer = makeOffer({ address: LOOPBACK, port: stream.port, sessionId: stream.port, version: 1 });
+  const outcome = await agent.invite(
+    {
+      requestUri: `sip:bench@${LOOPBACK}:${sipPort}`,
+      from: `<sip:load-${stream.port}@${LOOPBACK}>`,
+      to: `<sip:bench@${LOOPBACK}:${sipPort}>`,
+      transport: 'udp',
+      sdp: `${offer}a=rtcp:${rtcp.port}\r\n`,
+      handler: { onOffer: () => ({ status: 488 }), onAnswer() {} },
+    },
+    AbortSignal.timeout(PATIENCE_MS),
+  );
+  if (!outcome.answered) return `${outcome.status} ${outcome.reason}`;
+  const settled = acceptAnswer(outcome.sdp, offer);
+  if (!settled.ok) return settled.why;
+  calls.add(outcome.dialog);
+  outcome.dialog.ended.addEventListener('abort', () => calls.delete(outcome.dialog), { once: true });
+  await stream.start(settled.audio.remote);
+  return undefined;
+}
+
+function muLawOf(file: string): Uint8Array {
+  const parsed = parseWav(readFileSync(join(import.meta.dirname, file)));
+  if (!parsed.ok || parsed.audio.encoding !== 'PCMU') throw new Error(`${file} is not a mu-law WAV file`);
+  return parsed.audio.data;
+}
+
+function tell(reply: FromGenerator): void {
+  process.send?.(reply);
+}

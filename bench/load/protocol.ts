@@ -1,0 +1,20 @@
+/** What the bench says to its load generator, a process of its own, and what comes back: one reply for each message. */
+export type ToGenerator =
+  /** Place so many more calls, so many a second, and keep them talking. */
+  | { readonly ask: 'call'; readonly calls: number; readonly perSecond: number }
+  /** How it went since the last time this was asked. */
+  | { readonly ask: 'measure' }
+  /** Hang up every call. */
+  | { readonly ask: 'hangUp' };
+
+export type FromGenerator =
+  | { readonly told: 'ready' }
+  /** `up`: calls that are up in all; `failures`: what the first few that failed said. */
+  | { readonly told: 'called'; readonly up: number; readonly failures: readonly string[] }
+  | {
+      readonly told: 'measured';
+      readonly packets: number;
+      /** How late packets left, in milliseconds: the 99th percentile. */
+      readonly latenessMs: number;
+    }
+  | { readonly told: 'hungUp' };
