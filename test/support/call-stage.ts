@@ -1,0 +1,162 @@
+/** The calls of a node on a stage: scripted callers, engine and recordings, a virtual clock, and a bot that notes every fact. */
+import type { Application } from '../../src/call/application.ts';
+import { type Calls, type CallsOptions, createCalls } from '../../src/call/calls.ts';
+import type {
+  CallSnapshot,
+  Command,
+  Fact,
+  OperationSnapshot,
+  RecordRequest,
+  Reply,
+} from '../../src/call/model.ts';
+import { embeddedCluster } from '../../src/cluster/embedded.ts';
+import { silentLog } from '../../src/log.ts';
+import { MemoryStore } from './memory-store.ts';
+import { ScriptedEngine } from './scripted-engine.ts';
+import { ScriptedRecordings } from './scripted-recordings.ts';
+import { type InviteOptions, type ScriptedInvite, ScriptedUserAgent } from './scripted-sip.ts';
+import { settle, VirtualClock } from './virtual-clock.ts';
+
+export const APPLICATION: Application = {
+  id: 'app',
+  tenantId: 'tenant',
+  name: 'Voicemail',
+  roles: ['Calls.AccessMedia.All'],
+  callbackUri: 'http://bot/calls',
+  dialect: 'app',
+  routes: ['sip:voicemail@*'],
+};
+
+/** A command without what the stage fills in. */
+export type Asked = Partial<Command> & { readonly name: Command['name'] };
+
+export const recordRequest: RecordRequest = {
+  prompts: [],
+  bargeIn: false,
+  initialSilenceSeconds: 5,
+  maxSilenceSeconds: 5,
+  maxDurationSeconds: 60,
+  beep: true,
+  streaming: false,
+  stopTones: ['#', '11'],
+};
+
+export function setStage(options: Partial<CallsOptions> & { readonly store?: MemoryStore } = {}) {
+  const clock = new VirtualClock();
+  const store = options.store ?? new MemoryStore(() => clock.now());
+  const cluster = embeddedCluster<Command, Reply, Fact>();
+  const userAgent = new ScriptedUserAgent();
+  const engine = new ScriptedEngine();
+  const recordings = new ScriptedRecordings();
+  const fetched: string[] = [];
+  const facts: Fact[] = [];
+  const stop = new AbortController();
+  const listening = (async () => {
+    for await (const fact of cluster.events(stop.signal)) facts.push(fact);
+  })();
+  const calls: Calls = createCalls({
+    userAgent,
+    engine,
+    recordings,
+    prompts: {
+      async get({ uri }) {
+        fetched.push(uri);
+        return { ok: true, samples: new Int16Array(160) };
+      },
+    },
+    store,
+    cluster,
+    clock,
+    log: silentLog,
+    applications: [APPLICATION],
+    mediaAddress: '192.0.2.1',
+    spoolFolder: '/spool',
+    spellingOf: ({ dialect }) => dialect,
+    ...options,
+  });
+
+  const callIds = () => [
+    ...new Set(
+      facts.flatMap((fact) => (fact.kind === 'call' && fact.change === 'created' ? [fact.call.id] : [])),
+    ),
+  ];
+  const latestCall = () => callIds().at(-1) ?? 'none';
+
+  const ask = async (asked: Asked, callId = latestCall()): Promise<Reply> => {
+    const filled = {
+      applicationId: APPLICATION.id,
+      callbackUri: undefined,
+      preFetch: [],
+      clientContext: undefined,
+      spelling: 'app',
+      idempotencyKey: undefined,
+      prompts: [],
+      bargeIn: false,
+      request: recordRequest,
+      ...asked,
+    };
+    return calls.ask(callId, filled as Command);
+  };
+
+  const ring = async (invite: InviteOptions = {}): Promise<ScriptedInvite> => {
+    const ringing = userAgent.ring(invite);
+    await settle();
+    return ringing;
+  };
+
+  return {
+    clock,
+    store,
+    cluster,
+    userAgent,
+    engine,
+    recordings,
+    fetched,
+    facts,
+    calls,
+    ask,
+    ring,
+    callIds,
+    /** What the bot was told, in short; progress is left out. */
+    told: () => facts.flatMap((fact) => (fact.kind === 'progress' ? [] : [inShort(fact)])),
+    /** Rings, is answered, and the ACK comes. */
+    async establish(invite: InviteOptions = {}): Promise<ScriptedInvite> {
+      const ringing = await ring(invite);
+      await ask({ name: 'answer' });
+      ringing.dialog!.acknowledge();
+      await settle();
+      return ringing;
+    },
+    /** Makes an operation; the test fails when it is refused. */
+    async start(asked: Asked): Promise<OperationSnapshot> {
+      const reply = await ask(asked);
+      await settle();
+      if (!reply.ok || reply.operation === undefined) throw new Error(`refused: ${JSON.stringify(reply)}`);
+      return reply.operation;
+    },
+    lastCall: (): CallSnapshot => {
+      const fact = facts.findLast((fact) => fact.kind === 'call');
+      if (fact?.kind !== 'call') throw new Error('no call was told of');
+      return fact.call;
+    },
+    lastOperation: (): OperationSnapshot => {
+      const fact = facts.findLast((fact) => fact.kind === 'operation');
+      if (fact?.kind !== 'operation') throw new Error('no operation was told of');
+      return fact.operation;
+    },
+    async leave(): Promise<void> {
+      stop.abort();
+      userAgent.close();
+      await listening;
+    },
+  };
+}
+
+function inShort(fact: Exclude<Fact, { kind: 'progress' }>): string {
+  if (fact.kind === 'operation') {
+    const { kind, status, end, recording } = fact.operation;
+    const what = [fact.change, kind, status, end?.by, recording && 'with recording'];
+    return what.filter(Boolean).join(' ');
+  }
+  return [fact.change, fact.call.state, fact.audioBegan && 'audio'].filter(Boolean).join(' ');
+}

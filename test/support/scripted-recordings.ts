@@ -1,0 +1,73 @@
+/** A recording library of names only: what was asked of it is in `log`. */
+import { TonearmError } from '../../src/errors.ts';
+import type {
+  FinishedRecording,
+  OpenRecording,
+  PreparedRecording,
+  RecordingLibrary,
+  RecoveredRecording,
+} from '../../src/recording/library.ts';
+
+export class ScriptedRecordings implements RecordingLibrary {
+  readonly log: string[] = [];
+  readonly finished = new Set<string>();
+  recovered: RecoveredRecording[] = [];
+  broken: 'prepare' | 'finish' | undefined;
+  /** While set, `finish` waits for it. */
+  gate: Promise<void> | undefined;
+  #count = 0;
+
+  async prepare(): Promise<PreparedRecording> {
+    if (this.broken === 'prepare') throw new TonearmError('spoolFailed', 'the disk is full');
+    const recordingId = `recording-${++this.#count}`;
+    this.log.push(`prepare ${recordingId}`);
+    return {
+      recordingId,
+      location: `http://tonearm/${recordingId}`,
+      accessToken: `token-${this.#count}`,
+    };
+  }
+
+  grown(recordingId: string, samples: number): void {
+    this.log.push(`grown ${recordingId} ${samples}`);
+  }
+
+  async finish(recordingId: string, take: { samples: number; rate: number }): Promise<FinishedRecording> {
+    await this.gate;
+    if (this.broken === 'finish') throw new TonearmError('finishFailed', 'the disk is full');
+    this.log.push(`finish ${recordingId} ${take.samples}`);
+    this.finished.add(recordingId);
+    return { recordingId, bytes: 44, durationMs: take.samples / 8, sha256: '' };
+  }
+
+  async discard(recordingId: string): Promise<void> {
+    this.log.push(`discard ${recordingId}`);
+  }
+
+  async recover(): Promise<readonly RecoveredRecording[]> {
+    return this.recovered;
+  }
+
+  async open(recordingId: string): Promise<OpenRecording> {
+    if (!this.finished.has(recordingId)) return { state: 'unknown' };
+    return {
+      state: 'finished',
+      bytes: 44,
+      sha256: '',
+      contentType: 'audio/wav',
+      fileName: 'a.wav',
+      lastModified: new Date(0),
+      async *read() {},
+    };
+  }
+
+  async authorize(): Promise<'ok'> {
+    return 'ok';
+  }
+
+  async delete(): Promise<boolean> {
+    return false;
+  }
+
+  async close(): Promise<void> {}
+}
