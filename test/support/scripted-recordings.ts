@@ -15,9 +15,12 @@ export class ScriptedRecordings implements RecordingLibrary {
   broken: 'prepare' | 'finish' | undefined;
   /** While set, `finish` waits for it. */
   gate: Promise<void> | undefined;
+  /** While set, `prepare` waits for it. */
+  prepareGate: Promise<void> | undefined;
   #count = 0;
 
   async prepare(): Promise<PreparedRecording> {
+    await this.prepareGate;
     if (this.broken === 'prepare') throw new TonearmError('spoolFailed', 'the disk is full');
     const recordingId = `recording-${++this.#count}`;
     this.log.push(`prepare ${recordingId}`);
@@ -34,8 +37,8 @@ export class ScriptedRecordings implements RecordingLibrary {
 
   async finish(recordingId: string, take: { samples: number; rate: number }): Promise<FinishedRecording> {
     await this.gate;
-    if (this.broken === 'finish') throw new TonearmError('finishFailed', 'the disk is full');
     this.log.push(`finish ${recordingId} ${take.samples}`);
+    if (this.broken === 'finish') throw new TonearmError('finishFailed', 'the disk is full');
     this.finished.add(recordingId);
     return { recordingId, bytes: 44, durationMs: take.samples / 8, sha256: '' };
   }
