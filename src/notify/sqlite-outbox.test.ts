@@ -1,7 +1,10 @@
 import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { createInterface } from 'node:readline';
 import { test } from 'node:test';
 import type { NewNotification } from './outbox.ts';
 import { openSqliteOutbox } from './sqlite-outbox.ts';
@@ -106,4 +109,37 @@ test('a place that cannot be written is named in the error', () => {
     code: 'outboxUnusable',
     message: /\/nonexistent\/outbox\.db/,
   });
+});
+
+test('a process that is killed while it appends loses nothing of what it was told is kept', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'outbox-'));
+  try {
+    const path = join(folder, 'outbox.db');
+    const appender = `
+      const { openSqliteOutbox } = await import(${JSON.stringify(import.meta.resolve('./sqlite-outbox.ts'))});
+      const outbox = openSqliteOutbox(${JSON.stringify(path)});
+      for (let number = 1; ; number++) {
+        outbox.append({ ...${JSON.stringify(notification('a', ''))}, key: String(number) }, number);
+        await new Promise((resolve) => process.stdout.write(number + '\\n', resolve));
+      }`;
+    const child = spawn(process.execPath, ['--input-type=module', '--eval', appender], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
+    let kept = 0;
+    for await (const line of createInterface({ input: child.stdout })) {
+      kept = Number(line);
+      if (kept === 50) child.kill('SIGKILL');
+    }
+    if (child.signalCode === null) await once(child, 'exit');
+    const outbox = openSqliteOutbox(path);
+    let number = 0;
+    for (let head = outbox.head('a'); head !== undefined; head = outbox.head('a')) {
+      assert.deepEqual([head.key, head.sequence], [String(++number), number]);
+      outbox.delivered(head.id, 0);
+    }
+    assert.ok(number >= kept && kept >= 50, `${number} of ${kept} are there`);
+    outbox.close();
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
 });
