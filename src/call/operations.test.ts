@@ -210,6 +210,19 @@ test('a media worker that dies ends its operations by an error, with what was ca
   ]);
 });
 
+test('an engine that refuses an operation ends it by an error that says why', async () => {
+  const { stage, invite, line } = await established();
+  line.run = () => {
+    throw new Error('no such thread');
+  };
+  await stage.start({ name: 'playPrompt' });
+  assert.deepEqual(since(stage), ['deleted playPrompt failed error']);
+  assert.equal(stage.lastOperation().end?.message, 'no such thread');
+  invite.dialog!.hangUp();
+  await settle();
+  assert.equal(stage.told().at(-1), 'deleted terminated');
+});
+
 test('operations queue, and are told of in the order they were made', async () => {
   const { stage, line } = await established();
   const first = await stage.start({ name: 'playPrompt', bargeIn: true });

@@ -126,20 +126,21 @@ export function openOperations(owner: OperationsOwner, parts: OperationParts): O
       // What it cancelled is told of first; its own turn in the order of facts sees to that.
       return Promise.resolve({ by: 'finished' });
     }
-    const asked = command.name === 'record' ? command.request.prompts : command.prompts;
-    const deliveries = asked.map((prompt) => parts.prompts.get(prompt));
-    const spec = specOf(command, entry.record.operation, entry.record.prepared, parts);
-    const streaming = command.name === 'record' && command.request.streaming;
     try {
+      const asked = command.name === 'record' ? command.request.prompts : command.prompts;
+      const deliveries = asked.map((prompt) => parts.prompts.get(prompt));
+      const spec = specOf(command, entry.record.operation, entry.record.prepared, parts);
+      const streaming = command.name === 'record' && command.request.streaming;
       entry.run = line.run(spec, deliveries, progressOf(entry, streaming));
       return entry.run.ended;
     } catch (thrown) {
-      return Promise.resolve({ by: 'error', message: reasonOf(thrown) });
+      return Promise.reject(thrown);
     }
   };
 
   const conclude = async (entry: Entry, ended: Promise<OperationEnd>, before: Promise<void>) => {
-    const end = await ended;
+    // Whatever goes wrong, its last fact must come: the call waits for it.
+    const end = await ended.catch((thrown): OperationEnd => ({ by: 'error', message: reasonOf(thrown) }));
     entry.over = true;
     const outcome = await outcomeOf(end, entry.record.prepared, owner.ending(), parts);
     await before;
