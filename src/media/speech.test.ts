@@ -1,0 +1,190 @@
+import assert from 'node:assert/strict';
+import { readdirSync, readFileSync } from 'node:fs';
+import { test } from 'node:test';
+import { missing } from '../../test/support/tools.ts';
+import { FRAME_SAMPLES } from './line.ts';
+import { createSpeechDetector } from './speech.ts';
+
+const SECOND = 8000;
+const SOUNDS = '/usr/share/asterisk/sounds/en_US';
+
+interface Stretch {
+  readonly onset: number;
+  /** Position of the frame that was the first to be called speech, and of the first that no longer was. */
+  readonly decided: number;
+  end: number;
+}
+
+function stretches(samples: Int16Array): Stretch[] {
+  const detector = createSpeechDetector();
+  const found: Stretch[] = [];
+  let speaking = false;
+  for (let position = 0; position + FRAME_SAMPLES <= samples.length; position += FRAME_SAMPLES) {
+    detector.hear(samples, position, position);
+    if (detector.speech && !speaking)
+      found.push({ onset: detector.onset, decided: position, end: samples.length });
+    if (!detector.speech && speaking) found.at(-1)!.end = position;
+    speaking = detector.speech;
+  }
+  return found;
+}
+
+/** A line that is quiet, then has `sound` in it from `at` on, then is quiet for a second. */
+function line(sound: Int16Array, at: number): Int16Array {
+  const samples = new Int16Array(at + sound.length + SECOND);
+  samples.set(sound, at);
+  return samples;
+}
+
+/** `sound` brought to so many dBov on average. */
+function at(dbov: number, sound: ArrayLike<number>): Int16Array {
+  const power = Array.from(sound).reduce((sum, sample) => sum + sample * sample, 0) / sound.length;
+  const gain = (32768 * 10 ** (dbov / 20)) / Math.sqrt(power);
+  return Int16Array.from(sound, (sample) => Math.max(-32768, Math.min(32767, Math.round(sample * gain))));
+}
+
+function noise(seconds: number): number[] {
+  let state = 1;
+  return Array.from({ length: seconds * SECOND }, () => {
+    let sum = 0;
+    for (let part = 0; part < 6; part++) {
+      state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
+      sum += state / 2 ** 31 - 1;
+    }
+    return sum;
+  });
+}
+
+function brown(seconds: number): number[] {
+  let level = 0;
+  return noise(seconds).map((step) => (level = level * 0.999 + step));
+}
+
+function tone(seconds: number, ...hertz: number[]): number[] {
+  return Array.from({ length: seconds * SECOND }, (_, index) =>
+    hertz.reduce((sum, frequency) => sum + Math.sin((2 * Math.PI * frequency * index) / SECOND), 0),
+  );
+}
+
+/** A voice as far as energy goes: a buzz at 120 Hz in syllables, four in a second. */
+function voice(seconds: number): number[] {
+  return Array.from({ length: seconds * SECOND }, (_, index) => {
+    const phase = (120 * index) / SECOND;
+    const syllable = Math.sin((Math.PI * 4 * index) / SECOND) ** 2;
+    return (phase - Math.floor(phase) - 0.5) * syllable;
+  });
+}
+
+function recorded(name: string): Int16Array {
+  const file = readFileSync(`${SOUNDS}/${name}`);
+  const data = file.indexOf('data') + 8;
+  return new Int16Array(
+    file.buffer.slice(file.byteOffset + data, file.byteOffset + data + ((file.length - data) & ~1)),
+  );
+}
+
+test('a voice is heard, from before it began to after it ended', () => {
+  for (const dbov of [-10, -20, -30, -40]) {
+    const found = stretches(line(at(dbov, voice(2)), SECOND + 37));
+    assert.equal(found.length, 1, `${dbov} dBov`);
+    const { onset, decided, end } = found[0]!;
+    assert.ok(onset <= SECOND + 37 && onset > SECOND - 160 * 8, `onset ${onset}`);
+    assert.ok(decided < SECOND + 0.25 * SECOND, `decided ${decided}`);
+    assert.ok(end >= 3 * SECOND && end < 3 * SECOND + 0.4 * SECOND, `end ${end}`);
+  }
+});
+
+test('silence is not speech', () => {
+  assert.deepEqual(stretches(new Int16Array(10 * SECOND)), []);
+});
+
+test('steady noise, hum and tones are not speech, from the first moment or setting in later', () => {
+  const sounds = {
+    white: noise(5),
+    brown: brown(5),
+    hum: tone(5, 50, 100, 150, 250),
+    americanHum: tone(5, 60, 120, 180, 300),
+    dialTone: tone(5, 350, 440),
+    busy: tone(5, 425),
+  };
+  for (const [name, sound] of Object.entries(sounds)) {
+    for (const dbov of [-60, -50, -40, -30, -20]) {
+      const samples = at(dbov, sound);
+      assert.deepEqual(stretches(samples), [], `${name} at ${dbov}`);
+      assert.deepEqual(stretches(line(samples, SECOND + 80)), [], `${name} at ${dbov} setting in`);
+    }
+  }
+});
+
+test('a click shorter than 60 ms is not speech, wherever it falls', () => {
+  for (const length of [1, 40, 160, 320, 470]) {
+    for (let shift = 0; shift < 160; shift += 20) {
+      const click = at(-10, noise(1).slice(0, length));
+      assert.deepEqual(stretches(line(click, SECOND + shift)), [], `${length} samples at ${shift}`);
+    }
+  }
+});
+
+test('a voice over noise is heard, and the noise after it is not', () => {
+  const background = at(-50, noise(8));
+  const spoken = at(-28, voice(2));
+  for (const [index, sample] of spoken.entries()) background[3 * SECOND + index]! += sample;
+  const found = stretches(background);
+  assert.equal(found.length, 1);
+  assert.ok(found[0]!.onset <= 3 * SECOND + 400 && found[0]!.onset > 2.7 * SECOND);
+  assert.ok(found[0]!.end >= 4.9 * SECOND && found[0]!.end < 5.5 * SECOND);
+});
+
+test('two utterances with a second between them are two, and the second begins after the first has ended', () => {
+  const spoken = at(-25, voice(1));
+  const samples = new Int16Array(5 * SECOND);
+  samples.set(spoken, SECOND);
+  samples.set(spoken, 3 * SECOND);
+  const found = stretches(samples);
+  assert.equal(found.length, 2);
+  assert.ok(found[1]!.onset >= found[0]!.end);
+});
+
+test('a lost frame within speech does not end it', () => {
+  const detector = createSpeechDetector();
+  const samples = line(at(-25, voice(2)), SECOND);
+  let ends = 0;
+  let speaking = false;
+  for (let position = 0; position + FRAME_SAMPLES <= samples.length; position += FRAME_SAMPLES) {
+    if ((position / FRAME_SAMPLES) % 10 === 5) detector.miss(position);
+    else detector.hear(samples, position, position);
+    if (speaking && !detector.speech) ends++;
+    speaking = detector.speech;
+  }
+  assert.equal(ends, 1);
+});
+
+test('recorded speech is heard from its first word on, at usual levels and 20 dB below', {
+  skip: missing('/usr/share/asterisk/sounds/en_US'),
+}, () => {
+  const names = readdirSync(SOUNDS).filter(
+    (name) => name.endsWith('.wav') && !/beep|tone|silence/.test(name),
+  );
+  let unheard = 0;
+  let late = 0;
+  for (const name of names) {
+    const clip = recorded(name);
+    // A letter of the alphabet, cut close: no word that a caller would say alone.
+    if (clip.length < 0.4 * SECOND) continue;
+    const peak = clip.reduce((most, sample) => Math.max(most, Math.abs(sample)), 0);
+    const begins = clip.findIndex((sample) => Math.abs(sample) > peak / 20);
+    for (const gain of [1, 0.1]) {
+      const found = stretches(
+        line(
+          clip.map((sample) => sample * gain),
+          2 * SECOND,
+        ),
+      );
+      if (found.length === 0) unheard++;
+      else if (found[0]!.onset > 2 * SECOND + begins) late++;
+    }
+  }
+  assert.ok(names.length > 100);
+  assert.equal(unheard, 0);
+  assert.ok(late <= names.length / 50, `${late} of ${names.length * 2} clips cut at their beginning`);
+});

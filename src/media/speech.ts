@@ -1,0 +1,130 @@
+/**
+ * The end-pointer: where a caller begins and ends to speak, from the energy of each 20 ms over a floor that adapts.
+ * Pure; nothing is allocated per frame.
+ *
+ * Levels are dBov (RFC 6465 §3: 0 is the loudest a sample can say, silence is −127) after a first difference, which takes
+ * the hum and rumble out of the energy and leaves the voice about 6 dB weaker than it is.
+ */
+import { FRAME_SAMPLES, LINE_RATE } from './line.ts';
+
+/** Loud is so much above the floor; once speech goes on, less will do. */
+const ONSET_ABOVE_FLOOR_DB = 9;
+const HOLD_ABOVE_FLOOR_DB = 6;
+/** Never taken for speech, however quiet the line: the noise of a cheap handset. */
+const QUIETEST_SPEECH = -56;
+const LOWEST_FLOOR = -72;
+const FIRST_FLOOR = -62;
+/** The floor falls to what is quieter in about 100 ms, and creeps up by 1 dB in a second. */
+const FLOOR_FALL = 0.2;
+const FLOOR_CREEP_DB = 0.02;
+/** Sound that varies less than this over STEADY_FRAMES is noise, and the floor rises to it in about 200 ms. */
+const STEADY_DB = 4;
+const STEADY_FRAMES = 16;
+const FLOOR_RISE = 0.2;
+/** Speech is decided when so many of the last WINDOW_FRAMES were loud: a click of 60 ms touches at most four. */
+const LOUD_FRAMES = 5;
+const WINDOW_FRAMES = 8;
+/** … and differed by so much: what starts and stays level is a tone or a fan. */
+const LIVELY_DB = 3;
+/** Speech ends after so long without it: 300 ms, longer than the closure of a plosive. */
+const HANGOVER_FRAMES = 15;
+/** So much before the first loud frame speech is taken to begin: 120 ms, for soft consonants. */
+const LOOK_BACK = (120 * LINE_RATE) / 1000;
+
+export interface SpeechDetector {
+  /** Whether the last frame is speech, hangover included. */
+  readonly speech: boolean;
+  /** Position where the current or last stretch began; never before the end of the one before it. */
+  readonly onset: number;
+  /** Hears the frame that begins at `position`: FRAME_SAMPLES of `samples` from index `from` on. */
+  hear(samples: Int16Array, from: number, position: number): void;
+  /** A frame of which nothing is known: it is not speech, and says nothing about the floor. */
+  miss(position: number): void;
+}
+
+export function createSpeechDetector(): SpeechDetector {
+  const levels = new Float64Array(STEADY_FRAMES).fill(Number.NEGATIVE_INFINITY);
+  let heard = 0;
+  let floor = FIRST_FLOOR;
+  let last = 0;
+  let loudness = 0;
+  let firstLoud = 0;
+  let speech = false;
+  let onset = 0;
+  let ended = 0;
+  let quiet = 0;
+
+  const range = (frames: number) => {
+    let low = Number.POSITIVE_INFINITY;
+    let high = Number.NEGATIVE_INFINITY;
+    for (let back = 1; back <= frames; back++) {
+      const level = levels[(heard - back + STEADY_FRAMES) % STEADY_FRAMES]!;
+      if (level < low) low = level;
+      if (level > high) high = level;
+    }
+    return high - low;
+  };
+
+  const adapt = (level: number) => {
+    if (level < floor) floor += (level - floor) * FLOOR_FALL;
+    else if (heard >= STEADY_FRAMES && range(STEADY_FRAMES) < STEADY_DB)
+      floor += (level - floor) * FLOOR_RISE;
+    else floor += FLOOR_CREEP_DB;
+    if (floor < LOWEST_FLOOR) floor = LOWEST_FLOOR;
+  };
+
+  const step = (loud: boolean, position: number) => {
+    loudness = ((loudness << 1) | (loud ? 1 : 0)) & ((1 << WINDOW_FRAMES) - 1);
+    if (speech) {
+      quiet = loud ? 0 : quiet + 1;
+      if (quiet <= HANGOVER_FRAMES) return;
+      speech = false;
+      ended = position;
+      loudness = 0;
+      return;
+    }
+    if (!loud) return;
+    if (loudness === 1) firstLoud = position;
+    if (bits(loudness) < LOUD_FRAMES) return;
+    // The first loud frame may hold only the end of its 20 ms: any sound rises there.
+    const since = Math.min(STEADY_FRAMES, (position - firstLoud) / FRAME_SAMPLES);
+    if (range(since) < LIVELY_DB) return;
+    speech = true;
+    quiet = 0;
+    onset = Math.max(ended, firstLoud - LOOK_BACK);
+  };
+
+  return {
+    get speech() {
+      return speech;
+    },
+    get onset() {
+      return onset;
+    },
+    hear(samples, from, position) {
+      let energy = 0;
+      for (let index = from; index < from + FRAME_SAMPLES; index++) {
+        const sample = samples[index]!;
+        const difference = sample - last;
+        energy += difference * difference;
+        last = sample;
+      }
+      const level = 10 * Math.log10(energy / FRAME_SAMPLES / 32768 ** 2 + 2e-13);
+      const above = speech ? HOLD_ABOVE_FLOOR_DB : ONSET_ABOVE_FLOOR_DB;
+      const loud = level > QUIETEST_SPEECH && level > floor + above;
+      levels[heard++ % STEADY_FRAMES] = level;
+      adapt(level);
+      step(loud, position);
+    },
+    miss(position) {
+      last = 0;
+      step(false, position);
+    },
+  };
+}
+
+function bits(mask: number): number {
+  let count = 0;
+  for (let rest = mask; rest !== 0; rest &= rest - 1) count++;
+  return count;
+}
