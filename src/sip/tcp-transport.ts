@@ -3,6 +3,7 @@ import { connect, createServer, type Socket } from 'node:net';
 import type { Log } from '../log.ts';
 import { SipFramer } from '../wire/sip-framing.ts';
 import { parseSipMessage } from '../wire/sip-message.ts';
+import { facing } from './local-address.ts';
 import type { Peer, Transport, TransportHandler } from './transport.ts';
 import { cannotListen } from './udp-transport.ts';
 import type { ListenAddress } from './user-agent.ts';
@@ -87,6 +88,7 @@ export async function openTcp(
       ...listen,
       port: typeof address === 'object' && address !== null ? address.port : listen.port,
     },
+    localAddress: (to) => ({ address: facing(listen.address, to.address), port: transport.listening.port }),
     send(bytes, to) {
       const { socket, peer } = connectionTo(to);
       if (socket.writableLength > limits.unsentBytes) {

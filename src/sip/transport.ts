@@ -15,6 +15,8 @@ export interface Peer {
 
 export interface Transport {
   readonly listening: ListenAddress;
+  /** What a peer can reach us at: the listening address, or of a wildcard the one that faces the peer. */
+  localAddress(to: { readonly address: string }): { readonly address: string; readonly port: number };
   /** Never throws and never waits; what can't be sent is told by `onSendError`. */
   send(bytes: Uint8Array, to: Peer): void;
   close(): Promise<void>;

@@ -3,6 +3,7 @@ import { isIPv6 } from 'node:net';
 import { reasonOf, TonearmError } from '../errors.ts';
 import type { Log } from '../log.ts';
 import { parseSipMessage } from '../wire/sip-message.ts';
+import { facing } from './local-address.ts';
 import type { Transport, TransportHandler } from './transport.ts';
 import type { ListenAddress } from './user-agent.ts';
 
@@ -31,6 +32,7 @@ export async function openUdp(
   }
   const transport: Transport = {
     listening: { ...listen, port: socket.address().port },
+    localAddress: (to) => ({ address: facing(listen.address, to.address), port: transport.listening.port }),
     send(bytes, to) {
       const failed = (error: Error | null) => error !== null && handler.onSendError(to, error);
       try {

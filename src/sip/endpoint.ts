@@ -1,0 +1,219 @@
+/**
+ * The user agent: transaction user of the transaction layer, owner of the dialogs (RFC 3261 §8, §12–15). Methods are dispatched here;
+ * what they do is in dialog.ts, incoming-call.ts and outgoing-call.ts.
+ */
+import type { Clock } from '../clock.ts';
+import type { Log } from '../log.ts';
+import { header, type SipRequest } from '../wire/sip-message.ts';
+import { parseNameAddr } from '../wire/sip-uri.ts';
+import { refusalOf } from './checks.ts';
+import { type DialogHost, SipDialog } from './dialog.ts';
+import { type DialogState, dialogOfInvite, keyOfRequest, nextHop } from './dialog-state.ts';
+import { IncomingCall } from './incoming-call.ts';
+import { ALLOW, responseTo } from './messages.ts';
+import { locate } from './next-hop.ts';
+import { placeCall } from './outgoing-call.ts';
+import { Queue } from './queue.ts';
+import type { ServerTransaction } from './server-transaction.ts';
+import { openTcp } from './tcp-transport.ts';
+import { DEFAULT_TIMERS, type TimerValues } from './timers.ts';
+import { TransactionLayer, type TransactionUser } from './transactions.ts';
+import type { Peer, Transport, TransportHandler } from './transport.ts';
+import { openUdp } from './udp-transport.ts';
+import type { DialogHandler, IncomingInvite, ListenAddress, UserAgent } from './user-agent.ts';
+
+export interface UserAgentOptions {
+  readonly listen: readonly ListenAddress[];
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly timers?: TimerValues;
+  /** Server transactions at one time; default 20,000. */
+  readonly transactionLimit?: number;
+  /** Opens a transport; default: real sockets. Tests pass one without a network. */
+  readonly open?: (listen: ListenAddress, handler: TransportHandler, log: Log) => Promise<Transport>;
+}
+
+/** Opens the transports and serves. Throws TonearmError `sipPortBusy` when an address can't be had; nothing is left open then. */
+export async function createUserAgent(options: UserAgentOptions): Promise<UserAgent> {
+  const endpoint = new Endpoint(options);
+  try {
+    for (const listen of options.listen) await endpoint.open(listen);
+  } catch (thrown) {
+    await endpoint.close();
+    throw thrown;
+  }
+  return endpoint;
+}
+
+class Endpoint implements UserAgent, TransactionUser {
+  readonly #options: UserAgentOptions;
+  readonly #values: TimerValues;
+  readonly #layer: TransactionLayer;
+  readonly #transports: Transport[] = [];
+  readonly #dialogs = new Map<string, SipDialog>();
+  readonly #ringing = new Map<ServerTransaction, IncomingCall>();
+  readonly #invites = new Queue<IncomingInvite>();
+  #draining = false;
+
+  constructor(options: UserAgentOptions) {
+    this.#options = options;
+    this.#values = options.timers ?? DEFAULT_TIMERS;
+    this.#layer = new TransactionLayer(this, {
+      clock: options.clock,
+      values: this.#values,
+      limit: options.transactionLimit ?? 20_000,
+    });
+  }
+
+  get listening(): readonly ListenAddress[] {
+    return this.#transports.map((transport) => transport.listening);
+  }
+
+  async open(listen: ListenAddress): Promise<void> {
+    const open = this.#options.open ?? (listen.transport === 'udp' ? openUdp : openTcp);
+    const handler: TransportHandler = {
+      onMessage: (message, from, via) => this.#layer.onMessage(message, from, via),
+      onUnparsable: ({ reason, answerable }, from, via) => {
+        this.#options.log.debug(
+          { from: `${from.address}:${from.port}`, reason },
+          'SIP: a message that is none',
+        );
+        if (answerable !== undefined) this.#layer.refuse(answerable, reason, from, via);
+      },
+      onSendError: (to, error) => this.#layer.onSendError(to, error),
+    };
+    this.#transports.push(await open(listen, handler, this.#options.log));
+  }
+
+  invites(): AsyncIterable<IncomingInvite> {
+    return this.#invites;
+  }
+
+  invite(...[request, signal]: Parameters<UserAgent['invite']>): ReturnType<UserAgent['invite']> {
+    return placeCall(request, signal, {
+      clock: this.#options.clock,
+      layer: this.#layer,
+      transport: this.#transports.find(({ listening }) => listening.transport === request.transport),
+      openDialog: (state, handler, transport, peer) => this.#openDialog(state, handler, transport, peer),
+    });
+  }
+
+  drain(): void {
+    this.#draining = true;
+  }
+
+  async close(): Promise<void> {
+    this.#draining = true;
+    this.#invites.end();
+    for (const call of this.#ringing.values()) call.cancel(503);
+    const byes = [...this.#dialogs.values()].map((dialog) => dialog.bye('server closes'));
+    await Promise.all(byes);
+    this.#layer.close();
+    await Promise.all(this.#transports.splice(0).map((transport) => transport.close()));
+  }
+
+  onRequest(transaction: ServerTransaction): void {
+    const { request } = transaction;
+    if (request.method === 'CANCEL') return this.#onCancel(transaction);
+    const refusal = refusalOf(request);
+    if (refusal !== undefined)
+      return transaction.respond(
+        responseTo(request, refusal.status, { toTag: transaction.toTag, ...refusal.parts }),
+      );
+    if (parseNameAddr(header(request, 'to') ?? '')?.parameters.tag !== undefined) {
+      const dialog = this.#dialogs.get(keyOfRequest(request));
+      if (dialog === undefined) transaction.respond(responseTo(request, 481));
+      else dialog.onRequest(transaction);
+    } else if (request.method === 'OPTIONS') this.#onOptions(transaction);
+    else if (request.method === 'INVITE') this.#onInvite(transaction);
+    else transaction.respond(responseTo(request, 481, { toTag: transaction.toTag }));
+  }
+
+  onAck(ack: SipRequest): void {
+    this.#dialogs.get(keyOfRequest(ack))?.onAck(ack);
+  }
+
+  #onOptions(transaction: ServerTransaction): void {
+    const headers = { Allow: ALLOW, Accept: 'application/sdp', 'Accept-Encoding': 'identity', Supported: '' };
+    const parts = { toTag: transaction.toTag, headers: this.#draining ? { 'Retry-After': '30' } : headers };
+    transaction.respond(responseTo(transaction.request, this.#draining ? 503 : 200, parts));
+  }
+
+  #onInvite(transaction: ServerTransaction): void {
+    const { request, toTag, transport, peer } = transaction;
+    if (this.#draining)
+      return transaction.respond(responseTo(request, 503, { toTag, headers: { 'Retry-After': '30' } }));
+    transaction.respond(responseTo(request, 100));
+    const call = new IncomingCall(transaction, contactFor(transport, peer), (sdp, handler) => {
+      this.#ringing.delete(transaction);
+      const state = dialogOfInvite(request, toTag);
+      if (state === undefined) return undefined;
+      const dialog = this.#openDialog(state, handler, transport, peer);
+      dialog.answer(transaction, sdp);
+      return dialog;
+    });
+    this.#ringing.set(transaction, call);
+    transaction.whenTerminated(() => {
+      // The transport failed under it; after a final answer this does nothing.
+      call.cancel(503);
+      this.#ringing.delete(transaction);
+    });
+    this.#invites.push(call);
+  }
+
+  /** RFC 3261 §9.2. */
+  #onCancel(transaction: ServerTransaction): void {
+    const invite = this.#layer.inviteOf(transaction.request);
+    const status = invite === undefined ? 481 : 200;
+    transaction.respond(
+      responseTo(transaction.request, status, { toTag: invite?.toTag ?? transaction.toTag }),
+    );
+    if (invite !== undefined) this.#ringing.get(invite)?.cancel(487);
+  }
+
+  #openDialog(state: DialogState, handler: DialogHandler, transport: Transport, peer: Peer): SipDialog {
+    const host: DialogHost = {
+      clock: this.#options.clock,
+      values: this.#values,
+      contact: contactFor(transport, peer),
+      send: (request) => this.#sendInDialog(state, request, transport, peer),
+      sendAck: (ack) => {
+        void locate(nextHop(state), peer).then(
+          (to) => to !== undefined && this.#layer.sendStateless(ack, to, transport),
+        );
+      },
+      onEnded: (dialog) => this.#dialogs.delete(dialog.key),
+    };
+    const dialog = new SipDialog(state, handler, host);
+    this.#dialogs.set(dialog.key, dialog);
+    return dialog;
+  }
+
+  async #sendInDialog(
+    state: DialogState,
+    request: SipRequest,
+    transport: Transport,
+    peer: Peer,
+  ): Promise<number> {
+    const to = await locate(nextHop(state), peer);
+    if (to === undefined) return 503;
+    return new Promise((resolve) => {
+      this.#layer.send(request, to, transport, {
+        onResponse: ({ status }) => status >= 200 && resolve(status),
+        onFailure: (status, reason) => {
+          this.#options.log.warn(
+            { to: `${to.address}:${to.port}`, method: request.method, reason },
+            'SIP: a request was not answered',
+          );
+          resolve(status);
+        },
+      });
+    });
+  }
+}
+
+function contactFor(transport: Transport, peer: Peer): string {
+  const { address, port } = transport.localAddress(peer);
+  const host = address.includes(':') ? `[${address}]` : address;
+  return `<sip:tonearm@${host}:${port}${peer.transport === 'tcp' ? ';transport=tcp' : ''}>`;
+}

@@ -1,0 +1,86 @@
+import { formatSipMessage, type SipRequest, type SipResponse } from '../wire/sip-message.ts';
+import type { TransactionOptions } from './client-transaction.ts';
+import { MachineRunner } from './machine-runner.ts';
+import { newTag } from './messages.ts';
+import { type Action, INVITE_SERVER, NON_INVITE_SERVER, received } from './transaction-tables.ts';
+import type { Peer, Transport } from './transport.ts';
+
+export interface ServerTransactionOptions extends TransactionOptions {
+  /** An ACK of a 2xx that came with its INVITE's branch: some user agents do so. */
+  readonly onAck: (ack: SipRequest) => void;
+}
+
+/** RFC 3261 §17.2. */
+export class ServerTransaction {
+  /** With `received` and `rport` filled in. */
+  readonly request: SipRequest;
+  /** Where its responses go. */
+  readonly peer: Peer;
+  readonly transport: Transport;
+  /** Of every response to this request that makes or refuses a dialog (§8.2.6.2). */
+  readonly toTag = newTag();
+  readonly #runner: MachineRunner;
+  readonly #onAck: (ack: SipRequest) => void;
+  #ack: SipRequest | undefined;
+  #whenTerminated: (() => void) | undefined;
+  #last: Buffer | undefined;
+  #final = false;
+
+  constructor(request: SipRequest, peer: Peer, transport: Transport, options: ServerTransactionOptions) {
+    this.#onAck = options.onAck;
+    this.request = request;
+    this.peer = peer;
+    this.transport = transport;
+    this.#runner = new MachineRunner({
+      ...options,
+      onTerminated: () => {
+        options.onTerminated();
+        this.#whenTerminated?.();
+      },
+      machine: request.method === 'INVITE' ? INVITE_SERVER : NON_INVITE_SERVER,
+      reliable: peer.transport === 'tcp',
+      perform: (action) => this.#perform(action),
+    });
+  }
+
+  /** Whether a final response went out. */
+  get answered(): boolean {
+    return this.#final;
+  }
+
+  /** Sends a response; after a final one only retransmissions of a 2xx (§13.3.1.4) go out. */
+  respond(response: SipResponse): void {
+    const kind = received(response.status);
+    if (this.#final && kind !== '2xx') return;
+    this.#final ||= kind !== '1xx';
+    this.#last = formatSipMessage(response);
+    this.#runner.fire(`send ${kind}`);
+  }
+
+  /** Told when the transaction is over, for whatever reason. */
+  whenTerminated(action: () => void): void {
+    this.#whenTerminated = action;
+  }
+
+  onRetransmission(): void {
+    this.#runner.fire('request');
+  }
+
+  onAck(ack: SipRequest): void {
+    this.#ack = ack;
+    this.#runner.fire('ack');
+  }
+
+  onSendError(): void {
+    this.#runner.fire('send error');
+  }
+
+  terminate(): void {
+    this.#runner.terminate();
+  }
+
+  #perform(action: Action): void {
+    if (action === 'send' && this.#last !== undefined) this.transport.send(this.#last, this.peer);
+    if (action === 'report' && this.#ack !== undefined) this.#onAck(this.#ack);
+  }
+}
