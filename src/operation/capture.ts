@@ -1,0 +1,46 @@
+/** Fills a take from the frames of a line: positions of the line become samples of the take. */
+import { FRAME_SAMPLES, type Frame } from '../media/line.ts';
+import type { Take } from '../recording/take.ts';
+
+export interface Capture {
+  /** Samples in the take. */
+  readonly length: number;
+  /**
+   * Takes the frame, but nothing from position `until` on. What lies before position `heldFrom` is settled, the rest may be cut off
+   * again. Returns how many samples it took.
+   */
+  hear(frame: Readonly<Frame>, until: number, heldFrom: number): number;
+  /** Cuts off what lies from `position` on, as far as it was not settled. */
+  cut(position: number): void;
+}
+
+/** `from`: the position of the first sample that is wanted; it lies in the first frame, or before it. */
+export function openCapture(take: Take, from: number): Capture {
+  let settled = 0;
+  const settle = () => {
+    take.settle();
+    settled = take.length;
+  };
+  /** Position of the take's first sample, once there is one. */
+  let origin: number | undefined;
+
+  return {
+    get length() {
+      return take.length;
+    },
+    hear({ samples, position }, until, heldFrom) {
+      origin ??= Math.max(from, position);
+      const begin = Math.max(0, origin - position);
+      const end = Math.max(begin, Math.min(FRAME_SAMPLES, until - position));
+      const held = Math.max(begin, Math.min(end, heldFrom - position));
+      if (begin < held) take.append(samples, begin, held);
+      if (heldFrom >= position + begin) settle();
+      if (held < end) take.append(samples, held, end);
+      return end - begin;
+    },
+    cut(position) {
+      const length = position - (origin ?? position);
+      if (length < take.length) take.cut(Math.max(settled, length));
+    },
+  };
+}

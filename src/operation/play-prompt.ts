@@ -1,0 +1,87 @@
+/** Plays prompts to the caller: the whole of `playPrompt`, and what a recording begins with. */
+import { reasonOf } from '../errors.ts';
+import type { PlayEnd } from '../media/line.ts';
+import type { OperationEnding, PlayPromptSpec, PromptDelivery, PromptSpec } from './operation.ts';
+import { type Ended, type Stage, stoppedBy } from './stage.ts';
+
+export type Played =
+  | { readonly by: 'end' }
+  /** The caller broke in: nothing more is to be played. */
+  | Extract<PlayEnd, { by: 'speech' | 'key' }>
+  /** There is no going on. */
+  | { readonly by: 'over'; readonly end: Ended };
+
+/** Plays its prompts in order; the caller's breaking in is an end like any other. */
+export async function playPrompt(spec: PlayPromptSpec, stage: Stage, signal: AbortSignal): Promise<Ended> {
+  const played = await playPrompts(spec.prompts, spec.bargeIn, stage, signal);
+  return played.by === 'over' ? played.end : { by: 'finished' };
+}
+
+/** A prompt is waited for when its turn has come, so the first may be heard while the second is still fetched. */
+export async function playPrompts(
+  prompts: readonly PromptSpec[],
+  bargeIn: boolean,
+  stage: Stage,
+  signal: AbortSignal,
+): Promise<Played> {
+  for (const [index, { audio, times }] of prompts.entries()) {
+    const delivery = await delivered(stage.prompts[audio], signal);
+    if (delivery === 'stopped') return over(stoppedBy(signal));
+    if (!delivery.ok) {
+      const by = delivery.why === 'undecodable' ? 'promptUndecodable' : 'promptUnavailable';
+      return over({ by, message: delivery.message });
+    }
+    stage.tell({ phase: 'prompt', index });
+    // Nothing, however often, takes no time: looping over it would never let anything else run.
+    const loops = delivery.samples.length === 0 ? 0 : times;
+    for (let loop = 0; loop < loops; loop++) {
+      const played = await play(delivery.samples, bargeIn, 'promptFailed', stage, signal);
+      if (played.by !== 'end') return played;
+    }
+  }
+  return { by: 'end' };
+}
+
+/** Plays one piece; when it cannot be sent the operation is over by `failure`. */
+export async function play(
+  audio: Int16Array,
+  bargeIn: boolean,
+  failure: OperationEnding,
+  { line, tell }: Stage,
+  signal: AbortSignal,
+): Promise<Played> {
+  try {
+    const breaks = bargeIn ? { speech: true, keys: true } : undefined;
+    const played = await line.play(audio, { bargeIn: breaks, signal });
+    if (signal.aborted || played.by === 'aborted') return over(stoppedBy(signal));
+    if (played.by !== 'end') tell({ phase: 'bargeIn', by: played.by });
+    return played;
+  } catch (thrown) {
+    return over(signal.aborted ? stoppedBy(signal) : { by: failure, message: reasonOf(thrown) });
+  }
+}
+
+function over(end: Ended): Played {
+  return { by: 'over', end };
+}
+
+function delivered(
+  prompt: Promise<PromptDelivery> | undefined,
+  signal: AbortSignal,
+): Promise<PromptDelivery | 'stopped'> {
+  if (signal.aborted) return Promise.resolve('stopped');
+  if (prompt === undefined) return Promise.resolve(unavailable('no such prompt was given'));
+  return new Promise((resolve) => {
+    const onAbort = () => resolve('stopped');
+    signal.addEventListener('abort', onAbort, { once: true });
+    const settle = (delivery: PromptDelivery) => {
+      signal.removeEventListener('abort', onAbort);
+      resolve(delivery);
+    };
+    prompt.then(settle, (thrown: unknown) => settle(unavailable(reasonOf(thrown))));
+  });
+}
+
+function unavailable(message: string): PromptDelivery {
+  return { ok: false, why: 'unavailable', message };
+}

@@ -1,0 +1,92 @@
+/**
+ * Records what the caller says: prompts, beep, then one frame for each 20 ms of the call until something ends it.
+ * Times are samples, counted by frames: there are no timers, and nothing depends on when a packet happened to arrive.
+ *
+ * Decided in this order when one frame brings several (CONTRACT §3.1):
+ * 1. a stop tone, if its last key began no later than where the duration is reached;
+ * 2. the duration: the take is exactly that long;
+ * 3. silence, then no media at all.
+ *
+ * Silence is the absence of speech: keys are not speech, and a key that ends nothing does not start the count anew.
+ * With barge-in the caller may break into the beep as into a prompt: speech that the end-pointer was still making up its mind about
+ * when the prompt ended would else lose its first word.
+ */
+import type { Frame, Line } from '../media/line.ts';
+import type { Take } from '../recording/take.ts';
+import { openCapture } from './capture.ts';
+import type { RecordSpec } from './operation.ts';
+import { type Played, play, playPrompts } from './play-prompt.ts';
+import { type Ended, type Stage, samplesOf, stoppedBy } from './stage.ts';
+import { createStopTones } from './stop-tones.ts';
+
+/** `openTake` is called once, when recording starts; the caller of `record` seals what it opened. */
+export async function record(
+  spec: RecordSpec,
+  stage: Stage,
+  openTake: () => Take,
+  signal: AbortSignal,
+): Promise<Ended> {
+  const { line, tell } = stage;
+  const stopTones = createStopTones(spec.stopTones, samplesOf(spec.interKeyMs));
+
+  let played = await playPrompts(spec.prompts, spec.bargeIn, stage, signal);
+  if (played.by === 'end' && spec.beep) {
+    tell({ phase: 'beep' });
+    played = await play(stage.beep, spec.bargeIn, 'beepFailed', stage, signal);
+  }
+  if (played.by === 'over') return played.end;
+  if (played.by === 'key') {
+    const tone = stopTones.press(played.key, played.onset);
+    if (tone !== undefined) return { by: 'stopTone', keys: tone.keys };
+  }
+  if (signal.aborted) return stoppedBy(signal);
+
+  const from = beginning(played, line);
+  const capture = openCapture(openTake(), from);
+  const maxDuration = samplesOf(spec.maxDurationMs);
+  const maxSilence = samplesOf(spec.maxSilenceMs);
+  const initialSilence = samplesOf(spec.initialSilenceMs);
+  const noMedia = samplesOf(spec.noMediaMs);
+  let spoken = played.by === 'speech';
+  let silence = 0;
+  tell({ phase: 'recording' });
+  if (spoken) tell({ phase: 'speech' });
+
+  for await (const frame of line.listen({ from, signal })) {
+    if (frame.speech && !spoken) {
+      spoken = true;
+      tell({ phase: 'speech' });
+    }
+    const limit = Math.max(from, frame.position) + maxDuration - capture.length;
+
+    stopTones.pass(frame.position, frame.speech, frame.speechOnset);
+    if (frame.tone !== undefined && frame.toneOnset <= limit && !isHeard(frame, from)) {
+      const tone = stopTones.press(frame.tone, frame.toneOnset);
+      if (tone !== undefined) {
+        capture.hear(frame, frame.toneOnset, tone.onset);
+        capture.cut(tone.onset);
+        return { by: 'stopTone', keys: tone.keys };
+      }
+    }
+
+    const heard = capture.hear(frame, limit, stopTones.heldFrom);
+    if (capture.length >= maxDuration) return { by: 'maxDuration' };
+    silence = frame.speech ? 0 : silence + heard;
+    if (spoken && silence >= maxSilence) return { by: 'maxSilence' };
+    if (!spoken && silence >= initialSilence) return { by: 'initialSilence' };
+    // What was not sent during prompt and beep is not missed.
+    if (Math.min(frame.noMedia, capture.length) >= noMedia) return { by: 'noMedia' };
+  }
+  return stoppedBy(signal);
+}
+
+/** Where the recording begins: speech that broke in is kept from its onset, a key is left out. */
+function beginning(played: Exclude<Played, { by: 'over' }>, line: Line): number {
+  if (played.by === 'speech') return played.onset;
+  return played.by === 'key' ? played.after : line.position;
+}
+
+/** Whether the frame's key is the one that broke in, or of the time before: they may share the first frame with the recording. */
+function isHeard({ position, toneOnset }: Frame, from: number): boolean {
+  return position < from && toneOnset < from;
+}

@@ -1,0 +1,61 @@
+/** A take in memory that holds an operation to the rules of Take. */
+import assert from 'node:assert/strict';
+import type { TakeSpec } from '../../src/operation/operation.ts';
+import type { Take } from '../../src/recording/take.ts';
+
+export class ScriptedTake implements Take {
+  readonly samples: number[] = [];
+  readonly spec: TakeSpec;
+  /** How many samples were final after each `settle`. */
+  readonly settled: number[] = [];
+  sealed = 0;
+  /** What `seal` fails with. */
+  failure: Error | undefined;
+  /** `seal` waits for it. */
+  disk: Promise<void> | undefined;
+  readonly onGrown: (samples: number) => void;
+
+  constructor(spec: TakeSpec, onGrown: (samples: number) => void) {
+    this.spec = spec;
+    this.onGrown = onGrown;
+  }
+
+  get length(): number {
+    return this.samples.length;
+  }
+
+  append(samples: Int16Array, from = 0, to = samples.length): void {
+    assert.equal(this.sealed, 0, 'a sealed take takes nothing more');
+    assert.ok(from <= to && to <= samples.length, `[${from}, ${to}) of ${samples.length}`);
+    for (let index = from; index < to; index++) this.samples.push(samples[index]!);
+  }
+
+  settle(): void {
+    this.settled.push(this.length);
+  }
+
+  cut(length: number): void {
+    assert.ok(length >= (this.settled.at(-1) ?? 0), 'what was settled may have been read');
+    assert.ok(length <= this.length);
+    this.samples.length = length;
+  }
+
+  async seal(): Promise<number> {
+    this.sealed++;
+    await this.disk;
+    if (this.failure) throw this.failure;
+    return this.length;
+  }
+}
+
+/** Opens takes and keeps them. */
+export function scriptedTakes(prepare: (take: ScriptedTake) => void = () => {}) {
+  const takes: ScriptedTake[] = [];
+  const openTake = (spec: TakeSpec, onGrown: (samples: number) => void) => {
+    const take = new ScriptedTake(spec, onGrown);
+    prepare(take);
+    takes.push(take);
+    return take;
+  };
+  return { takes, openTake };
+}
