@@ -1,0 +1,292 @@
+/**
+ * The recordings of this machine: spool and finished files in one folder, their records in the store. A recording is live
+ * (it has a tail that readers follow) from `prepare` until its file is finished or it is discarded.
+ */
+import { randomUUID } from 'node:crypto';
+import { access, constants, mkdir, rm, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Clock } from '../clock.ts';
+import { reasonOf, TonearmError } from '../errors.ts';
+import type { Log } from '../log.ts';
+import { type AccessTokens, accessTokens } from './access-token.ts';
+import { atMost } from './at-most.ts';
+import { durationOf, finishFile, temporaryPath } from './finish.ts';
+import { isThere, readRange } from './finished-file.ts';
+import type {
+  FinishedRecording,
+  OpenRecording,
+  PreparedRecording,
+  RecordingLibrary,
+  RecoveredRecording,
+} from './library.ts';
+import { LiveTail } from './live-tail.ts';
+import {
+  type FinishedRecord,
+  type PreparedRecord,
+  type RecordStore,
+  type Records,
+  recordingIdOf,
+  recordsIn,
+} from './records.ts';
+import { recoverSpool } from './recovery.ts';
+import { Retention } from './retention.ts';
+import { pcmPath, removeTake, SPOOL_RATE } from './spool-files.ts';
+
+export interface RecordingsOptions {
+  /** Made when it is not there. */
+  readonly folder: string;
+  readonly store: RecordStore;
+  readonly clock: Clock;
+  readonly log: Log;
+  /** Where `/recordings/…` is served, as bots reach it; a function when the port is known only once the server listens. */
+  readonly publicUrl: string | (() => string);
+  /** How long a finished recording is kept. */
+  readonly retentionMs: number;
+  /** How long a token outlives the longest that its recording may become. */
+  readonly tokenLifetimeMs: number;
+  /** 32 bytes or more; a token is good only under the key it was made with. */
+  readonly tokenKey: Uint8Array;
+}
+
+export type Recordings = RecordingLibrary & {
+  /** Where takes are spooled: `folder` of a take. */
+  readonly spoolFolder: string;
+};
+
+/** A recording that is gone is told as gone for so long at least, or as long as a token could ask for it. */
+const REMEMBER_GONE_MS = 86_400_000;
+/** Files finished side by side: enough to keep the disk busy while one is converted. */
+const FINISHED_AT_ONCE = 3;
+
+/**
+ * Opens the recordings in a folder. Throws TonearmError `recordingsUnusable`, naming the folder, when it cannot be made or
+ * written to. What a killed process left is finished by `recover`.
+ */
+export async function openRecordings(options: RecordingsOptions): Promise<Recordings> {
+  const spoolFolder = join(options.folder, 'spool');
+  const finishedFolder = join(options.folder, 'finished');
+  try {
+    for (const folder of [spoolFolder, finishedFolder]) {
+      await mkdir(folder, { recursive: true, mode: 0o700 });
+      await access(folder, constants.R_OK | constants.W_OK | constants.X_OK);
+    }
+  } catch (cause) {
+    const advice = 'name a data folder that this user may write to';
+    const message = `recordings cannot be kept in ${options.folder} (${reasonOf(cause)}): ${advice}`;
+    throw new TonearmError('recordingsUnusable', message, { cause });
+  }
+  const recordings = new FolderRecordings(options, spoolFolder, finishedFolder);
+  await recordings.start();
+  return recordings;
+}
+
+class FolderRecordings implements Recordings {
+  readonly spoolFolder: string;
+  readonly #finishedFolder: string;
+  readonly #options: RecordingsOptions;
+  readonly #records: Records;
+  readonly #tokens: AccessTokens;
+  readonly #retention: Retention;
+  readonly #live = new Map<string, LiveTail>();
+  readonly #finishing = new Map<string, Promise<FinishedRecording>>();
+  readonly #inTurn = atMost(FINISHED_AT_ONCE);
+
+  constructor(options: RecordingsOptions, spoolFolder: string, finishedFolder: string) {
+    this.#options = options;
+    this.spoolFolder = spoolFolder;
+    this.#finishedFolder = finishedFolder;
+    this.#records = recordsIn(options.store);
+    this.#tokens = accessTokens(options.tokenKey, options.clock);
+    this.#retention = new Retention(options.clock, options.log, (id) => this.delete(id));
+  }
+
+  /** Takes up the retention of what earlier processes finished. */
+  async start(): Promise<void> {
+    for await (const [id, record] of this.#records.list())
+      if (record.state === 'finished') this.#retention.add(id, this.#endOf(record));
+  }
+
+  async prepare(request: {
+    readonly callId: string;
+    readonly operationId: string;
+    readonly applicationId: string;
+    readonly maxDurationMs: number;
+  }): Promise<PreparedRecording> {
+    const { clock, publicUrl, tokenLifetimeMs } = this.#options;
+    const base = (typeof publicUrl === 'string' ? publicUrl : publicUrl()).replace(/\/+$/, '');
+    const { maxDurationMs, ...origin } = request;
+    const recordingId = randomUUID();
+    const tokenExpiresAt = clock.now() + maxDurationMs + tokenLifetimeMs;
+    const accessToken = await this.#tokens.issue(recordingId, tokenExpiresAt);
+    this.#live.set(recordingId, new LiveTail(pcmPath(this.spoolFolder, recordingId)));
+    try {
+      await this.#records.put(recordingId, { state: 'prepared', ...origin, tokenExpiresAt });
+    } catch (error) {
+      this.#live.delete(recordingId);
+      throw error;
+    }
+    return { recordingId, location: `${base}/recordings/${recordingId}`, accessToken };
+  }
+
+  grown(recordingId: string, samples: number): void {
+    this.#live.get(recordingId)?.grown(samples);
+  }
+
+  finish(
+    recordingId: string,
+    take: { readonly samples: number; readonly rate: number },
+  ): Promise<FinishedRecording> {
+    let finishing = this.#finishing.get(recordingId);
+    if (finishing === undefined) {
+      finishing = this.#finish(recordingId, take).finally(() => this.#finishing.delete(recordingId));
+      this.#finishing.set(recordingId, finishing);
+    }
+    return finishing;
+  }
+
+  async discard(recordingId: string): Promise<void> {
+    const tail = this.#live.get(recordingId);
+    this.#live.delete(recordingId);
+    tail?.end();
+    await tail?.hold();
+    await removeTake(this.spoolFolder, recordingId);
+    await rm(temporaryPath(this.#path(recordingId)), { force: true });
+    await rm(this.#path(recordingId), { force: true });
+    // Last: while there are files, the record says whose they are.
+    await this.#records.delete(recordingId);
+  }
+
+  recover(): Promise<readonly RecoveredRecording[]> {
+    return recoverSpool({
+      spoolFolder: this.spoolFolder,
+      finishedFolder: this.#finishedFolder,
+      records: this.#records,
+      clock: this.#options.clock,
+      log: this.#options.log,
+      isBusy: (id) => this.#live.has(id) || this.#finishing.has(id),
+      finish: (id, samples) => this.finish(id, { samples, rate: SPOOL_RATE }),
+      discard: (id) => this.discard(id),
+    });
+  }
+
+  async open(recordingId: string): Promise<OpenRecording> {
+    const id = recordingIdOf(recordingId);
+    if (id === undefined) return { state: 'unknown' };
+    const file = { contentType: 'audio/wav', fileName: `recording-${id}.wav` };
+    const tail = this.#live.get(id);
+    if (tail !== undefined) return { state: 'recording', ...file, follow: (signal) => tail.follow(signal) };
+    const record = await this.#records.get(id);
+    if (record === undefined || record.state === 'prepared') return { state: 'unknown' };
+    if (record.state === 'gone' || this.#endOf(record) <= this.#options.clock.now()) return { state: 'gone' };
+    const path = this.#path(id);
+    if (!(await isThere(path))) return { state: 'gone' };
+    const { bytes, sha256, finishedAt } = record;
+    const lastModified = new Date(finishedAt);
+    return {
+      state: 'finished',
+      ...file,
+      bytes,
+      sha256,
+      lastModified,
+      read: (from, to) => readRange(path, from, to),
+    };
+  }
+
+  async authorize(recordingId: string, token: string): Promise<'ok' | 'invalid' | 'otherRecording'> {
+    return this.#tokens.check(recordingIdOf(recordingId) ?? recordingId, token);
+  }
+
+  async delete(recordingId: string): Promise<boolean> {
+    const id = recordingIdOf(recordingId);
+    if (id === undefined || this.#live.has(id)) return false;
+    const record = await this.#records.get(id);
+    if (record?.state !== 'finished') return false;
+    const { callId, operationId, applicationId, tokenExpiresAt } = record;
+    // The audio first: once somebody was told that it is gone, it is.
+    await rm(this.#path(id), { force: true });
+    const until = Math.max(tokenExpiresAt, this.#options.clock.now() + REMEMBER_GONE_MS);
+    await this.#records.put(id, { state: 'gone', callId, operationId, applicationId, tokenExpiresAt }, until);
+    return true;
+  }
+
+  async close(): Promise<void> {
+    this.#retention.close();
+    await Promise.allSettled(this.#finishing.values());
+    for (const tail of this.#live.values())
+      tail.fail(new TonearmError('recordingsClosed', 'the server is stopping'));
+  }
+
+  async #finish(
+    recordingId: string,
+    take: { readonly samples: number; readonly rate: number },
+  ): Promise<FinishedRecording> {
+    const tail = this.#live.get(recordingId);
+    try {
+      const record = await this.#records.get(recordingId);
+      if (record === undefined || record.state === 'gone') throw new Error('it is not known any more');
+      if (record.state === 'finished') return describe(recordingId, record);
+      if (take.rate !== SPOOL_RATE) throw new Error(`its rate is ${take.rate} Hz, not ${SPOOL_RATE}`);
+      const finished = await this.#makeFile(recordingId, record, take.samples, tail);
+      this.#live.delete(recordingId);
+      await tail?.hold();
+      await this.#forgetTake(recordingId);
+      this.#retention.add(recordingId, this.#endOf(finished));
+      return describe(recordingId, finished);
+    } catch (cause) {
+      this.#live.delete(recordingId);
+      tail?.end();
+      const spool = pcmPath(this.spoolFolder, recordingId);
+      const message = `recording ${recordingId} could not be finished: ${reasonOf(cause)}; what there is of it stays in ${spool} and is tried again at the next start`;
+      throw new TonearmError('finishFailed', message, { cause });
+    }
+  }
+
+  /** Resolves when the file and its record are kept. */
+  async #makeFile(
+    recordingId: string,
+    prepared: PreparedRecord,
+    samples: number,
+    tail: LiveTail | undefined,
+  ): Promise<FinishedRecord> {
+    const spool = pcmPath(this.spoolFolder, recordingId);
+    const spooled = Math.floor((await stat(spool)).size / 2);
+    // Readers may have been given more than the caller knows of; a disk that refused some leaves less.
+    const length = Math.min(spooled, Math.max(samples, tail?.samples ?? 0));
+    if (length === 0) throw new Error('nothing of it reached the spool');
+    if (length < samples) {
+      const what = { recordingId, samples, spooled };
+      this.#options.log.warn(what, 'a recording is shorter than what was heard: the spool lost some of it');
+    }
+    tail?.end(length);
+    const file = await this.#inTurn(() => finishFile(spool, this.#path(recordingId), length));
+    const finished = {
+      ...prepared,
+      ...file,
+      state: 'finished',
+      finishedAt: this.#options.clock.now(),
+    } as const;
+    await this.#records.put(recordingId, finished);
+    return finished;
+  }
+
+  /** A recording whose spool cannot be deleted is finished all the same. */
+  async #forgetTake(recordingId: string): Promise<void> {
+    try {
+      await removeTake(this.spoolFolder, recordingId);
+    } catch (thrown) {
+      this.#options.log.error({ recordingId, error: reasonOf(thrown) }, 'a spool file could not be deleted');
+    }
+  }
+
+  #endOf({ finishedAt }: FinishedRecord): number {
+    return finishedAt + this.#options.retentionMs;
+  }
+
+  #path(recordingId: string): string {
+    return join(this.#finishedFolder, `${recordingId}.wav`);
+  }
+}
+
+function describe(recordingId: string, { bytes, sha256 }: FinishedRecord): FinishedRecording {
+  return { recordingId, bytes, durationMs: durationOf(bytes), sha256 };
+}

@@ -1,0 +1,73 @@
+/** What is remembered of each recording, in the store. */
+
+/** What the recordings need of a store; the one in store/ fits it. */
+export interface RecordStore {
+  get<T>(key: string): Promise<{ readonly value: T } | undefined>;
+  put(key: string, value: unknown, options?: { readonly expiresAt?: number }): Promise<number>;
+  delete(key: string): Promise<boolean>;
+  /** By prefix, in key order. */
+  list<T>(prefix: string): AsyncIterable<{ readonly key: string; readonly value: T }>;
+}
+
+/** The recording's life: prepared, finished, gone. While it is being recorded it is `prepared`. */
+export type RecordingRecord = PreparedRecord | FinishedRecord | GoneRecord;
+
+interface Origin {
+  readonly callId: string;
+  readonly operationId: string;
+  /** `undefined` when only the spool still knew of it. */
+  readonly applicationId: string | undefined;
+  /** No token opens it from then on. Milliseconds since the epoch, as are all times here. */
+  readonly tokenExpiresAt: number;
+}
+
+export interface PreparedRecord extends Origin {
+  readonly state: 'prepared';
+}
+
+export interface FinishedRecord extends Origin {
+  readonly state: 'finished';
+  /** Of the file. */
+  readonly bytes: number;
+  readonly sha256: string;
+  readonly finishedAt: number;
+}
+
+export interface GoneRecord extends Origin {
+  readonly state: 'gone';
+}
+
+const PREFIX = 'recording/';
+const GUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
+
+/** The id as we write it, or `undefined` for what can be none: then it is no part of a path either. */
+export function recordingIdOf(text: string): string | undefined {
+  const id = text.toLowerCase();
+  return GUID.test(id) ? id : undefined;
+}
+
+export interface Records {
+  get(recordingId: string): Promise<RecordingRecord | undefined>;
+  /** @param expiresAt `undefined`: kept until it is deleted */
+  put(recordingId: string, record: RecordingRecord, expiresAt?: number): Promise<void>;
+  delete(recordingId: string): Promise<void>;
+  list(): AsyncIterable<readonly [recordingId: string, record: RecordingRecord]>;
+}
+
+export function recordsIn(store: RecordStore): Records {
+  return {
+    async get(recordingId) {
+      return (await store.get<RecordingRecord>(PREFIX + recordingId))?.value;
+    },
+    async put(recordingId, record, expiresAt) {
+      await store.put(PREFIX + recordingId, record, expiresAt === undefined ? {} : { expiresAt });
+    },
+    async delete(recordingId) {
+      await store.delete(PREFIX + recordingId);
+    },
+    async *list() {
+      for await (const { key, value } of store.list<RecordingRecord>(PREFIX))
+        yield [key.slice(PREFIX.length), value] as const;
+    },
+  };
+}

@@ -1,0 +1,103 @@
+/**
+ * The two files of a spooled take: `<id>.pcm`, signed 16 bit little-endian samples at 8,000 Hz without a header, and
+ * `<id>.json`, the journal: whose it is, and, once it was sealed, how long.
+ */
+import { type FileHandle, open, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+
+/** Samples a second in the spool. */
+export const SPOOL_RATE = 8000;
+
+/** What makes a take: the same members as the operation's own type. */
+export interface TakeSpec {
+  readonly recordingId: string;
+  /** Folder of the spool. */
+  readonly folder: string;
+  readonly callId: string;
+  readonly operationId: string;
+  /** Settled audio is written this often, in milliseconds of audio. */
+  readonly blockMs: number;
+}
+
+export interface TakeJournal {
+  readonly recordingId: string;
+  readonly callId: string;
+  readonly operationId: string;
+  /** Samples; `undefined` while the take is being filled, and when the process died meanwhile. */
+  readonly sealed: number | undefined;
+}
+
+/** The disk's side of one take. Calls do not overlap. */
+export interface TakeFiles {
+  /** Writes samples from index `at` of the take on. Rejects when not all of them could be written. */
+  write(samples: Int16Array, at: number): Promise<void>;
+  /** Notes the length in the journal and closes. The audio is there even when this rejects. */
+  seal(samples: number): Promise<void>;
+}
+
+export const pcmPath = (folder: string, recordingId: string) => join(folder, `${recordingId}.pcm`);
+export const journalPath = (folder: string, recordingId: string) => join(folder, `${recordingId}.json`);
+/** A journal that is being written. */
+export const newJournalPath = (folder: string, recordingId: string) =>
+  join(folder, `${recordingId}.json.new`);
+
+/** Makes both files. The journal first: so audio never lies in the spool without saying whose it is. */
+export async function openTakeFiles({
+  folder,
+  recordingId,
+  callId,
+  operationId,
+}: TakeSpec): Promise<TakeFiles> {
+  const journal = { recordingId, callId, operationId };
+  await writeJournal(folder, { ...journal, sealed: undefined });
+  const file = await open(pcmPath(folder, recordingId), 'w', 0o600);
+  return {
+    write: (samples, at) => writeAll(file, bytesOf(samples), at * 2),
+    async seal(samples) {
+      try {
+        await writeJournal(folder, { ...journal, sealed: samples });
+      } finally {
+        await file.close();
+      }
+    },
+  };
+}
+
+/** `undefined` when there is none or it is not one of ours. */
+export async function readJournal(folder: string, recordingId: string): Promise<TakeJournal | undefined> {
+  try {
+    const read: Partial<TakeJournal> = JSON.parse(await readFile(journalPath(folder, recordingId), 'utf8'));
+    const { callId, operationId, sealed } = read;
+    if (read.recordingId !== recordingId || typeof callId !== 'string' || typeof operationId !== 'string')
+      return undefined;
+    return { recordingId, callId, operationId, sealed: typeof sealed === 'number' ? sealed : undefined };
+  } catch {
+    return undefined;
+  }
+}
+
+/** Removes what there is of a take. The journal last, see `openTakeFiles`. */
+export async function removeTake(folder: string, recordingId: string): Promise<void> {
+  await rm(pcmPath(folder, recordingId), { force: true });
+  await rm(newJournalPath(folder, recordingId), { force: true });
+  await rm(journalPath(folder, recordingId), { force: true });
+}
+
+/** Samples as they stand in a file: a view, no copy. Every processor that Node.js 24 is built for by default is little-endian. */
+export function bytesOf(samples: Int16Array): Buffer {
+  return Buffer.from(samples.buffer, samples.byteOffset, samples.byteLength);
+}
+
+/** Whole or not at all, whatever moment the process dies at. */
+async function writeJournal(folder: string, journal: TakeJournal): Promise<void> {
+  const temporary = newJournalPath(folder, journal.recordingId);
+  await writeFile(temporary, JSON.stringify(journal), { mode: 0o600 });
+  await rename(temporary, journalPath(folder, journal.recordingId));
+}
+
+/** One write may take only part: at a file size limit, or when the disk is nearly full. */
+export async function writeAll(file: FileHandle, bytes: Uint8Array, position: number): Promise<void> {
+  for (let done = 0; done < bytes.length; ) {
+    done += (await file.write(bytes, done, bytes.length - done, position + done)).bytesWritten;
+  }
+}
