@@ -1,0 +1,145 @@
+/** The `applications` of the configuration. */
+import { randomBytes, randomUUID } from 'node:crypto';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Role } from './call/application.ts';
+import type { ConfiguredApplication } from './config.ts';
+import { reasonOf, TonearmError } from './errors.ts';
+
+const ROLES: readonly Role[] = ['Calls.AccessMedia.All', 'Calls.Initiate.All'];
+const GUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
+const KEYS = ['id', 'tenantId', 'name', 'secret', 'secretEnv', 'roles', 'callbackUri', 'dialect', 'routes'];
+
+/** Where the default application's bot is told of calls: what examples/voicemail-bot listens on. */
+export const DEFAULT_CALLBACK = 'http://127.0.0.1:9000/api/calls';
+
+/** Throws TonearmError `badConfig`. */
+export function readApplications(
+  given: unknown,
+  env: Readonly<Record<string, string | undefined>>,
+  allowHttp: boolean,
+): readonly ConfiguredApplication[] {
+  if (given === undefined || given === null) return [];
+  if (!Array.isArray(given)) throw bad('applications', 'a list');
+  const applications = given.map((one, index) =>
+    readApplication(one, `applications[${index}]`, env, allowHttp),
+  );
+  for (const [index, { id }] of applications.entries()) {
+    if (applications.findIndex((one) => one.id === id) !== index)
+      throw bad(`applications[${index}].id`, 'another id than the others have');
+  }
+  return applications;
+}
+
+function readApplication(
+  given: unknown,
+  at: string,
+  env: Readonly<Record<string, string | undefined>>,
+  allowHttp: boolean,
+): ConfiguredApplication {
+  if (typeof given !== 'object' || given === null) throw bad(at, `a mapping with ${KEYS.join(', ')}`);
+  const raw = given as Record<string, unknown>;
+  for (const key of Object.keys(raw))
+    if (!KEYS.includes(key)) throw bad(`${at}.${key}`, `left out: known are ${KEYS.join(', ')}`);
+  const guid = (key: string) => {
+    const value = String(raw[key] ?? '').toLowerCase();
+    if (!GUID.test(value)) throw bad(`${at}.${key}`, 'a GUID such as 8a34a46b-3d17-4adc-8dce-dc4e7d572698');
+    return value;
+  };
+  const texts = (key: string, rule: string, fallback?: readonly string[]) => {
+    const value = raw[key] ?? fallback;
+    if (!Array.isArray(value) || value.some((one) => typeof one !== 'string'))
+      throw bad(`${at}.${key}`, rule);
+    return value as readonly string[];
+  };
+  const roles = texts('roles', `a list of ${ROLES.join(', ')}`, []);
+  for (const role of roles)
+    if (!ROLES.includes(role as Role)) throw bad(`${at}.roles`, `a list of ${ROLES.join(', ')}`);
+  const { dialect = 'app', callbackUri, name } = raw;
+  if (dialect !== 'app' && dialect !== 'communications') throw bad(`${at}.dialect`, 'app or communications');
+  const protocol =
+    typeof callbackUri === 'string' && URL.canParse(callbackUri) ? new URL(callbackUri).protocol : undefined;
+  if (protocol !== 'https:' && !(protocol === 'http:' && allowHttp)) {
+    throw bad(`${at}.callbackUri`, 'an https: URL (http: only with callbacks.allowHttp: true)');
+  }
+  return {
+    id: guid('id'),
+    tenantId: guid('tenantId'),
+    name: typeof name === 'string' ? name : guid('id'),
+    secret: secretOf(raw, at, env),
+    roles: roles as readonly Role[],
+    callbackUri: callbackUri as string,
+    dialect,
+    routes: texts('routes', 'a list of patterns such as "sip:voicemail@*" or "+1425*"', []),
+  };
+}
+
+function secretOf(
+  raw: Record<string, unknown>,
+  at: string,
+  env: Readonly<Record<string, string | undefined>>,
+): string {
+  if (typeof raw.secretEnv === 'string') {
+    const secret = env[raw.secretEnv];
+    if (secret === undefined || secret === '')
+      throw bad(
+        `${at}.secretEnv`,
+        `the name of an environment variable that is set; ${raw.secretEnv} is not`,
+      );
+    return secret;
+  }
+  if (typeof raw.secret !== 'string' || raw.secret === '')
+    throw bad(`${at}.secret`, 'a text (or give secretEnv, the name of an environment variable)');
+  return raw.secret;
+}
+
+/**
+ * The one application of a server without a configuration: made once, kept in the data folder, takes every call.
+ * Throws TonearmError `dataFolder` when it can't be kept.
+ */
+export function defaultApplication(dataFolder: string): {
+  readonly application: ConfiguredApplication;
+  readonly isNew: boolean;
+} {
+  const file = join(dataFolder, 'default-application.json');
+  const kept = readKept(file);
+  const { id, tenantId, secret } = kept ?? {
+    id: randomUUID(),
+    tenantId: randomUUID(),
+    secret: randomBytes(24).toString('base64url'),
+  };
+  if (kept === undefined) {
+    try {
+      mkdirSync(dataFolder, { recursive: true });
+      writeFileSync(file, `${JSON.stringify({ id, tenantId, secret }, undefined, 2)}\n`, { mode: 0o600 });
+    } catch (thrown) {
+      throw new TonearmError(
+        'dataFolder',
+        `The data folder ${dataFolder} can't be written: ${reasonOf(thrown)}. Give another one with --data.`,
+      );
+    }
+  }
+  const application = {
+    id,
+    tenantId,
+    secret,
+    name: 'Default',
+    roles: ROLES,
+    callbackUri: DEFAULT_CALLBACK,
+    dialect: 'app',
+    routes: ['*'],
+  } as const;
+  return { application, isNew: kept === undefined };
+}
+
+function readKept(file: string): { id: string; tenantId: string; secret: string } | undefined {
+  try {
+    return JSON.parse(readFileSync(file, 'utf8'));
+  } catch {
+    return undefined; // not there yet, or not readable: a new one is made
+  }
+}
+
+function bad(key: string, rule: string): TonearmError {
+  return new TonearmError('badConfig', `${key} must be ${rule}.`);
+}

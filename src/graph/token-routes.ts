@@ -1,0 +1,105 @@
+import type { FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify';
+import type { Tokens } from './tokens.ts';
+
+/** The token endpoint (RFC 6749 §4.4, §5), the discovery document and the keys (CONTRACT §4, §6). */
+export function tokenRoutes({
+  tokens,
+  publicUrl,
+}: {
+  readonly tokens: Tokens;
+  readonly publicUrl: string;
+}): FastifyPluginAsync {
+  const metadata = (tenant: string) => ({
+    issuer: tokens.issuer,
+    jwks_uri: `${publicUrl}/discovery/keys`,
+    token_endpoint: `${publicUrl}/${tenant}/oauth2/v2.0/token`,
+    token_endpoint_auth_methods_supported: ['client_secret_post', 'client_secret_basic'],
+    grant_types_supported: ['client_credentials'],
+    response_types_supported: ['token'],
+    subject_types_supported: ['public'],
+    id_token_signing_alg_values_supported: ['RS256'],
+  });
+  return async (app) => {
+    app.addContentTypeParser(
+      'application/x-www-form-urlencoded',
+      { parseAs: 'string' },
+      (_request, body, done) => {
+        done(null, Object.fromEntries(new URLSearchParams(String(body))));
+      },
+    );
+    app.get('/.well-known/openid-configuration', async () => metadata('common'));
+    app.get<{ Params: { tenant: string } }>(
+      '/:tenant/v2.0/.well-known/openid-configuration',
+      async ({ params }) => metadata(encodeURIComponent(params.tenant)),
+    );
+    app.get('/discovery/keys', async () => tokens.keys.jwks);
+    app.post<{ Params: { tenant: string } }>('/:tenant/oauth2/v2.0/token', (request, reply) =>
+      grant(request, reply, tokens),
+    );
+  };
+}
+
+async function grant(
+  request: FastifyRequest<{ Params: { tenant: string } }>,
+  reply: FastifyReply,
+  tokens: Tokens,
+): Promise<FastifyReply> {
+  reply.header('cache-control', 'no-store').header('pragma', 'no-cache');
+  const form = (typeof request.body === 'object' && request.body !== null ? request.body : {}) as Record<
+    string,
+    string
+  >;
+  const basic = basicCredentials(request.headers.authorization);
+  const refuse = (status: number, error: string, description: string) =>
+    reply.code(status).send({ error, error_description: description });
+
+  if (form.grant_type !== 'client_credentials') {
+    return refuse(
+      400,
+      form.grant_type === undefined ? 'invalid_request' : 'unsupported_grant_type',
+      'grant_type must be client_credentials.',
+    );
+  }
+  if (form.scope === undefined || !form.scope.endsWith('/.default')) {
+    return refuse(400, 'invalid_scope', 'scope must end in /.default, such as tonearm/.default.');
+  }
+  const id = form.client_id ?? basic?.id;
+  const secret = form.client_secret ?? basic?.secret;
+  if (id === undefined || secret === undefined) {
+    return refuse(
+      400,
+      'invalid_request',
+      'client_id and client_secret must be given, in the form or as Basic authorization.',
+    );
+  }
+  const application = tokens.login(id, secret, request.params.tenant);
+  if (application === undefined) {
+    reply.header('www-authenticate', 'Basic realm="tonearm"');
+    return refuse(
+      401,
+      'invalid_client',
+      'No application of this tenant has this client_id and client_secret.',
+    );
+  }
+  const { token, expiresIn } = await tokens.issue(application);
+  return reply.send({
+    token_type: 'Bearer',
+    expires_in: expiresIn,
+    ext_expires_in: expiresIn,
+    access_token: token,
+  });
+}
+
+/** RFC 6749 §2.3.1. */
+function basicCredentials(
+  authorization: string | undefined,
+): { readonly id: string; readonly secret: string } | undefined {
+  const encoded = /^Basic ([A-Za-z0-9+/=]+)$/i.exec(authorization ?? '')?.[1];
+  if (encoded === undefined) return undefined;
+  const [id, ...rest] = Buffer.from(encoded, 'base64').toString('utf8').split(':');
+  try {
+    return { id: decodeURIComponent(id ?? ''), secret: decodeURIComponent(rest.join(':')) };
+  } catch {
+    return undefined; // a stray percent sign
+  }
+}

@@ -1,0 +1,114 @@
+import Fastify, {
+  type FastifyInstance,
+  type FastifyPluginAsync,
+  type FastifyReply,
+  type FastifyServerOptions,
+} from 'fastify';
+import { TonearmError } from '../errors.ts';
+import type { Log } from '../log.ts';
+
+/** How the server answers what no route does; the spelling of errors is the composer's to give. */
+export interface ErrorAnswers {
+  notFound(reply: FastifyReply): FastifyReply;
+  thrown(error: unknown, reply: FastifyReply, log: (error: unknown) => void): FastifyReply;
+  /** Of validation errors, as Ajv tells them with `verbose`. */
+  describe: NonNullable<FastifyServerOptions['schemaErrorFormatter']>;
+  newRequestId(): string;
+  clientRequestId(request: FastifyReply['request']): string | undefined;
+}
+
+export interface HttpOptions {
+  readonly plugins: readonly FastifyPluginAsync[];
+  readonly errors: ErrorAnswers;
+  readonly log: Log;
+}
+
+const BODY_LIMIT = 256 * 1024;
+
+/** A server with everything registered that does not listen yet: tests inject into it. */
+export async function buildHttp({ plugins, errors, log }: HttpOptions): Promise<FastifyInstance> {
+  const app = Fastify({
+    logger: false,
+    bodyLimit: BODY_LIMIT,
+    genReqId: () => errors.newRequestId(),
+    // Bots' mistakes get told: nothing is coerced, nothing dropped; unknown members are ignored by the schemas.
+    ajv: {
+      customOptions: {
+        coerceTypes: false,
+        removeAdditional: false,
+        useDefaults: true,
+        allErrors: false,
+        verbose: true,
+      },
+    },
+    schemaErrorFormatter: errors.describe,
+    // A reader who follows a recording must not hold up the end of the server.
+    forceCloseConnections: true,
+    routerOptions: { ignoreTrailingSlash: true, maxParamLength: 200 },
+  });
+  acceptEmptyJson(app);
+  app.addHook('onRequest', async (request, reply) => {
+    reply.header('request-id', request.id);
+    const theirs = errors.clientRequestId(request);
+    if (theirs !== undefined) reply.header('client-request-id', theirs);
+  });
+  app.addHook('onResponse', async (request, reply) => {
+    const { method, url, id } = request;
+    log.debug(
+      {
+        method,
+        path: url.split('?')[0],
+        status: reply.statusCode,
+        requestId: id,
+        ms: Math.round(reply.elapsedTime),
+      },
+      'http',
+    );
+  });
+  app.setNotFoundHandler((_request, reply) => errors.notFound(reply));
+  app.setErrorHandler((error, request, reply) =>
+    errors.thrown(error, reply, (fault) =>
+      log.error(
+        { requestId: request.id, error: fault instanceof Error ? fault.stack : String(fault) },
+        'a request failed',
+      ),
+    ),
+  );
+  for (const plugin of plugins) await app.register(plugin);
+  await app.ready();
+  return app;
+}
+
+/** Starts listening; gives the port that it got. Throws TonearmError `httpPortBusy`. */
+export async function listenHttp(
+  app: FastifyInstance,
+  listen: { readonly address: string; readonly port: number },
+): Promise<number> {
+  try {
+    await app.listen({ host: listen.address, port: listen.port });
+  } catch (thrown) {
+    const error = thrown as NodeJS.ErrnoException;
+    const why = {
+      EADDRINUSE: 'another program uses it',
+      EADDRNOTAVAIL: 'this machine has no such address',
+      EACCES: 'ports below 1024 need privileges',
+    };
+    const known = why[error.code as keyof typeof why] ?? error.message;
+    throw new TonearmError(
+      'httpPortBusy',
+      `HTTP can't listen on ${listen.address}:${listen.port}: ${known}. Change it in http.listen.`,
+      { cause: thrown },
+    );
+  }
+  const address = app.server.address();
+  return typeof address === 'object' && address !== null ? address.port : listen.port;
+}
+
+/** An action without parameters may say it is JSON and send nothing. */
+function acceptEmptyJson(app: FastifyInstance): void {
+  const parse = app.getDefaultJsonParser('error', 'error');
+  app.addContentTypeParser('application/json', { parseAs: 'string' }, (request, body, done) => {
+    if (body === '') done(null, undefined);
+    else parse(request, body as string, done);
+  });
+}
