@@ -1,0 +1,85 @@
+/**
+ * The RTCP of a line: a report about every five seconds, a goodbye at the end, and what the far end reports of us (RFC 3550 §6).
+ */
+import type { Clock } from '../clock.ts';
+import { formatRtcp, parseRtcp, type ReportBlock, type RtcpPacket } from '../wire/rtcp.ts';
+import type { Player } from './player.ts';
+import type { Reception } from './reception.ts';
+
+/** RFC 3550 §6.2: five seconds, half of it at first; §6.3.1: spread from half to one and a half of that. */
+const INTERVAL_MS = 5000;
+/** Seconds from 1900 to 1970. */
+const NTP_EPOCH = 2_208_988_800;
+
+export interface Reports {
+  /** What the far end said last of what it gets from us. */
+  readonly farEnd: ReportBlock | undefined;
+  /** The compound packet that is to be sent now, if it is time. */
+  due(now: number): Buffer | undefined;
+  /** The last one: a report and a goodbye. */
+  goodbye(now: number): Buffer;
+  /** Takes in what came on the RTCP port; `false` when it is not RTCP. Never throws. */
+  hear(bytes: Uint8Array, now: number): boolean;
+}
+
+/** `random` is from 0 to 1; `cname` names this line and nothing else of ours (RFC 7022 §4.2). */
+export function createReports(options: {
+  readonly ssrc: number;
+  readonly cname: string;
+  readonly player: Player;
+  readonly reception: Reception;
+  readonly clock: Clock;
+  readonly random: () => number;
+}): Reports {
+  const { ssrc, cname, player, reception, clock, random } = options;
+  const pauseMs = () => INTERVAL_MS * (0.5 + random());
+  let dueAt = clock.monotonic() + pauseMs() / 2;
+  let packetsBefore = 0;
+  let sentBefore = false;
+  let farEnd: ReportBlock | undefined;
+
+  const report = (now: number): RtcpPacket[] => {
+    const block = reception.report(now);
+    const reports = block === undefined ? [] : [block];
+    const sent = player.packets > packetsBefore;
+    packetsBefore = player.packets;
+    // RFC 3550 §6.4: a sender's report when something was sent since the report before the last.
+    const sender = sent || sentBefore;
+    sentBefore = sent;
+    const description: RtcpPacket = { type: 'SDES', chunks: [{ ssrc, cname }] };
+    if (!sender) return [{ type: 'RR', ssrc, reports }, description];
+    const unixMs = clock.now();
+    const info = {
+      ntpSeconds: (Math.floor(unixMs / 1000) + NTP_EPOCH) >>> 0,
+      ntpFraction: Math.floor(((unixMs % 1000) / 1000) * 2 ** 32),
+      rtpTimestamp: player.timestamp(now),
+      packets: player.packets,
+      octets: player.octets,
+    };
+    return [{ type: 'SR', ssrc, sender: info, reports }, description];
+  };
+
+  return {
+    get farEnd() {
+      return farEnd;
+    },
+    due(now) {
+      if (now < dueAt) return undefined;
+      dueAt = now + pauseMs();
+      return formatRtcp(report(now));
+    },
+    goodbye(now) {
+      return formatRtcp([...report(now), { type: 'BYE', sources: [ssrc] }]);
+    },
+    hear(bytes, now) {
+      const parsed = parseRtcp(bytes);
+      if (!parsed.ok) return false;
+      for (const packet of parsed.packets) {
+        if (packet.type === 'SR') reception.senderReport(packet.ssrc, packet.sender, now);
+        if (packet.type !== 'SR' && packet.type !== 'RR') continue;
+        farEnd = packet.reports.find((block) => block.ssrc === ssrc) ?? farEnd;
+      }
+      return true;
+    },
+  };
+}
