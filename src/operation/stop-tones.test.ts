@@ -1,0 +1,152 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import fc from 'fast-check';
+import type { Key } from '../media/line.ts';
+import { createStopTones } from './stop-tones.ts';
+
+const tones = (...spelled: string[]) => spelled.map((tone) => [...tone] as Key[]);
+
+/** What each key, pressed 100 samples after the one before, completes. */
+function pressAll(stopTones: ReturnType<typeof createStopTones>, keys: string): (string | undefined)[] {
+  return [...keys].map((key, index) => stopTones.press(key as Key, index * 100)?.keys);
+}
+
+test('a single key ends at once', () => {
+  assert.deepEqual(createStopTones(tones('#', '*'), 1000).press('*', 50), { keys: '*', onset: 50 });
+});
+
+test('a key twice is a stop tone of two keys, once is not', () => {
+  assert.deepEqual(pressAll(createStopTones(tones('11'), 1000), '11'), [undefined, '11']);
+});
+
+test('another key in between starts anew', () => {
+  assert.deepEqual(pressAll(createStopTones(tones('11'), 1000), '1211'), [
+    undefined,
+    undefined,
+    undefined,
+    '11',
+  ]);
+});
+
+test('sequences that overlap are found: 1# after 1 1, 12 1 3 in 1 2 1 2 1 3', () => {
+  assert.deepEqual(pressAll(createStopTones(tones('1#'), 1000), '11#'), [undefined, undefined, '1#']);
+  assert.deepEqual(pressAll(createStopTones(tones('1213'), 1000), '121213').at(-1), '1213');
+});
+
+test('a stop tone that is the beginning of another comes first', () => {
+  assert.deepEqual(pressAll(createStopTones(tones('12', '1'), 1000), '1'), ['1']);
+});
+
+test('of two that are complete at once the longer counts', () => {
+  const stopTones = createStopTones(tones('1#', '21#'), 1000);
+  stopTones.press('2', 0);
+  stopTones.press('1', 100);
+  assert.deepEqual(stopTones.press('#', 200), { keys: '21#', onset: 0 });
+});
+
+test('keys may be as far apart as the inter-key limit, and no further', () => {
+  for (const [gap, found] of [
+    [1000, '11'],
+    [1001, undefined],
+  ] as const) {
+    const stopTones = createStopTones(tones('11'), 1000);
+    stopTones.press('1', 40);
+    assert.equal(stopTones.press('1', 40 + gap)?.keys, found, `${gap} samples apart`);
+  }
+});
+
+test('what may still be cut off is held from the first key until the limit has passed', () => {
+  const stopTones = createStopTones(tones('11'), 1000);
+  assert.equal(stopTones.heldFrom, Infinity);
+  stopTones.press('1', 500);
+  assert.equal(stopTones.heldFrom, 500);
+  stopTones.pass(1500, false, 0);
+  assert.equal(stopTones.heldFrom, 500);
+  stopTones.pass(1501, false, 0);
+  assert.equal(stopTones.heldFrom, Infinity);
+});
+
+test('keys that begin no stop tone hold nothing', () => {
+  const stopTones = createStopTones(tones('11'), 1000);
+  stopTones.press('2', 500);
+  assert.equal(stopTones.heldFrom, Infinity);
+  stopTones.press('1', 600);
+  stopTones.press('2', 700);
+  assert.equal(stopTones.heldFrom, Infinity);
+});
+
+test('once the caller speaks between the keys, only the last key is cut off', () => {
+  const stopTones = createStopTones(tones('123'), 8000);
+  stopTones.press('1', 0);
+  stopTones.pass(160, true, 160);
+  assert.equal(stopTones.heldFrom, Infinity, 'what was said is kept in any case');
+  stopTones.press('2', 4000);
+  assert.deepEqual(stopTones.press('3', 5000), { keys: '123', onset: 5000 });
+});
+
+test('the tail of what was said before the first key is not speech between keys', () => {
+  const stopTones = createStopTones(tones('11'), 8000);
+  stopTones.press('1', 1000);
+  stopTones.pass(1000 + 2400, true, 0);
+  assert.equal(stopTones.heldFrom, 1000);
+  stopTones.pass(1000 + 2560, true, 0);
+  assert.equal(stopTones.heldFrom, Infinity, 'speech that goes on for longer than that is');
+});
+
+test('speech before the first key of the shorter of two leaves that one to be cut as a whole', () => {
+  const stopTones = createStopTones(tones('123', '2#'), 8000);
+  stopTones.press('1', 0);
+  stopTones.pass(160, true, 160);
+  stopTones.press('2', 4000);
+  assert.equal(stopTones.heldFrom, 4000);
+  assert.deepEqual(stopTones.press('#', 5000), { keys: '2#', onset: 4000 });
+});
+
+test('no stop tones: no key ends anything', () => {
+  assert.deepEqual(pressAll(createStopTones([], 1000), '123#'), Array(4).fill(undefined));
+});
+
+const keyArb = fc.constantFrom<Key>('1', '2', '#');
+const tonesArb = fc.array(fc.array(keyArb, { minLength: 1, maxLength: 4 }), { maxLength: 4 });
+
+test('the first stop tone to be found is the first that the keys end with', () => {
+  fc.assert(
+    fc.property(tonesArb, fc.array(keyArb, { maxLength: 20 }), (wanted, keys) => {
+      const stopTones = createStopTones(wanted, 1000);
+      for (const [index, key] of keys.entries()) {
+        const found = stopTones.press(key, index * 100)?.keys;
+        const soFar = keys.slice(0, index + 1).join('');
+        const expected = wanted
+          .map((tone) => tone.join(''))
+          .filter((tone) => soFar.endsWith(tone))
+          .sort((a, b) => b.length - a.length)[0];
+        assert.equal(found, expected);
+        if (found !== undefined) return;
+      }
+    }),
+  );
+});
+
+test('what is cut off was held, at every moment since it was pressed', () => {
+  fc.assert(
+    fc.property(
+      tonesArb,
+      fc.array(fc.record({ key: keyArb, gap: fc.nat(1500), speech: fc.boolean() }), { maxLength: 20 }),
+      (wanted, presses) => {
+        const stopTones = createStopTones(wanted, 1000);
+        let position = 0;
+        let safe = 0;
+        for (const { key, gap, speech } of presses) {
+          position += gap;
+          stopTones.pass(position, speech, position);
+          safe = Math.max(safe, Math.min(position, stopTones.heldFrom));
+          const found = stopTones.press(key, position);
+          if (found !== undefined) {
+            assert.ok(found.onset >= safe);
+            return;
+          }
+        }
+      },
+    ),
+  );
+});
