@@ -1,0 +1,44 @@
+import { Command } from 'commander';
+import { reasonOf, TonearmError } from '../errors.ts';
+import { demo } from './demo.ts';
+import { serve } from './serve.ts';
+
+const OLDEST_NODE = 24;
+
+/** The command line. Resolves with the exit code: 0 after a clean stop, 2 for a bad configuration, 1 for the rest. */
+export async function run(argv: readonly string[]): Promise<number> {
+  const major = Number(process.versions.node.split('.')[0]);
+  if (major < OLDEST_NODE) {
+    console.error(
+      `Tonearm needs Node.js ${OLDEST_NODE} or newer and runs on ${process.versions.node}. "npm ci" installs the right one beside it ` +
+        '(package "node"); when npm runs without install scripts, that package is empty: npm rebuild node --ignore-scripts=false',
+    );
+    return 1;
+  }
+  let code = 0;
+  const program = new Command('tonearm').description('A self-hosted voice server for calling bots.');
+  program
+    .command('serve')
+    .description('start the server; stops cleanly on SIGTERM and SIGINT')
+    .option(
+      '--config <file>',
+      'configuration, YAML (default: everything on loopback, one application made for you)',
+    )
+    .option('--data <folder>', 'where records, recordings and keys are kept (default: ./tonearm-data)')
+    .action(async (options: { config?: string; data?: string }) => {
+      code = await serve(options);
+    });
+  program
+    .command('demo')
+    .description('a server, the example voicemail bot and a scripted call; leaves demo.wav')
+    .action(async () => {
+      code = await demo();
+    });
+  try {
+    await program.parseAsync(argv as string[]);
+  } catch (thrown) {
+    console.error(`tonearm: ${reasonOf(thrown)}`);
+    return thrown instanceof TonearmError && thrown.code === 'badConfig' ? 2 : 1;
+  }
+  return code;
+}

@@ -1,0 +1,76 @@
+import { mkdirSync } from 'node:fs';
+import { pino } from 'pino';
+import { startTonearm, type Tonearm } from '../compose.ts';
+import { type Config, readConfig } from '../config.ts';
+import { DEFAULT_CALLBACK, defaultApplication } from '../config-applications.ts';
+
+/**
+ * Runs the server until SIGTERM or SIGINT, then drains and stops. Resolves with the exit code. Throws TonearmError for what keeps it from
+ * starting (`badConfig` for the configuration). Logs are JSON lines on stderr.
+ */
+export async function serve(options: { readonly config?: string; readonly data?: string }): Promise<number> {
+  const read = readConfig({ file: options.config, env: process.env, data: options.data });
+  const { config, isNew } =
+    read.applications.length > 0 ? { config: read, isNew: false } : withDefaultApplication(read);
+  const log = pino({ level: config.log.level, base: null }, pino.destination({ dest: 2, sync: true }));
+  const stop = stopSignal();
+  const server = await startTonearm(config, log);
+  // What scripts wait for.
+  log.info({ http: server.publicUrl, sip: server.sip }, 'ready');
+  if (options.config === undefined) console.log(greeting(server, isNew, config));
+  await stop;
+  log.info({}, 'stopping: no new calls, running ones may finish');
+  await server.close();
+  log.info({}, 'stopped');
+  return 0;
+}
+
+/** Without a configuration: one application that takes every call, and whose bot runs on this machine. */
+export function withDefaultApplication(config: Config): { readonly config: Config; readonly isNew: boolean } {
+  mkdirSync(config.data, { recursive: true });
+  const { application, isNew } = defaultApplication(config.data);
+  return {
+    isNew,
+    config: {
+      ...config,
+      applications: [application],
+      callbacks: { allowHttp: true },
+      prompts: { ...config.prompts, allow: [...config.prompts.allow, new URL('/', DEFAULT_CALLBACK).href] },
+    },
+  };
+}
+
+function greeting(server: Tonearm, isNew: boolean, config: Config): string {
+  const [application] = server.applications;
+  const where = server.sip.map(
+    ({ transport, address, port }) =>
+      `sip:voicemail@${address}:${port}${transport === 'tcp' ? ';transport=tcp' : ''}`,
+  );
+  const secret = isNew ? application?.secret : `(in ${config.data}/default-application.json)`;
+  return `
+Tonearm takes calls.
+
+  call         ${where.join('\n               ')}
+               any softphone on this machine: no registration, PCMU or PCMA, keys as RFC 4733
+  API          ${server.publicUrl}/beta/app/calls
+  application  APP_ID=${application?.id}
+               APP_SECRET=${secret}
+  its bot      ${application?.callbackUri}   start the example one in another terminal:
+
+    APP_ID=${application?.id} APP_SECRET=${isNew ? application?.secret : '…'} node examples/voicemail-bot/bot.mjs
+
+Stop with Ctrl+C.
+`;
+}
+
+/** Resolves at the first SIGTERM or SIGINT; a second one ends the process at once. */
+function stopSignal(): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+    process.once(signal, () => {
+      process.once(signal, () => process.exit(1));
+      resolve();
+    });
+  }
+  return promise;
+}

@@ -1,0 +1,264 @@
+/**
+ * Builds every part from the configuration, starts them, and stops them in the reverse order. The only file that knows all parts.
+ */
+import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
+import { mkdirSync } from 'node:fs';
+import { type AddressInfo, createServer } from 'node:net';
+import { join } from 'node:path';
+import { type Calls, createCalls } from './call/calls.ts';
+import type { Command, Fact, Reply } from './call/model.ts';
+import { pause, systemClock } from './clock.ts';
+import type { Cluster } from './cluster/cluster.ts';
+import { embeddedCluster } from './cluster/embedded.ts';
+import type { Config, ConfiguredApplication } from './config.ts';
+import { reasonOf, TonearmError } from './errors.ts';
+import { callRoutes } from './graph/call-routes.ts';
+import { clientRequestId, newRequestId, sendError, sendODataError, sendThrown } from './graph/errors.ts';
+import { spellFact } from './graph/notifications.ts';
+import { openSigningKeys } from './graph/signing-keys.ts';
+import { spellingOf } from './graph/spelling.ts';
+import { tokenRoutes } from './graph/token-routes.ts';
+import { createTokens } from './graph/tokens.ts';
+import { describeError, type SchemaError } from './graph/validation.ts';
+import { healthRoutes } from './http/health.ts';
+import { recordingRoutes } from './http/recordings.ts';
+import { buildHttp, listenHttp } from './http/server.ts';
+import type { Log } from './log.ts';
+import { createPrompts } from './media/prompts.ts';
+import { startNotifier } from './notify/notifier.ts';
+import type { Notifier } from './notify/outbox.ts';
+import { openSqliteOutbox } from './notify/sqlite-outbox.ts';
+import { openPool } from './operation/pool.ts';
+import { openRecordings } from './recording/recordings.ts';
+import { createUserAgent } from './sip/endpoint.ts';
+import type { ListenAddress } from './sip/user-agent.ts';
+import { openSqliteStore } from './store/sqlite-store.ts';
+import type { Store } from './store/store.ts';
+
+/** A running server. */
+export interface Tonearm {
+  /** How bots reach the API. */
+  readonly publicUrl: string;
+  /** Where SIP listens, with the ports that it got. */
+  readonly sip: readonly ListenAddress[];
+  readonly applications: readonly ConfiguredApplication[];
+  /** What happens to calls, from now on. */
+  events(signal: AbortSignal): AsyncIterable<Fact>;
+  /** Takes no more calls, waits for running ones up to the configured time, ends the rest, and closes everything. */
+  close(): Promise<void>;
+}
+
+/** How long a stop waits for the last notifications; what is not received by then is sent after the next start. */
+const LAST_NOTIFICATIONS_MS = 3000;
+
+/** Starts a server. Throws TonearmError with a message that says what to change; nothing is left open then. */
+export async function startTonearm(config: Config, log: Log): Promise<Tonearm> {
+  const closing: (() => Promise<void> | void)[] = [];
+  const closeAll = async () => {
+    for (const close of closing.splice(0).reverse()) await close();
+  };
+  try {
+    return await start(config, log, (close) => closing.push(close), closeAll);
+  } catch (thrown) {
+    await closeAll();
+    throw thrown;
+  }
+}
+
+async function start(
+  config: Config,
+  log: Log,
+  atClose: (close: () => Promise<void> | void) => void,
+  close: () => Promise<void>,
+): Promise<Tonearm> {
+  const clock = systemClock;
+  makeFolder(config.data);
+  const store = openSqliteStore(join(config.data, 'tonearm.db'));
+  atClose(() => store.close());
+  const outbox = openSqliteOutbox(join(config.data, 'outbox.db'));
+  atClose(() => outbox.close());
+
+  const listen =
+    config.http.listen.port === 0
+      ? { ...config.http.listen, port: await freePort(config.http.listen.address) }
+      : config.http.listen;
+  const host = listen.address.includes(':') ? `[${listen.address}]` : listen.address;
+  const publicUrl = config.http.publicUrl ?? `http://${host}:${listen.port}`;
+  const { applications } = config;
+  const tokens = createTokens({
+    keys: await openSigningKeys(store),
+    issuer: config.tokens.issuer ?? publicUrl,
+    applications,
+    lifetimeMs: config.tokens.lifetime,
+    clock,
+  });
+  const recordings = await openRecordings({
+    folder: join(config.data, 'recordings'),
+    store,
+    clock,
+    log,
+    publicUrl,
+    retentionMs: config.recordings.retention,
+    tokenLifetimeMs: config.recordings.tokenLifetime,
+    tokenKey: await recordingTokenKey(store),
+  });
+  atClose(() => recordings.close());
+  const prompts = createPrompts({
+    allow: config.prompts.allow,
+    baseFolder: config.baseFolder,
+    clock,
+    log,
+    timeoutMs: config.prompts.timeout,
+    maxBytes: config.prompts.maxBytes,
+    cacheBytes: config.prompts.cacheBytes,
+  });
+
+  const cluster = embeddedCluster<Command, Reply, Fact>();
+  const notifier = startNotifier({
+    outbox,
+    authorize: tokens.authorize,
+    allowHttp: config.callbacks.allowHttp,
+    clock,
+    log,
+    schedule: { retryForMs: config.notifications.retryFor },
+  });
+  atClose(() => notifier.close());
+  const telling = tellBots(cluster, notifier, log);
+  atClose(() => telling.stop());
+
+  let calls: Calls | undefined;
+  const ask = async (callId: string, command: Command): Promise<Reply> =>
+    calls?.ask(callId, command) ?? { ok: false, error: 'unavailable', message: 'The server is starting.' };
+  const http = await buildHttp({
+    log,
+    errors: {
+      notFound: (reply) =>
+        sendError(reply, 'pathNotFound', `There is nothing at ${reply.request.url.split('?')[0]}.`),
+      thrown: sendThrown,
+      describe: (errors) => describeError(errors as SchemaError[]),
+      newRequestId,
+      clientRequestId,
+    },
+    plugins: [
+      callRoutes({ ask, tokens, publicUrl, allowHttp: config.callbacks.allowHttp }),
+      tokenRoutes({ tokens, publicUrl }),
+      recordingRoutes({ recordings, sendError: sendODataError }),
+      healthRoutes({
+        ready: () => calls !== undefined,
+        gauges: {
+          tonearm_calls_active: { help: 'Calls that are not terminated', read: () => calls?.active ?? 0 },
+        },
+      }),
+    ],
+  });
+  atClose(() => http.close());
+  await listenHttp(http, listen);
+
+  const engine = await openPool({
+    address: config.media.address,
+    ports: config.media.ports,
+    workers: config.media.workers,
+    log,
+  });
+  atClose(() => engine.close());
+  const userAgent = await createUserAgent({ listen: config.sip.listen, clock, log });
+  atClose(() => userAgent.close());
+  const taking = createCalls({
+    userAgent,
+    engine,
+    recordings,
+    prompts,
+    store,
+    cluster,
+    clock,
+    log,
+    applications,
+    mediaAddress: config.media.address,
+    spoolFolder: recordings.spoolFolder,
+    spellingOf,
+    answerTimeoutMs: config.calls.answerTimeout,
+    interKeyMs: config.record.interKeyGap,
+    noMediaMs: config.media.receiveTimeout,
+    retentionMs: config.calls.retention,
+  });
+  atClose(async () => {
+    calls = undefined;
+    await taking.close(config.calls.drainTimeout);
+    await telling.settled(LAST_NOTIFICATIONS_MS);
+  });
+  await taking.recover();
+  calls = taking;
+  return {
+    publicUrl,
+    sip: userAgent.listening,
+    applications,
+    events: (signal) => cluster.events(signal),
+    close,
+  };
+}
+
+/** Spells every fact that bots are told of, and puts it in the outbox before the next one is taken. */
+function tellBots(cluster: Cluster<Command, Reply, Fact>, notifier: Notifier, log: Log) {
+  const stopping = new AbortController();
+  const lanes = new Set<string>();
+  const told = (async () => {
+    for await (const fact of cluster.events(stopping.signal)) {
+      const notification = spellFact(fact);
+      if (notification === undefined) continue;
+      lanes.add(notification.lane);
+      if (fact.kind === 'call' && fact.change === 'deleted')
+        void notifier.settled(notification.lane).then(() => lanes.delete(notification.lane));
+      await notifier
+        .append(notification)
+        .catch((thrown) =>
+          log.error(
+            { callId: notification.lane, error: reasonOf(thrown) },
+            'a notification could not be kept',
+          ),
+        );
+    }
+  })();
+  return {
+    /** Resolves when all that was told has been received, or after `limitMs`. */
+    async settled(limitMs: number): Promise<void> {
+      const done = new AbortController();
+      const all = Promise.all([...lanes].map((lane) => notifier.settled(lane))).then(() => done.abort());
+      await Promise.race([all, pause(systemClock, limitMs, done.signal)]);
+    },
+    async stop(): Promise<void> {
+      stopping.abort();
+      await told;
+    },
+  };
+}
+
+function makeFolder(folder: string): void {
+  try {
+    mkdirSync(folder, { recursive: true });
+  } catch (thrown) {
+    throw new TonearmError(
+      'dataFolder',
+      `The data folder ${folder} can't be made: ${reasonOf(thrown)}. Give another one with --data or data.`,
+    );
+  }
+}
+
+/** What recordings' access tokens are signed with: made at the first start. */
+async function recordingTokenKey(store: Store): Promise<Uint8Array> {
+  const kept = await store.get<string>('key/recordings');
+  if (kept !== undefined) return Buffer.from(kept.value, 'base64');
+  const key = randomBytes(32);
+  await store.put('key/recordings', key.toString('base64'));
+  return key;
+}
+
+/** A port that is free now. The public URL must be known before the server listens, so port 0 is settled here. */
+async function freePort(address: string): Promise<number> {
+  const probe = createServer().listen(0, address);
+  await once(probe, 'listening');
+  const { port } = probe.address() as AddressInfo;
+  probe.close();
+  await once(probe, 'close');
+  return port;
+}
