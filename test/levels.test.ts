@@ -8,6 +8,7 @@ const LEVELS: Readonly<Record<string, number>> = {
   'main.ts': 5,
   'compose.ts': 5,
   'config.ts': 5,
+  config: 5,
   cli: 5,
   graph: 4,
   http: 4,
