@@ -1,143 +1,260 @@
-/** The configuration: what the file and the environment say, checked, with every default filled in. */
+/**
+ * Every setting: what it means, its unit, default and bounds, in one table that serves the file (YAML), the environment
+ * (`http.publicUrl` is `TONEARM_HTTP_PUBLIC_URL`; lists are separated by commas) and the documentation.
+ */
 import { readFileSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
-import { parseDocument } from 'yaml';
+import { parse } from 'yaml';
+import type { Application } from './call/application.ts';
+import { readApplications } from './config-applications.ts';
 import {
-  type ConfiguredApplication,
-  defaultApplication,
-  defaultCallback,
-  readApplications,
-} from './config/applications.ts';
-import { bad, checkVariables, readSettings } from './config/read-settings.ts';
-import type { Bounds, HostPort, Raw, SipListen } from './config/setting.ts';
-import { settings } from './config/settings.ts';
-import { reasonOf } from './errors.ts';
+  addressAndPort,
+  BadValue,
+  boolean,
+  duration,
+  folder,
+  httpUrl,
+  integer,
+  list,
+  portRange,
+  type Reader,
+  SPARE_CORES,
+  sipAddress,
+  text,
+  workers,
+} from './config-values.ts';
+import { reasonOf, TonearmError } from './errors.ts';
 
-export { type ConfiguredApplication, defaultApplication };
+/** An application with the secret that it asks for tokens with. */
+export interface ConfiguredApplication extends Application {
+  readonly secret: string;
+}
 
-export interface Config {
-  /** `publicUrl` has no slash at its end; left out, it follows from where the server listens in the end. */
-  readonly http: { readonly listen: HostPort; readonly publicUrl: string | undefined };
-  readonly sip: { readonly listen: readonly SipListen[] };
-  readonly media: {
-    readonly address: string;
-    readonly ports: Bounds;
-    readonly workers: number;
-    readonly receiveTimeoutMs: number;
-  };
-  /** Absolute. */
-  readonly dataFolder: string;
-  /** Relative folders in `allow` start from `baseFolder`, which is absolute. */
-  readonly prompts: { readonly allow: readonly string[]; readonly baseFolder: string };
-  readonly callbacks: { readonly allowHttp: boolean };
-  readonly recordings: { readonly retentionMs: number; readonly tokenLifetimeMs: number };
-  readonly record: { readonly interKeyGapMs: number };
-  readonly calls: { readonly answerTimeoutMs: number; readonly drainTimeoutMs: number };
-  readonly notifications: { readonly retryForMs: number };
-  readonly limits: { readonly requestsPerSecond: number; readonly bodyBytes: number };
-  /** Of the server's tokens; default: the public URL. */
-  readonly issuer: string | undefined;
-  /** None: whoever starts the server takes the `defaultApplication` of the data folder. */
+interface Setting<T> {
+  readonly read: Reader<T>;
+  readonly fallback: T;
+  readonly about: string;
+}
+
+const setting = <T>(read: Reader<T>, fallback: NoInfer<T>, about: string): Setting<T> => ({
+  read,
+  fallback,
+  about,
+});
+
+const SETTINGS = {
+  http: {
+    listen: setting(
+      addressAndPort,
+      { address: '127.0.0.1', port: 8080 },
+      'address:port of the API; port 0 takes a free one',
+    ),
+    publicUrl: setting<string | undefined>(
+      httpUrl,
+      undefined,
+      'how bots reach the API; default: http:// and the listening address',
+    ),
+  },
+  sip: {
+    listen: setting(
+      list(sipAddress),
+      [
+        { transport: 'udp', address: '127.0.0.1', port: 5060 },
+        { transport: 'tcp', address: '127.0.0.1', port: 5060 },
+      ],
+      'where SIP is taken: udp:address:port or tcp:address:port',
+    ),
+  },
+  media: {
+    address: setting(text, '127.0.0.1', 'address for RTP, as it stands in SDP'),
+    ports: setting(portRange, { min: 20_000, max: 29_999 }, 'UDP ports for RTP and RTCP, two a call'),
+    workers: setting(workers, SPARE_CORES, 'media threads, 1–64; auto: one per spare core'),
+    receiveTimeout: setting(duration(1, 3600), 30_000, 'a recording ends when no media came for so long'),
+  },
+  data: setting(folder, './tonearm-data', 'folder of records, recordings and keys'),
+  prompts: {
+    allow: setting(
+      list(text),
+      ['https:', 'file:./prompts'],
+      'what mediaInfo.uri may reach: a scheme, an origin or URL prefix, a file: folder; private addresses only when their origin is listed',
+    ),
+    maxBytes: setting(integer(1000, 1 << 30), 20_000_000, 'largest prompt file'),
+    timeout: setting(duration(0.1, 120), 10_000, 'longest time to fetch a prompt'),
+    cacheBytes: setting(integer(0, 2 ** 34), 256 << 20, 'memory for decoded prompts'),
+  },
+  calls: {
+    answerTimeout: setting(duration(1, 600), 15_000, 'a call that no bot answers in time ends with 480'),
+    drainTimeout: setting(
+      duration(0, 86_400),
+      30_000,
+      'longest time that running calls are waited for at a stop',
+    ),
+    retention: setting(
+      duration(1, 31_536_000),
+      86_400_000,
+      'how long operations of an ended call can be asked for',
+    ),
+  },
+  record: {
+    interKeyGap: setting(duration(0.1, 60), 3_000, 'longest pause between two keys of one stop tone'),
+  },
+  callbacks: { allowHttp: setting(boolean, false, 'whether bots may be told over http:, for development') },
+  notifications: {
+    retryFor: setting(duration(1, 604_800), 3_600_000, 'how long a notification is tried again'),
+  },
+  recordings: {
+    retention: setting(duration(1, 31_536_000), 86_400_000, 'finished recordings are kept so long'),
+    tokenLifetime: setting(
+      duration(1, 31_536_000),
+      3_600_000,
+      'a recording’s access token outlives its longest duration by so long',
+    ),
+  },
+  tokens: {
+    issuer: setting<string | undefined>(httpUrl, undefined, 'iss of tokens; default: http.publicUrl'),
+    lifetime: setting(duration(60, 86_400), 3_600_000, 'of access tokens'),
+  },
+  log: { level: setting(text, 'info', 'debug, info, warn or error') },
+} as const;
+
+type Values<T> = { readonly [K in keyof T]: T[K] extends Setting<infer V> ? V : Values<T[K]> };
+
+export interface Config extends Values<typeof SETTINGS> {
+  /** Folder that relative `file:` prompts start from: the configuration's own. */
+  readonly baseFolder: string;
+  /** Empty: nothing was configured; `defaultApplication` then makes one. */
   readonly applications: readonly ConfiguredApplication[];
 }
 
-export interface ConfigSources {
-  /** Path of a YAML file. */
+export interface ConfigSource {
+  /** Path of the YAML file; `undefined`: defaults and environment alone. */
   readonly file?: string | undefined;
   readonly env: Readonly<Record<string, string | undefined>>;
-  /** From the command line: beats both. */
-  readonly dataFolder?: string | undefined;
+  /** Wins over file and environment: the command line's --data. */
+  readonly data?: string | undefined;
 }
 
-/**
- * The environment beats the file: `http.publicUrl` is TONEARM_HTTP_PUBLIC_URL, lists are separated by commas, TONEARM_APPLICATIONS
- * is YAML or JSON. Relative paths in the file start from its folder, others from the working folder. Throws TonearmError `badConfig`,
- * whose message names the key, what is wrong, and the rule.
- */
-export function readConfig({ file, env, dataFolder }: ConfigSources): Config {
-  const root = file === undefined ? {} : readFile(file);
-  const baseFolder = file === undefined ? process.cwd() : dirname(resolve(file));
-  const inEnvironment = env.TONEARM_APPLICATIONS ?? '';
-  const listed =
-    inEnvironment === ''
-      ? (root.applications ?? '')
-      : readYaml(inEnvironment, 'TONEARM_APPLICATIONS (applications)');
-  const isDefault = listed === '' || (Array.isArray(listed) && listed.length === 0);
-
-  checkVariables(settings, env, ['TONEARM_APPLICATIONS', ...secretVariables(listed)]);
-  const tree = isDefault ? { ...settings, ...forDefaultApplication() } : settings;
-  const { data, issuer, ...read } = readSettings(tree, {
-    file: root,
-    env,
-    path: '',
-    others: ['applications'],
-  });
-  const { allowHttp } = read.callbacks;
-  const beatsFile = dataFolder ?? (env.TONEARM_DATA || undefined);
+/** Throws TonearmError `badConfig`, whose message names the key and says what would be right. */
+export function readConfig(source: ConfigSource): Config {
+  const document = source.file === undefined ? {} : readDocument(source.file);
+  const { applications, ...settings } = document;
+  const values = readSection(SETTINGS, settings, source.env, []) as Values<typeof SETTINGS>;
   return {
-    http: read.http,
-    sip: read.sip,
-    media: {
-      address: read.media.address,
-      ports: read.media.ports,
-      workers: read.media.workers,
-      receiveTimeoutMs: read.media.receiveTimeout,
-    },
-    dataFolder: beatsFile === undefined ? resolve(baseFolder, data) : resolve(beatsFile),
-    prompts: { allow: read.prompts.allow, baseFolder },
-    callbacks: { allowHttp },
-    recordings: { retentionMs: read.recordings.retention, tokenLifetimeMs: read.recordings.tokenLifetime },
-    record: { interKeyGapMs: read.record.interKeyGap },
-    calls: { answerTimeoutMs: read.calls.answerTimeout, drainTimeoutMs: read.calls.drainTimeout },
-    notifications: { retryForMs: read.notifications.retryFor },
-    limits: read.limits,
-    issuer,
-    applications: isDefault ? [] : readApplications(listed, { env, allowHttp }),
+    ...values,
+    data: resolve(source.data ?? values.data),
+    baseFolder: source.file === undefined ? process.cwd() : dirname(resolve(source.file)),
+    applications: readApplications(applications, source.env, values.callbacks.allowHttp),
   };
 }
 
-/** What the application that is made for you needs: a bot on this machine, that serves its own prompts. */
-function forDefaultApplication(): Pick<typeof settings, 'prompts' | 'callbacks'> {
-  const allow = {
-    ...settings.prompts.allow,
-    fallback: ['https:', 'file:./prompts', new URL('/', defaultCallback).href],
+/** One line a setting, for `--help` and the documentation: key, environment variable, meaning, default. */
+export function describeSettings(): readonly {
+  key: string;
+  variable: string;
+  about: string;
+  fallback: string;
+}[] {
+  const rows: { key: string; variable: string; about: string; fallback: string }[] = [];
+  const walk = (section: object, path: readonly string[]) => {
+    for (const [name, entry] of Object.entries(section)) {
+      const here = [...path, name];
+      if (!isSetting(entry)) walk(entry, here);
+      else
+        rows.push({
+          key: here.join('.'),
+          variable: variableOf(here),
+          about: entry.about,
+          fallback: JSON.stringify(entry.fallback) ?? '',
+        });
+    }
   };
-  return {
-    prompts: { allow },
-    callbacks: { allowHttp: { ...settings.callbacks.allowHttp, fallback: 'true' } },
-  };
+  walk(SETTINGS, []);
+  return rows;
 }
 
-function readFile(file: string): { readonly [key: string]: Raw } {
-  let source: string;
+function readDocument(file: string): Record<string, unknown> {
+  let content: string;
   try {
-    source = readFileSync(file, 'utf8');
+    content = readFileSync(file, 'utf8');
   } catch (thrown) {
-    throw bad(`${file}: the configuration cannot be read: ${reasonOf(thrown)}`);
+    throw new TonearmError('badConfig', `The configuration ${file} can't be read: ${reasonOf(thrown)}.`);
   }
-  const raw = readYaml(source, file);
-  if (raw === '') return {};
-  if (typeof raw === 'string' || Array.isArray(raw)) throw bad(`${file}: it must be sections of settings.`);
-  return raw as { readonly [key: string]: Raw };
-}
-
-function readYaml(source: string, name: string): Raw {
-  // Without a guess at types (the failsafe schema) everything is text, as in the environment.
-  const document = parseDocument(source, { schema: 'failsafe' });
-  const [error] = document.errors;
-  // What follows the first line of the message quotes the source, which holds secrets.
-  if (error) throw bad(`${name}: it is not YAML: ${error.message.split('\n', 1)[0]?.replace(/:$/, '')}.`);
   try {
-    return (document.toJS() ?? '') as Raw;
+    const document = parse(content) ?? {};
+    if (typeof document === 'object' && !Array.isArray(document)) return document;
   } catch (thrown) {
-    throw bad(`${name}: it is not YAML that can be used: ${reasonOf(thrown)}`);
+    throw new TonearmError(
+      'badConfig',
+      `The configuration ${file} is no YAML: ${reasonOf(thrown).split('\n')[0]}`,
+    );
   }
+  throw new TonearmError('badConfig', `The configuration ${file} must be a mapping of settings.`);
 }
 
-/** A secret's variable may well be called nearly like a setting. */
-function secretVariables(applications: Raw): readonly string[] {
-  if (!Array.isArray(applications)) return [];
-  return (applications as readonly Raw[]).flatMap((one) =>
-    typeof one === 'object' && 'secretEnv' in one && typeof one.secretEnv === 'string' ? [one.secretEnv] : [],
+function readSection(
+  section: object,
+  given: unknown,
+  env: ConfigSource['env'],
+  path: readonly string[],
+): unknown {
+  if (given !== undefined && (typeof given !== 'object' || given === null || Array.isArray(given))) {
+    throw new TonearmError(
+      'badConfig',
+      `${path.join('.')} must be a section with settings of its own, such as ${Object.keys(section).join(', ')}.`,
+    );
+  }
+  const raw = (given ?? {}) as Record<string, unknown>;
+  for (const name of Object.keys(raw))
+    if (!Object.hasOwn(section, name)) throw unknownKey([...path, name], Object.keys(section));
+  return Object.fromEntries(
+    Object.entries(section).map(([name, entry]) => {
+      const here = [...path, name];
+      return [
+        name,
+        isSetting(entry)
+          ? readSetting(entry, raw[name], env, here)
+          : readSection(entry, raw[name], env, here),
+      ];
+    }),
   );
+}
+
+function readSetting(
+  entry: Setting<unknown>,
+  raw: unknown,
+  env: ConfigSource['env'],
+  path: readonly string[],
+): unknown {
+  const variable = variableOf(path);
+  const fromEnv = env[variable];
+  const value = fromEnv ?? raw;
+  if (value === undefined || value === null) return entry.fallback;
+  try {
+    return entry.read(value);
+  } catch (thrown) {
+    if (!(thrown instanceof BadValue)) throw thrown;
+    const name = fromEnv === undefined ? path.join('.') : `${path.join('.')} (from ${variable})`;
+    throw new TonearmError('badConfig', `${name} is ${JSON.stringify(value)}; it must be ${thrown.message}.`);
+  }
+}
+
+function isSetting(entry: unknown): entry is Setting<unknown> {
+  return typeof entry === 'object' && entry !== null && 'read' in entry;
+}
+
+function variableOf(path: readonly string[]): string {
+  return `TONEARM_${path.map((name) => name.replace(/[A-Z]/g, '_$&').toUpperCase()).join('_')}`;
+}
+
+function unknownKey(path: readonly string[], known: readonly string[]): TonearmError {
+  const name = path.at(-1) ?? '';
+  const near = known.find(
+    (one) =>
+      [...one].sort().join('') === [...name].sort().join('') || one.toLowerCase() === name.toLowerCase(),
+  );
+  const hint =
+    near === undefined
+      ? `Known here: ${known.join(', ')}${path.length === 1 ? ', applications' : ''}.`
+      : `Did you mean ${near}?`;
+  return new TonearmError('badConfig', `${path.join('.')} is not a setting. ${hint}`);
 }
