@@ -1,0 +1,157 @@
+import { silentLog } from '../../src/log.ts';
+import { createUserAgent } from '../../src/sip/endpoint.ts';
+import type { Peer, Transport, TransportHandler } from '../../src/sip/transport.ts';
+import type { DialogHandler, IncomingInvite, UserAgent } from '../../src/sip/user-agent.ts';
+import { header, parseSipMessage, type SipMessage, type SipResponse } from '../../src/wire/sip-message.ts';
+import { settle, VirtualClock } from './virtual-clock.ts';
+
+export const SDP =
+  'v=0\r\no=- 1 1 IN IP4 192.0.2.9\r\ns=-\r\nc=IN IP4 192.0.2.9\r\nt=0 0\r\nm=audio 4000 RTP/AVP 0\r\n';
+/** Where the far end is. */
+export const PEER = { address: '192.0.2.9', port: 5060 } as const;
+
+/** A user agent on a clock that stands still and a wire that a test holds both ends of. */
+export interface SipStage {
+  readonly clock: VirtualClock;
+  readonly agent: UserAgent;
+  /** Every message that it sent, with the virtual time since the start. */
+  readonly sent: readonly { readonly at: number; readonly message: SipMessage; readonly to: Peer }[];
+  /** `INVITE`, `200 INVITE` … with seconds since the start. */
+  trace(): string[];
+  /** Gives the agent a message from the far end. */
+  receive(text: string, from?: Partial<Peer>): Promise<void>;
+  fail(): Promise<void>;
+  nextInvite(): Promise<IncomingInvite>;
+  /** The last message sent that fits. */
+  last(what: string): SipMessage;
+}
+
+export async function sipStage(transport: 'udp' | 'tcp'): Promise<SipStage> {
+  const clock = new VirtualClock();
+  const start = clock.now();
+  const sent: { at: number; message: SipMessage; to: Peer }[] = [];
+  let handler: TransportHandler | undefined;
+  let wire: Transport | undefined;
+  const agent = await createUserAgent({
+    listen: [{ transport, address: '192.0.2.1', port: 5060 }],
+    clock,
+    log: silentLog,
+    open: async (listen, given) => {
+      handler = given;
+      wire = {
+        listening: listen,
+        localAddress: () => listen,
+        send(bytes, to) {
+          const parsed = parseSipMessage(bytes);
+          if (!parsed.ok) throw new Error(`the agent sent nonsense: ${parsed.reason}`);
+          sent.push({ at: clock.now() - start, message: parsed.message, to });
+        },
+        close: async () => {},
+      };
+      return wire;
+    },
+  });
+  const invites = agent.invites()[Symbol.asyncIterator]();
+  const peer = { transport, ...PEER, ...(transport === 'tcp' && { connection: 1 }) };
+  return {
+    clock,
+    agent,
+    sent,
+    trace: () => sent.map(({ at, message }) => `${at / 1000} ${titleOf(message)}`),
+    async receive(text, from = {}) {
+      const parsed = parseSipMessage(Buffer.from(text.replace(/\r?\n/g, '\r\n')));
+      if (handler === undefined || wire === undefined) throw new Error('no transport');
+      if (parsed.ok) handler.onMessage(parsed.message, { ...peer, ...from }, wire);
+      else handler.onUnparsable(parsed, { ...peer, ...from }, wire);
+      await settle();
+    },
+    async fail() {
+      handler?.onSendError(peer, new Error('nobody is there'));
+      await settle();
+    },
+    async nextInvite() {
+      const next = await invites.next();
+      if (next.done) throw new Error('the agent has closed');
+      return next.value;
+    },
+    last(what) {
+      const found = sent.findLast(({ message }) => titleOf(message) === what);
+      if (found === undefined)
+        throw new Error(
+          `never sent «${what}», but ${sent.map(({ message }) => titleOf(message)).join(', ')}`,
+        );
+      return found.message;
+    },
+  };
+}
+
+/** `BYE` of a request, `200 BYE` of a response. */
+export function titleOf(message: SipMessage): string {
+  return message.kind === 'request'
+    ? message.method
+    : `${message.status} ${header(message, 'cseq')?.split(' ')[1]}`;
+}
+
+/** A request of the far end. */
+export function request(
+  method: string,
+  options: {
+    branch?: string;
+    toTag?: string;
+    cseq?: number;
+    body?: string;
+    headers?: string;
+    uri?: string;
+    callId?: string;
+    via?: string;
+  } = {},
+): string {
+  const {
+    branch = `z9hG4bK${method}${options.cseq ?? 1}`,
+    toTag,
+    cseq = 1,
+    body = '',
+    headers = '',
+    uri = 'sip:bot@192.0.2.1',
+    callId = 'call-1',
+  } = options;
+  return `${method} ${uri} SIP/2.0
+Via: ${options.via ?? `SIP/2.0/UDP 192.0.2.9:5060;branch=${branch};rport`}
+Max-Forwards: 70
+From: "Alice" <sip:alice@192.0.2.9>;tag=alice
+To: <sip:bot@192.0.2.1>${toTag === undefined ? '' : `;tag=${toTag}`}
+Call-ID: ${callId}
+CSeq: ${cseq} ${method}
+Contact: <sip:alice@192.0.2.9:5060>
+${headers}${body === '' ? '' : 'Content-Type: application/sdp\n'}Content-Length: ${body.length}
+
+${body}`;
+}
+
+/** A response of the far end to a request that the agent sent. */
+export function response(
+  to: SipMessage,
+  status: number,
+  options: { tag?: string; body?: string; contact?: string } = {},
+): string {
+  const { tag = 'far', body = '', contact = '<sip:far@192.0.2.9:5060>' } = options;
+  const copied = to.headers
+    .filter(({ name }) => ['via', 'from', 'call-id', 'cseq'].includes(name))
+    .map(({ name, value }) => `${name}: ${value}`);
+  const target = header(to, 'to') ?? '';
+  return `SIP/2.0 ${status} Whatever
+${copied.join('\n')}
+To: ${target.includes('tag=') || status === 100 ? target : `${target};tag=${tag}`}
+Contact: ${contact}
+${body === '' ? '' : 'Content-Type: application/sdp\n'}Content-Length: ${body.length}
+
+${body}`;
+}
+
+/** The To tag of what the agent answered. */
+export function tagOf(message: SipMessage): string {
+  return /;tag=([^;]+)/.exec(header(message as SipResponse, 'to') ?? '')?.[1] ?? '';
+}
+
+/** A dialog owner that takes every offer. */
+export const willing: DialogHandler = { onOffer: () => ({ sdp: SDP }), onAnswer() {} };
