@@ -1,12 +1,12 @@
-/** What is remembered of each recording, in the store. */
+/** What is remembered of each recording, in the store. Nobody else writes these records. */
 
 /** What the recordings need of a store; the one in store/ fits it. */
 export interface RecordStore {
-  get<T>(key: string): Promise<{ readonly value: T } | undefined>;
+  get(key: string): Promise<{ readonly value: unknown } | undefined>;
   put(key: string, value: unknown, options?: { readonly expiresAt?: number }): Promise<number>;
   delete(key: string): Promise<boolean>;
   /** By prefix, in key order. */
-  list<T>(prefix: string): AsyncIterable<{ readonly key: string; readonly value: T }>;
+  list(prefix: string): AsyncIterable<{ readonly key: string; readonly value: unknown }>;
 }
 
 /** The recording's life: prepared, finished, gone. While it is being recorded it is `prepared`. */
@@ -57,7 +57,7 @@ export interface Records {
 export function recordsIn(store: RecordStore): Records {
   return {
     async get(recordingId) {
-      return (await store.get<RecordingRecord>(PREFIX + recordingId))?.value;
+      return (await store.get(PREFIX + recordingId))?.value as RecordingRecord | undefined;
     },
     async put(recordingId, record, expiresAt) {
       await store.put(PREFIX + recordingId, record, expiresAt === undefined ? {} : { expiresAt });
@@ -66,8 +66,8 @@ export function recordsIn(store: RecordStore): Records {
       await store.delete(PREFIX + recordingId);
     },
     async *list() {
-      for await (const { key, value } of store.list<RecordingRecord>(PREFIX))
-        yield [key.slice(PREFIX.length), value] as const;
+      for await (const { key, value } of store.list(PREFIX))
+        yield [key.slice(PREFIX.length), value as RecordingRecord] as const;
     },
   };
 }

@@ -35,7 +35,7 @@ export class Retention {
     let low = 0;
     for (let high = this.#due.length; low < high; ) {
       const middle = (low + high) >> 1;
-      if (this.#due[middle]!.at >= at) low = middle + 1;
+      if (this.#due[middle]!.at > at) low = middle + 1;
       else high = middle;
     }
     this.#due.splice(low, 0, { recordingId, at });

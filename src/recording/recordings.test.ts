@@ -1,0 +1,342 @@
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { existsSync, readdirSync, rmSync, statSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { monitorEventLoopDelay } from 'node:perf_hooks';
+import { type TestContext, test } from 'node:test';
+import {
+  babble,
+  collect,
+  expectedFile,
+  type RecordingStage,
+  stageRecordings,
+} from '../../test/support/recordings.ts';
+import { missing } from '../../test/support/tools.ts';
+import { parseWav } from '../wire/wav.ts';
+import type { OpenRecording } from './library.ts';
+
+async function staged(
+  t: TestContext,
+  options?: Parameters<typeof stageRecordings>[0],
+): Promise<RecordingStage> {
+  const stage = await stageRecordings(options);
+  t.after(() => stage.close());
+  return stage;
+}
+
+async function opened<S extends OpenRecording['state']>(stage: RecordingStage, id: string, state: S) {
+  const recording = await stage.recordings.open(id);
+  assert.equal(recording.state, state);
+  return recording as Extract<OpenRecording, { state: S }>;
+}
+
+const filesIn = (stage: RecordingStage) =>
+  readdirSync(stage.folder, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .map(({ name }) => name);
+
+test('a take becomes a WAV file of 16 kHz, 16 bit, mono, and leaves the spool', async (t) => {
+  const stage = await staged(t);
+  const samples = babble(24_123);
+  const { recordingId, location } = await stage.prepare();
+  assert.equal(location, `http://tonearm.example/recordings/${recordingId}`);
+  const take = stage.take(recordingId);
+  take.append(samples);
+  const finished = await stage.recordings.finish(recordingId, { samples: await take.seal(), rate: 8000 });
+  const expected = expectedFile(samples);
+  assert.deepEqual(finished, {
+    recordingId,
+    bytes: 44 + 4 * 24_123,
+    durationMs: 24_123 / 8,
+    sha256: createHash('sha256').update(expected).digest('hex'),
+  });
+  const recording = await opened(stage, recordingId, 'finished');
+  const file = await collect(recording.read(0, recording.bytes));
+  assert.ok(file.equals(expected));
+  const parsed = parseWav(file);
+  assert.ok(parsed.ok);
+  assert.equal(parsed.audio.frames, 2 * 24_123);
+  assert.deepEqual(
+    { ...recording, read: undefined },
+    {
+      state: 'finished',
+      bytes: expected.length,
+      sha256: finished.sha256,
+      contentType: 'audio/wav',
+      fileName: `recording-${recordingId}.wav`,
+      lastModified: new Date(stage.clock.now()),
+      read: undefined,
+    },
+  );
+  assert.deepEqual(filesIn(stage), [`${recordingId}.wav`]);
+});
+
+test('sox reads the file as what it is', { skip: missing('/usr/bin/sox') }, async (t) => {
+  const stage = await staged(t);
+  const { recordingId } = await stage.finished(babble(12_000));
+  const path = join(stage.folder, 'finished', `${recordingId}.wav`);
+  const ask = (option: string) => spawnSync('soxi', [option, path], { encoding: 'utf8' }).stdout.trim();
+  assert.deepEqual(['-t', '-r', '-c', '-b', '-e', '-s'].map(ask), [
+    'wav',
+    '16000',
+    '1',
+    '16',
+    'Signed Integer PCM',
+    '24000',
+  ]);
+});
+
+test('any part of the file can be read', async (t) => {
+  const stage = await staged(t);
+  const samples = babble(50_000);
+  const { recordingId } = await stage.finished(samples);
+  const recording = await opened(stage, recordingId, 'finished');
+  const expected = expectedFile(samples);
+  for (const [from, to] of [
+    [0, 0],
+    [0, 1],
+    [43, 45],
+    [65_535, 65_537],
+    [100_000, expected.length],
+  ] as const)
+    assert.ok((await collect(recording.read(from, to))).equals(expected.subarray(from, to)), `${from}–${to}`);
+  await assert.rejects(collect(recording.read(0, expected.length + 1)), { code: 'readFailed' });
+});
+
+test('very short takes are files too, and lengths are exact', async (t) => {
+  const stage = await staged(t);
+  for (const length of [1, 15, 16, 17, 3999, 4000, 4001]) {
+    const { recordingId } = await stage.finished(babble(length));
+    const recording = await opened(stage, recordingId, 'finished');
+    assert.ok((await collect(recording.read(0, recording.bytes))).equals(expectedFile(babble(length))));
+  }
+});
+
+test('finishing twice gives the same file, at once and later', async (t) => {
+  const stage = await staged(t);
+  const { recordingId } = await stage.prepare();
+  const take = stage.take(recordingId);
+  take.append(babble(9000));
+  const told = { samples: await take.seal(), rate: 8000 };
+  const [first, second] = await Promise.all([
+    stage.recordings.finish(recordingId, told),
+    stage.recordings.finish(recordingId, told),
+  ]);
+  assert.deepEqual(second, first);
+  assert.deepEqual(await stage.recordings.finish(recordingId, told), first);
+});
+
+test('finishing many long takes at once never holds the thread for long', async (t) => {
+  const stage = await staged(t);
+  const takes = await Promise.all(
+    Array.from({ length: 6 }, async () => {
+      const { recordingId } = await stage.prepare();
+      const take = stage.take(recordingId, 1000);
+      for (let second = 0; second < 40; second++) {
+        take.append(babble(8000, second + 1));
+        take.settle();
+        await new Promise((resolve) => setImmediate(resolve));
+      }
+      return { recordingId, samples: await take.seal() };
+    }),
+  );
+  const delay = monitorEventLoopDelay({ resolution: 1 });
+  delay.enable();
+  await Promise.all(
+    takes.map(({ recordingId, samples }) => stage.recordings.finish(recordingId, { samples, rate: 8000 })),
+  );
+  delay.disable();
+  // One take alone is 18 ms of work. Room for a machine that is busy with other tests.
+  assert.ok(delay.percentile(99) < 20e6, `99 % of the delays below ${delay.percentile(99) / 1e6} ms`);
+});
+
+test('a recording that is prepared is live, one that nobody knows is unknown', async (t) => {
+  const stage = await staged(t);
+  const { recordingId } = await stage.prepare();
+  assert.equal((await stage.recordings.open(recordingId)).state, 'recording');
+  assert.equal((await stage.recordings.open(recordingId.toUpperCase())).state, 'recording');
+  for (const id of ['', '..', '../../etc/passwd', 'x'.repeat(36), crypto.randomUUID(), `${recordingId}/..`])
+    assert.equal((await stage.recordings.open(id)).state, 'unknown', id);
+});
+
+test('its token opens a recording, and only until its longest duration and the lifetime are over', async (t) => {
+  const stage = await staged(t);
+  const mine = await stage.prepare();
+  const other = await stage.prepare();
+  assert.equal(await stage.recordings.authorize(mine.recordingId, mine.accessToken), 'ok');
+  assert.equal(await stage.recordings.authorize(mine.recordingId.toUpperCase(), mine.accessToken), 'ok');
+  assert.equal(await stage.recordings.authorize(other.recordingId, mine.accessToken), 'otherRecording');
+  assert.equal(await stage.recordings.authorize(mine.recordingId, 'nonsense'), 'invalid');
+  await stage.clock.advance(60_000 + 3_600_000 - 1);
+  assert.equal(await stage.recordings.authorize(mine.recordingId, mine.accessToken), 'ok');
+  await stage.clock.advance(1);
+  assert.equal(await stage.recordings.authorize(mine.recordingId, mine.accessToken), 'invalid');
+});
+
+test('a discarded recording leaves no trace', async (t) => {
+  const stage = await staged(t);
+  const { recordingId } = await stage.prepare();
+  const take = stage.take(recordingId);
+  take.append(babble(4000));
+  await take.seal();
+  await stage.recordings.discard(recordingId);
+  assert.equal((await stage.recordings.open(recordingId)).state, 'unknown');
+  assert.deepEqual(filesIn(stage), []);
+  for await (const { key } of stage.store.list('')) assert.fail(`${key} is left`);
+  await stage.recordings.discard(recordingId);
+});
+
+test('a deleted recording is gone, once', async (t) => {
+  const stage = await staged(t);
+  const { recordingId } = await stage.finished(babble(4000));
+  assert.equal(await stage.recordings.delete(recordingId), true);
+  assert.equal(await stage.recordings.delete(recordingId), false);
+  assert.equal(await stage.recordings.delete(crypto.randomUUID()), false);
+  assert.equal((await stage.recordings.open(recordingId)).state, 'gone');
+  assert.deepEqual(filesIn(stage), []);
+});
+
+test('a recording that is still growing is not deleted', async (t) => {
+  const stage = await staged(t);
+  const { recordingId } = await stage.prepare();
+  assert.equal(await stage.recordings.delete(recordingId), false);
+  assert.equal((await stage.recordings.open(recordingId)).state, 'recording');
+});
+
+test('a recording past its retention is gone, also when a restart lies between; later it is forgotten', async (t) => {
+  const stage = await staged(t);
+  const { recordingId } = await stage.finished(babble(4000));
+  await stage.clock.advance(86_400_000 / 2);
+  await stage.recordings.close();
+  await stage.restart();
+  await stage.clock.advance(86_400_000 / 2 - 1);
+  const last = await opened(stage, recordingId, 'finished');
+  assert.equal((await collect(last.read(0, 44))).length, 44);
+  await stage.clock.advance(1);
+  assert.equal((await stage.recordings.open(recordingId)).state, 'gone');
+  await until(
+    async () =>
+      (await stage.store.get<{ state: string }>(`recording/${recordingId}`))?.value.state === 'gone',
+  );
+  assert.deepEqual(filesIn(stage), []);
+  await stage.clock.advance(86_400_000 - 1000);
+  assert.equal((await stage.recordings.open(recordingId)).state, 'gone');
+  await stage.clock.advance(2000);
+  assert.equal((await stage.recordings.open(recordingId)).state, 'unknown');
+});
+
+test('what is deleted before its time is remembered as gone as long as its token is good', async (t) => {
+  const stage = await staged(t, { tokenLifetimeMs: 10 * 86_400_000 });
+  const { recordingId, accessToken } = await stage.finished(babble(4000));
+  await stage.recordings.delete(recordingId);
+  await stage.clock.advance(10 * 86_400_000);
+  assert.equal(await stage.recordings.authorize(recordingId, accessToken), 'ok');
+  assert.equal((await stage.recordings.open(recordingId)).state, 'gone');
+});
+
+test('a file that somebody removed is gone', async (t) => {
+  const stage = await staged(t);
+  const { recordingId } = await stage.finished(babble(4000));
+  rmSync(join(stage.folder, 'finished', `${recordingId}.wav`));
+  assert.equal((await stage.recordings.open(recordingId)).state, 'gone');
+});
+
+test('a disk that is full when the file is finished is told; the audio stays, and the next start finishes it', {
+  skip: process.platform !== 'linux',
+}, async (t) => {
+  const stage = await staged(t);
+  const samples = babble(20_000);
+  const { recordingId } = await stage.prepare();
+  const take = stage.take(recordingId);
+  take.append(samples);
+  const told = { samples: await take.seal(), rate: 8000 };
+  const temporary = join(stage.folder, 'finished', `${recordingId}.wav.part`);
+  symlinkSync('/dev/full', temporary);
+  await assert.rejects(stage.recordings.finish(recordingId, told), {
+    code: 'finishFailed',
+    message: new RegExp(`${recordingId}.*ENOSPC.*${stage.recordings.spoolFolder}`),
+  });
+  assert.equal((await stage.recordings.open(recordingId)).state, 'unknown');
+  assert.ok(existsSync(join(stage.recordings.spoolFolder, `${recordingId}.pcm`)));
+
+  const { recordingId: another } = await stage.finished(babble(100));
+  assert.equal((await stage.recordings.open(another)).state, 'finished', 'others are not touched');
+  rmSync(temporary, { force: true });
+  await stage.restart();
+  assert.equal((await stage.recordings.recover())[0]?.recordingId, recordingId);
+  const recording = await opened(stage, recordingId, 'finished');
+  assert.ok((await collect(recording.read(0, recording.bytes))).equals(expectedFile(samples)));
+});
+
+test('a store that cannot keep the record keeps the spool', async (t) => {
+  const stage = await staged(t);
+  const { recordingId } = await stage.prepare();
+  const take = stage.take(recordingId);
+  take.append(babble(800));
+  const told = { samples: await take.seal(), rate: 8000 };
+  const put = stage.store.put.bind(stage.store);
+  stage.store.put = async () => {
+    throw new Error('the store is broken');
+  };
+  await assert.rejects(stage.recordings.finish(recordingId, told), {
+    code: 'finishFailed',
+    message: /store is broken/,
+  });
+  await assert.rejects(stage.prepare(), /store is broken/);
+  stage.store.put = put;
+  assert.ok(existsSync(join(stage.recordings.spoolFolder, `${recordingId}.pcm`)));
+  await stage.restart();
+  assert.equal((await stage.recordings.recover()).length, 1);
+});
+
+test('a spool that lost some of a take gives what it has, and says so', async (t) => {
+  const stage = await staged(t);
+  const { recordingId } = await stage.prepare();
+  const take = stage.take(recordingId);
+  take.append(babble(8000));
+  await take.seal();
+  truncateSync(join(stage.recordings.spoolFolder, `${recordingId}.pcm`), 6001);
+  const finished = await stage.recordings.finish(recordingId, { samples: 8000, rate: 8000 });
+  assert.equal(finished.durationMs, 375);
+  assert.match(stage.logged[0]?.message ?? '', /shorter than what was heard/);
+  const { recordingId: nothing } = await stage.prepare();
+  await assert.rejects(stage.recordings.finish(nothing, { samples: 8000, rate: 8000 }), {
+    code: 'finishFailed',
+  });
+  await assert.rejects(stage.recordings.finish(crypto.randomUUID(), { samples: 1, rate: 8000 }), {
+    code: 'finishFailed',
+  });
+});
+
+test('a folder that cannot be used is refused by name', async (t) => {
+  const file = join(tmpdir(), `tonearm-file-${crypto.randomUUID()}`);
+  writeFileSync(file, '');
+  t.after(() => rmSync(file));
+  for (const folder of [file, join(file, 'deeper')])
+    await assert.rejects(stageRecordings({ folder }), {
+      code: 'recordingsUnusable',
+      message: new RegExp(`${folder}.*writ`),
+    });
+});
+
+test('the location is made when the recording is, from where the server then is', async (t) => {
+  let port = 0;
+  const stage = await staged(t, { publicUrl: () => `http://127.0.0.1:${port}` });
+  port = 8080;
+  const { recordingId, location } = await stage.prepare();
+  assert.equal(location, `http://127.0.0.1:8080/recordings/${recordingId}`);
+});
+
+test('the files are for their owner only', async (t) => {
+  const stage = await staged(t);
+  const { recordingId } = await stage.finished(babble(100));
+  assert.equal(statSync(join(stage.folder, 'finished', `${recordingId}.wav`)).mode & 0o077, 0);
+  assert.equal(statSync(stage.recordings.spoolFolder).mode & 0o077, 0);
+});
+
+/** Waits for what happens without being asked for; the test's own time limit is its end. */
+async function until(condition: () => Promise<boolean>): Promise<void> {
+  while (!(await condition())) await new Promise((resolve) => setImmediate(resolve));
+}

@@ -1,0 +1,121 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type Log, silentLog } from '../../src/log.ts';
+import { openRecordings, type Recordings, type RecordingsOptions } from '../../src/recording/recordings.ts';
+import { openTake } from '../../src/recording/spool.ts';
+import type { Take } from '../../src/recording/take.ts';
+import { openSqliteStore } from '../../src/store/sqlite-store.ts';
+import type { Store } from '../../src/store/store.ts';
+import { Upsampler } from '../../src/wire/upsample.ts';
+import { pcmWavHeader } from '../../src/wire/wav.ts';
+import { VirtualClock } from './virtual-clock.ts';
+
+/** Real recordings in a folder of their own, on a clock that the test turns. */
+export interface RecordingStage {
+  readonly folder: string;
+  readonly clock: VirtualClock;
+  readonly store: Store;
+  recordings: Recordings;
+  /** What was logged as a warning or an error. */
+  readonly logged: { readonly message: string; readonly fields: Record<string, unknown> }[];
+  /** Another process on the same folder and store: the old one is forgotten, as if killed. */
+  restart(): Promise<void>;
+  prepare(): Promise<{ recordingId: string; accessToken: string; location: string }>;
+  /** A take that tells the recordings how it grows, as a worker's does. */
+  take(recordingId: string, blockMs?: number): Take;
+  /** A finished recording of these samples. */
+  finished(samples: Int16Array): Promise<{ recordingId: string; accessToken: string }>;
+  close(): Promise<void>;
+}
+
+export async function stageRecordings(
+  options: Partial<Omit<RecordingsOptions, 'store' | 'clock' | 'log'>> = {},
+): Promise<RecordingStage> {
+  const folder = mkdtempSync(join(tmpdir(), 'tonearm-recordings-'));
+  const clock = new VirtualClock();
+  const store = openSqliteStore(':memory:', clock);
+  const logged: RecordingStage['logged'] = [];
+  const note = (fields: object, message: string) =>
+    void logged.push({ message, fields: fields as Record<string, unknown> });
+  const log: Log = { ...silentLog, warn: note, error: note };
+  const settings: RecordingsOptions = {
+    folder,
+    store,
+    clock,
+    log,
+    publicUrl: 'http://tonearm.example/',
+    retentionMs: 86_400_000,
+    tokenLifetimeMs: 3_600_000,
+    tokenKey: new Uint8Array(32).fill(1),
+    ...options,
+  };
+  const stage: RecordingStage = {
+    folder,
+    clock,
+    store,
+    logged,
+    recordings: await openRecordings(settings),
+    async restart() {
+      stage.recordings = await openRecordings(settings);
+    },
+    prepare: () =>
+      stage.recordings.prepare({
+        callId: 'call',
+        operationId: 'operation',
+        applicationId: 'application',
+        maxDurationMs: 60_000,
+      }),
+    take(recordingId, blockMs = 250) {
+      const { recordings } = stage;
+      const spec = {
+        recordingId,
+        folder: recordings.spoolFolder,
+        callId: 'call',
+        operationId: 'operation',
+        blockMs,
+      };
+      return openTake(spec, (samples) => recordings.grown(recordingId, samples));
+    },
+    async finished(samples) {
+      const prepared = await stage.prepare();
+      const take = stage.take(prepared.recordingId);
+      take.append(samples);
+      await stage.recordings.finish(prepared.recordingId, { samples: await take.seal(), rate: 8000 });
+      return prepared;
+    },
+    async close() {
+      await stage.recordings.close();
+      await store.close();
+      rmSync(folder, { recursive: true, force: true });
+    },
+  };
+  return stage;
+}
+
+/** Something like speech: tones that come and go, and a little noise; the same for the same `seed`. */
+export function babble(length: number, seed = 1): Int16Array {
+  let noise = seed;
+  return Int16Array.from({ length }, (_, i) => {
+    noise = (noise * 1_103_515_245 + 12_345) % 2_147_483_648;
+    const tone = Math.sin(i * 0.2 * seed) * Math.sin(i * 0.0007) + 0.5 * Math.sin(i * 0.61);
+    return Math.round(9000 * tone + (noise / 2_147_483_648 - 0.5) * 4000);
+  });
+}
+
+/** The file that a take of these samples must become: converted in one go. */
+export function expectedFile(samples: Int16Array): Buffer {
+  const upsampler = new Upsampler();
+  const audio = [upsampler.push(samples), upsampler.flush()];
+  return Buffer.concat([
+    pcmWavHeader(16_000, 2 * samples.length),
+    ...audio.map((piece) => Buffer.from(piece.buffer, piece.byteOffset, piece.byteLength)),
+  ]);
+}
+
+/** All of a body. */
+export async function collect(body: AsyncIterable<Uint8Array>): Promise<Buffer> {
+  const pieces: Uint8Array[] = [];
+  for await (const piece of body) pieces.push(piece);
+  return Buffer.concat(pieces);
+}
