@@ -10,17 +10,12 @@ export interface Capture {
    * again. Returns how many samples it took.
    */
   hear(frame: Readonly<Frame>, until: number, heldFrom: number): number;
-  /** Cuts off what lies from `position` on, as far as it was not settled. */
+  /** Cuts off what lies from `position` on, as far as it was not settled: a key that is told late may begin there. */
   cut(position: number): void;
 }
 
 /** `from`: the position of the first sample that is wanted; it lies in the first frame, or before it. */
 export function openCapture(take: Take, from: number): Capture {
-  let settled = 0;
-  const settle = () => {
-    take.settle();
-    settled = take.length;
-  };
   /** Position of the take's first sample, once there is one. */
   let origin: number | undefined;
 
@@ -34,13 +29,12 @@ export function openCapture(take: Take, from: number): Capture {
       const end = Math.max(begin, Math.min(FRAME_SAMPLES, until - position));
       const held = Math.max(begin, Math.min(end, heldFrom - position));
       if (begin < held) take.append(samples, begin, held);
-      if (heldFrom >= position + begin) settle();
+      if (heldFrom >= position + begin) take.settle();
       if (held < end) take.append(samples, held, end);
       return end - begin;
     },
     cut(position) {
-      const length = position - (origin ?? position);
-      if (length < take.length) take.cut(Math.max(settled, length));
+      take.cut(Math.max(0, Math.min(take.length, position - (origin ?? position))));
     },
   };
 }

@@ -8,7 +8,7 @@ import type { OperationEnd, OperationProgress, OperationSpec, PromptDelivery } f
 export interface MediaEngine {
   /**
    * Opens a line: binds an RTP/RTCP port pair in the least loaded worker.
-   * Throws TonearmError `noPorts` when the range is full, `engineClosed` when closing.
+   * Throws TonearmError `noPorts` when the range is full, `engineClosed` when closing, `workerFailed` when no worker is alive.
    */
   openLine(options: { readonly callId: string }): Promise<MediaLine>;
   /** Closes every line and stops the workers. */
@@ -18,7 +18,7 @@ export interface MediaEngine {
 export interface MediaLine {
   /** The even port for RTP; RTCP is the next one. */
   readonly port: number;
-  /** Aborts when the worker that carried the line died; running operations then end with `error`. */
+  /** Aborts when the worker that carried the line is gone; running operations end with `error` before that. */
   readonly failed: AbortSignal;
   /** Sets, or at a re-INVITE changes, what offer/answer settled. */
   connect(parameters: AudioParameters): void;

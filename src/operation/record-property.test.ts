@@ -60,11 +60,11 @@ test('one ending; the take is a stretch of what the caller sent, no longer than 
       const run = stage.run(recordSpec(asked), [ready(tune(240, 7))]);
       const end = await run.ended;
 
-      // ScriptedTake fails the operation when something final is cut.
       if (end.by === 'error') assert.equal(end.message, 'the media worker was stopped');
       assert.equal(stage.phases().filter((phase) => phase === 'recording').length, stage.takes.length);
       const take = stage.takes[0];
       assert.equal(take?.sealed ?? 1, 1);
+      assert.equal(take?.overreached ?? 0, 0);
       const captured = take?.samples ?? [];
       assert.ok(captured.length <= samples(asked.maxDurationMs));
       if (end.by === 'maxDuration') assert.equal(captured.length, samples(asked.maxDurationMs));

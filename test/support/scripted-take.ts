@@ -9,6 +9,8 @@ export class ScriptedTake implements Take {
   /** How many samples were final after each `settle`. */
   readonly settled: number[] = [];
   sealed = 0;
+  /** How often it was to be cut below what was settled. */
+  overreached = 0;
   /** What `seal` fails with. */
   failure: Error | undefined;
   /** `seal` waits for it. */
@@ -35,9 +37,10 @@ export class ScriptedTake implements Take {
   }
 
   cut(length: number): void {
-    assert.ok(length >= (this.settled.at(-1) ?? 0), 'what was settled may have been read');
-    assert.ok(length <= this.length);
-    this.samples.length = length;
+    assert.ok(length >= 0 && length <= this.length, `${length} of ${this.length}`);
+    const settled = this.settled.at(-1) ?? 0;
+    if (length < settled) this.overreached++;
+    this.samples.length = Math.max(length, settled);
   }
 
   async seal(): Promise<number> {

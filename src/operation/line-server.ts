@@ -1,0 +1,131 @@
+/** The worker's side of the protocol: owns the lines of one worker and their queues. */
+import { reasonOf, TonearmError } from '../errors.ts';
+import type { Log } from '../log.ts';
+import type { Line } from '../media/line.ts';
+import type { AudioParameters } from '../media/session-description.ts';
+import type { OperationRun } from './media-engine.ts';
+import type { PromptDelivery } from './operation.ts';
+import type { FromWorker, ToWorker } from './protocol.ts';
+import { createQueue, type OperationQueue, type QueueParts } from './queue.ts';
+import type { StopReason } from './stage.ts';
+
+/** A line as the worker owns it. */
+export interface OwnedLine extends Line {
+  readonly port: number;
+  connect(parameters: AudioParameters): void;
+  close(): Promise<void>;
+}
+
+export interface LineServer {
+  /** Takes a message of the main thread; what goes wrong is answered or logged. `close` is the caller's to act on. */
+  take(message: Exclude<ToWorker, { type: 'close' }>): void;
+  /** Ends every operation with `workerClosing`, closes every line, opens no more. That the lines are gone is told by the worker's own end. */
+  close(): Promise<void>;
+}
+
+interface Served {
+  readonly line: OwnedLine;
+  readonly queue: OperationQueue;
+}
+
+interface Operation {
+  readonly run: OperationRun;
+  readonly deliveries: readonly PromiseWithResolvers<PromptDelivery>[];
+}
+
+export function serveLines(
+  parts: QueueParts & {
+    readonly openLine: (callId: string) => Promise<OwnedLine>;
+    readonly send: (message: FromWorker) => void;
+    readonly log: Log;
+  },
+): LineServer {
+  const { send, log } = parts;
+  const lines = new Map<number, Served>();
+  const opening = new Set<Promise<void>>();
+  const operations = new Map<number, Operation>();
+  let closing = false;
+
+  const open = async (id: number, callId: string) => {
+    try {
+      const line = await parts.openLine(callId);
+      if (closing) {
+        await line.close();
+        throw new TonearmError('engineClosed', 'the media engine is closing: no more lines are opened');
+      }
+      lines.set(id, { line, queue: createQueue(line, parts) });
+      send({ type: 'lineOpened', line: id, port: line.port });
+    } catch (thrown) {
+      const code = thrown instanceof TonearmError ? thrown.code : 'lineFailed';
+      send({ type: 'lineRefused', line: id, code, message: reasonOf(thrown) });
+    }
+  };
+
+  const run = (message: Extract<ToWorker, { type: 'run' }>) => {
+    const { operation: id, spec } = message;
+    const queue = lines.get(message.line)?.queue;
+    if (queue === undefined) {
+      // Its line was closed while the message was on its way.
+      send({ type: 'ended', operation: id, end: { by: 'hangUp' } });
+      return;
+    }
+    const deliveries = Array.from({ length: message.prompts }, () => Promise.withResolvers<PromptDelivery>());
+    const prompts = deliveries.map(({ promise }) => promise);
+    const started = queue.run(spec, prompts, (progress) =>
+      send({ type: 'progress', operation: id, progress }),
+    );
+    operations.set(id, { run: started, deliveries });
+    void started.ended.then((end) => {
+      operations.delete(id);
+      send({ type: 'ended', operation: id, end });
+    });
+  };
+
+  /** `true` when this call of it was the one that closed it. */
+  const close = async (id: number, reason: Exclude<StopReason, 'cancelled'>) => {
+    const served = lines.get(id);
+    if (served === undefined) return false;
+    await served.queue.close(reason);
+    try {
+      await served.line.close();
+    } catch (thrown) {
+      log.error({ port: served.line.port, error: reasonOf(thrown) }, 'a line did not close cleanly');
+    }
+    return lines.delete(id);
+  };
+  const closeLine = async (id: number) => {
+    if (await close(id, 'hangUp')) send({ type: 'lineClosed', line: id });
+  };
+
+  return {
+    take(message) {
+      switch (message.type) {
+        case 'openLine': {
+          const opened = open(message.line, message.callId).finally(() => opening.delete(opened));
+          opening.add(opened);
+          break;
+        }
+        case 'connect':
+          lines.get(message.line)?.line.connect(message.parameters);
+          break;
+        case 'run':
+          run(message);
+          break;
+        case 'deliver':
+          operations.get(message.operation)?.deliveries[message.prompt]?.resolve(message.delivery);
+          break;
+        case 'cancel':
+          operations.get(message.operation)?.run.cancel();
+          break;
+        case 'closeLine':
+          void closeLine(message.line);
+          break;
+      }
+    },
+    async close() {
+      closing = true;
+      await Promise.all(opening);
+      await Promise.all([...lines.keys()].map((id) => close(id, 'workerClosing')));
+    },
+  };
+}

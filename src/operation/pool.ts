@@ -1,0 +1,133 @@
+/** The media engine over worker threads: lines go to the worker that has fewest, a worker that died is replaced. */
+import { Worker } from 'node:worker_threads';
+import { type Clock, pause, systemClock } from '../clock.ts';
+import { TonearmError } from '../errors.ts';
+import type { Log } from '../log.ts';
+import { type PortRange, shareOfPorts } from '../media/ports.ts';
+import type { MediaEngine } from './media-engine.ts';
+import type { WorkerStart } from './protocol.ts';
+import { linkWorker, type WorkerLink } from './worker-link.ts';
+
+export interface PoolOptions {
+  /** Where lines bind their ports. */
+  readonly address: string;
+  /** Shared out between the workers. */
+  readonly ports: PortRange;
+  /** At least 1; never more than there are pairs of ports. */
+  readonly workers: number;
+  readonly log: Log;
+}
+
+/** What tests replace. */
+export interface PoolParts {
+  readonly startWorker: (start: WorkerStart) => Worker;
+  readonly clock: Clock;
+}
+
+/** A place in the pool: it keeps its share of the ports, whatever becomes of its workers. */
+interface Place {
+  readonly start: WorkerStart;
+  /** `undefined` while none runs. */
+  link: WorkerLink | undefined;
+}
+
+/** A worker that dies young is started again only after a pause, which doubles each time. */
+const YOUNG_MS = 60_000;
+const FIRST_PAUSE_MS = 250;
+const LONGEST_PAUSE_MS = 15_000;
+/** A worker that does not stop when it is asked to is stopped. */
+const CLOSE_MS = 5000;
+
+/** Resolves when every worker is ready; throws TonearmError `workerFailed` when one cannot be started. */
+export async function openPool(
+  options: PoolOptions,
+  { startWorker, clock }: PoolParts = { startWorker: startMediaWorker, clock: systemClock },
+): Promise<MediaEngine> {
+  const { address, ports, log } = options;
+  const closing = new AbortController();
+  const pairs = Math.floor((ports.max - ports.min - (ports.min % 2) + 1) / 2);
+  const count = Math.max(1, Math.min(options.workers, pairs));
+  const places = Array.from(
+    { length: count },
+    (_, index): Place => ({ start: { address, ports: shareOfPorts(ports, index, count) }, link: undefined }),
+  );
+
+  /** Runs one worker to its end. */
+  const occupy = async (place: Place, onReady: () => void) => {
+    const worker = startWorker(place.start);
+    const link = linkWorker(worker, log);
+    place.link = link;
+    const stop = () => {
+      link.close();
+      const limit = clock.after(CLOSE_MS, () => void worker.terminate());
+      void link.gone.then(() => limit.cancel());
+    };
+    closing.signal.addEventListener('abort', stop, { once: true });
+    try {
+      await link.ready.then(onReady);
+    } finally {
+      await link.gone;
+      place.link = undefined;
+      closing.signal.removeEventListener('abort', stop);
+    }
+  };
+
+  /** Keeps a place occupied until the pool closes. Never rejects. */
+  const keep = async (place: Place, onReady: () => void, onFailed: (thrown: unknown) => void) => {
+    let wait = 0;
+    while (!closing.signal.aborted) {
+      const began = clock.monotonic();
+      await occupy(place, onReady).catch(onFailed);
+      if (closing.signal.aborted) return;
+      const young = clock.monotonic() - began < YOUNG_MS;
+      wait = young ? Math.min(LONGEST_PAUSE_MS, wait === 0 ? FIRST_PAUSE_MS : wait * 2) : 0;
+      const { min, max } = place.start.ports;
+      log.error({ ports: `${min}-${max}`, pauseMs: wait }, 'a media worker died; another is started');
+      await pause(clock, wait, closing.signal);
+    }
+  };
+
+  const kept: Promise<void>[] = [];
+  const close = async () => {
+    closing.abort();
+    await Promise.all(kept);
+  };
+  try {
+    await Promise.all(
+      places.map((place) => new Promise<void>((ready, failed) => kept.push(keep(place, ready, failed)))),
+    );
+  } catch (thrown) {
+    await close();
+    throw thrown;
+  }
+
+  return {
+    async openLine({ callId }) {
+      const links = places.flatMap(({ link }) => link ?? []).sort((a, b) => a.load - b.load);
+      let refused: unknown = new TonearmError('workerFailed', 'no media worker runs; one is being started');
+      for (const link of links) {
+        if (closing.signal.aborted) break;
+        try {
+          return await link.openLine(callId);
+        } catch (thrown) {
+          refused = thrown;
+          if (!triesNext(thrown)) throw thrown;
+        }
+      }
+      if (closing.signal.aborted) throw new TonearmError('engineClosed', 'the media engine is closed');
+      throw refused;
+    },
+    close,
+  };
+}
+
+/** Another worker may still have a pair of ports, or be alive. */
+function triesNext(thrown: unknown): boolean {
+  return thrown instanceof TonearmError && (thrown.code === 'noPorts' || thrown.code === 'workerFailed');
+}
+
+/** The entry is TypeScript in the repository, JavaScript in the built package. */
+function startMediaWorker(start: WorkerStart): Worker {
+  const entry = import.meta.url.endsWith('.ts') ? './worker.ts' : './worker.js';
+  return new Worker(new URL(entry, import.meta.url), { workerData: start, name: 'media' });
+}

@@ -1,0 +1,60 @@
+/**
+ * What crosses between the main thread and a media worker: a few messages an operation, never one per packet. The main thread numbers
+ * lines and operations; messages arrive in the order they were sent.
+ */
+import type { PortRange } from '../media/ports.ts';
+import type { AudioParameters } from '../media/session-description.ts';
+import type { OperationEnd, OperationProgress, OperationSpec, PromptDelivery } from './operation.ts';
+
+/** What a worker is started with. */
+export interface WorkerStart {
+  readonly address: string;
+  /** This worker's alone. */
+  readonly ports: PortRange;
+}
+
+export type ToWorker =
+  | { readonly type: 'openLine'; readonly line: number; readonly callId: string }
+  | { readonly type: 'connect'; readonly line: number; readonly parameters: AudioParameters }
+  | {
+      readonly type: 'run';
+      readonly line: number;
+      readonly operation: number;
+      readonly spec: OperationSpec;
+      /** How many prompts will be delivered. */
+      readonly prompts: number;
+    }
+  /** Samples on a SharedArrayBuffer are not copied. */
+  | {
+      readonly type: 'deliver';
+      readonly operation: number;
+      readonly prompt: number;
+      readonly delivery: PromptDelivery;
+    }
+  | { readonly type: 'cancel'; readonly operation: number }
+  | { readonly type: 'closeLine'; readonly line: number }
+  /** Ends everything and stops. */
+  | { readonly type: 'close' };
+
+export type FromWorker =
+  | { readonly type: 'ready' }
+  | { readonly type: 'lineOpened'; readonly line: number; readonly port: number }
+  | {
+      readonly type: 'lineRefused';
+      readonly line: number;
+      readonly code: string;
+      readonly message: string;
+    }
+  | { readonly type: 'progress'; readonly operation: number; readonly progress: OperationProgress }
+  /** The last message of an operation. */
+  | { readonly type: 'ended'; readonly operation: number; readonly end: OperationEnd }
+  /** The last message of a line; its operations have ended. */
+  | { readonly type: 'lineClosed'; readonly line: number }
+  | {
+      readonly type: 'log';
+      readonly level: LogLevel;
+      readonly fields: object;
+      readonly message: string;
+    };
+
+export type LogLevel = 'debug' | 'info' | 'warn' | 'error';

@@ -1,0 +1,191 @@
+/** The main thread's side of the protocol: one media worker, its lines and operations as promises. */
+import type { Worker } from 'node:worker_threads';
+import { reasonOf, TonearmError } from '../errors.ts';
+import type { Log } from '../log.ts';
+import type { MediaLine, OperationRun } from './media-engine.ts';
+import type { OperationEnd, OperationProgress, OperationSpec, PromptDelivery } from './operation.ts';
+import type { FromWorker, ToWorker } from './protocol.ts';
+import type { Tell } from './stage.ts';
+import { withTake } from './take-summary.ts';
+
+export interface WorkerLink {
+  /** Lines that are open or being opened. */
+  readonly load: number;
+  /** Rejects with TonearmError `workerFailed` when the worker dies before it is ready. */
+  readonly ready: Promise<void>;
+  /** Resolves when the thread is gone, whyever, and all that it carried has ended. */
+  readonly gone: Promise<void>;
+  /** Throws TonearmError `noPorts`, `mediaAddress`, `engineClosed`, or `workerFailed` when the worker dies meanwhile. */
+  openLine(callId: string): Promise<MediaLine>;
+  /** Asks the worker to end everything and stop. */
+  close(): void;
+}
+
+interface LinkedLine {
+  readonly opened: PromiseWithResolvers<MediaLine>;
+  readonly failed: AbortController;
+  readonly closed: PromiseWithResolvers<void>;
+  closing: boolean;
+}
+
+interface LinkedOperation {
+  readonly spec: OperationSpec;
+  readonly tell: Tell;
+  readonly ended: PromiseWithResolvers<OperationEnd>;
+  /** Of the take, in case the worker cannot tell any more. */
+  written: number;
+  spoken: boolean;
+}
+
+/** Numbers lines and operations: unique in their worker. */
+export function linkWorker(worker: Worker, log: Log): WorkerLink {
+  const lines = new Map<number, LinkedLine>();
+  const operations = new Map<number, LinkedOperation>();
+  const ready = Promise.withResolvers<void>();
+  const gone = Promise.withResolvers<void>();
+  let death: TonearmError | undefined;
+  let why = '';
+  let numbers = 0;
+
+  const post = (message: ToWorker) => worker.postMessage(message);
+
+  const end = (id: number, end: OperationEnd) => {
+    operations.get(id)?.ended.resolve(end);
+    operations.delete(id);
+  };
+
+  const progressed = (operation: LinkedOperation, progress: OperationProgress) => {
+    if (progress.phase === 'grown') operation.written = progress.samples;
+    operation.spoken ||= progress.phase === 'speech';
+    operation.tell(progress);
+  };
+
+  const onMessage = (message: FromWorker) => {
+    switch (message.type) {
+      case 'ready':
+        ready.resolve();
+        break;
+      case 'lineOpened': {
+        const line = lines.get(message.line);
+        line?.opened.resolve(mediaLine(message.line, line, message.port));
+        break;
+      }
+      case 'lineRefused':
+        lines.get(message.line)?.opened.reject(new TonearmError(message.code, message.message));
+        lines.delete(message.line);
+        break;
+      case 'progress': {
+        const operation = operations.get(message.operation);
+        if (operation) progressed(operation, message.progress);
+        break;
+      }
+      case 'ended':
+        end(message.operation, message.end);
+        break;
+      case 'lineClosed':
+        lines.get(message.line)?.closed.resolve();
+        lines.delete(message.line);
+        break;
+      case 'log':
+        log[message.level](message.fields, message.message);
+        break;
+    }
+  };
+
+  const onExit = (code: number) => {
+    death = new TonearmError(
+      'workerFailed',
+      `the media worker died: ${why || `it stopped with code ${code}`}`,
+    );
+    ready.reject(death);
+    for (const [id, { spec, written, spoken }] of operations) {
+      const take = spec.kind === 'record' && { recordingId: spec.take.recordingId, samples: written, spoken };
+      end(id, withTake({ by: 'error', message: death.message }, take || undefined));
+    }
+    for (const line of lines.values()) {
+      line.opened.reject(death);
+      line.closed.resolve();
+      line.failed.abort(death);
+    }
+    lines.clear();
+    gone.resolve();
+  };
+
+  const mediaLine = (id: number, line: LinkedLine, port: number): MediaLine => ({
+    port,
+    failed: line.failed.signal,
+    connect(parameters) {
+      if (lines.has(id)) post({ type: 'connect', line: id, parameters });
+    },
+    run(spec, prompts, onProgress) {
+      if (line.closing) return over({ by: 'hangUp' });
+      if (!lines.has(id))
+        return over({ by: 'error', message: death?.message ?? 'the media worker was stopped' });
+      return run(id, spec, prompts, onProgress);
+    },
+    close() {
+      if (!line.closing && lines.has(id)) post({ type: 'closeLine', line: id });
+      line.closing = true;
+      return line.closed.promise;
+    },
+  });
+
+  const run = (
+    line: number,
+    spec: OperationSpec,
+    prompts: readonly Promise<PromptDelivery>[],
+    tell: Tell,
+  ): OperationRun => {
+    const id = ++numbers;
+    const ended = Promise.withResolvers<OperationEnd>();
+    post({ type: 'run', line, operation: id, spec, prompts: prompts.length });
+    operations.set(id, { spec, tell, ended, written: 0, spoken: false });
+    const deliver = (prompt: number, delivery: PromptDelivery) => {
+      if (operations.has(id)) post({ type: 'deliver', operation: id, prompt, delivery });
+    };
+    for (const [index, prompt] of prompts.entries()) {
+      prompt.then(
+        (delivery) => deliver(index, delivery),
+        (thrown: unknown) => deliver(index, { ok: false, why: 'unavailable', message: reasonOf(thrown) }),
+      );
+    }
+    return {
+      ended: ended.promise,
+      cancel() {
+        if (operations.has(id)) post({ type: 'cancel', operation: id });
+      },
+    };
+  };
+
+  worker.on('message', onMessage);
+  worker.on('error', (error: unknown) => {
+    why = reasonOf(error);
+  });
+  worker.on('exit', onExit);
+  // Whoever does not wait for it learns of it by `gone`.
+  ready.promise.catch(() => {});
+
+  return {
+    get load() {
+      return lines.size;
+    },
+    ready: ready.promise,
+    gone: gone.promise,
+    openLine(callId) {
+      if (death !== undefined) return Promise.reject(death);
+      const id = ++numbers;
+      const opened = Promise.withResolvers<MediaLine>();
+      const closed = Promise.withResolvers<void>();
+      lines.set(id, { opened, closed, failed: new AbortController(), closing: false });
+      post({ type: 'openLine', line: id, callId });
+      return opened.promise;
+    },
+    close() {
+      post({ type: 'close' });
+    },
+  };
+}
+
+function over(end: OperationEnd): OperationRun {
+  return { ended: Promise.resolve(end), cancel() {} };
+}

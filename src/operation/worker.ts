@@ -1,0 +1,64 @@
+/**
+ * A media worker: the entry of its thread. Started by pool.ts.
+ *
+ * What nobody caught makes the worker's state unknown: it logs it, ends what it carries with `error` so that every take is sealed, and
+ * dies; the pool starts another in its place.
+ */
+import { parentPort, workerData } from 'node:worker_threads';
+import { pause, systemClock } from '../clock.ts';
+import { reasonOf } from '../errors.ts';
+import type { Log } from '../log.ts';
+import { beep } from '../media/beep.ts';
+import { createPortPairs } from '../media/ports.ts';
+import { openRtpLine } from '../media/rtp-line.ts';
+import { createTick } from '../media/tick.ts';
+import { openTake } from '../recording/spool.ts';
+import { serveLines } from './line-server.ts';
+import type { FromWorker, LogLevel, ToWorker, WorkerStart } from './protocol.ts';
+
+/** How long a failed worker takes to seal what it has. */
+const LAST_WORDS_MS = 2000;
+
+const main = parentPort;
+if (main === null) throw new Error('worker.ts is the entry of a worker thread: start it by openPool');
+const { address, ports }: WorkerStart = workerData;
+const send = (message: FromWorker) => main.postMessage(message);
+
+const write = (level: LogLevel) => (fields: object, message: string) => {
+  try {
+    send({ type: 'log', level, fields, message });
+  } catch {
+    // Something in it cannot cross threads.
+    send({ type: 'log', level, fields: { fields: String(fields) }, message });
+  }
+};
+const log: Log = { debug: write('debug'), info: write('info'), warn: write('warn'), error: write('error') };
+
+const tick = createTick(systemClock);
+const pairs = createPortPairs(ports);
+const server = serveLines({
+  openLine: () => openRtpLine({ address, ports: pairs, tick, clock: systemClock, log }),
+  openTake,
+  beep: beep(),
+  send,
+  log,
+});
+
+const stop = async (code: number) => {
+  try {
+    await Promise.race([server.close(), pause(systemClock, LAST_WORDS_MS)]);
+  } finally {
+    process.exit(code);
+  }
+};
+
+process.on('uncaughtException', (thrown: unknown) => {
+  const stack = thrown instanceof Error ? thrown.stack : undefined;
+  log.error({ error: reasonOf(thrown), stack }, 'a media worker failed');
+  void stop(1);
+});
+main.on('message', (message: ToWorker) => {
+  if (message.type === 'close') void stop(0);
+  else server.take(message);
+});
+send({ type: 'ready' });
