@@ -97,29 +97,41 @@ export function serveLines(
     if (await close(id, 'hangUp')) send({ type: 'lineClosed', line: id });
   };
 
+  const act = (message: Exclude<ToWorker, { type: 'close' }>) => {
+    switch (message.type) {
+      case 'openLine': {
+        const opened = open(message.line, message.callId).finally(() => opening.delete(opened));
+        opening.add(opened);
+        break;
+      }
+      case 'connect':
+        lines.get(message.line)?.line.connect(message.parameters);
+        break;
+      case 'run':
+        run(message);
+        break;
+      case 'deliver':
+        operations.get(message.operation)?.deliveries[message.prompt]?.resolve(message.delivery);
+        break;
+      case 'cancel':
+        operations.get(message.operation)?.run.cancel();
+        break;
+      case 'closeLine':
+        void closeLine(message.line);
+        break;
+    }
+  };
+
   return {
     take(message) {
-      switch (message.type) {
-        case 'openLine': {
-          const opened = open(message.line, message.callId).finally(() => opening.delete(opened));
-          opening.add(opened);
-          break;
-        }
-        case 'connect':
-          lines.get(message.line)?.line.connect(message.parameters);
-          break;
-        case 'run':
-          run(message);
-          break;
-        case 'deliver':
-          operations.get(message.operation)?.deliveries[message.prompt]?.resolve(message.delivery);
-          break;
-        case 'cancel':
-          operations.get(message.operation)?.run.cancel();
-          break;
-        case 'closeLine':
-          void closeLine(message.line);
-          break;
+      try {
+        act(message);
+      } catch (thrown) {
+        // One call's trouble must not become the worker's.
+        log.error(
+          { type: message.type, error: reasonOf(thrown) },
+          'a media worker could not do what it was asked',
+        );
       }
     },
     async close() {

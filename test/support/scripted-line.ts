@@ -114,13 +114,20 @@ export class ScriptedLine implements Line {
       frame.tone = step.key;
       frame.toneOnset = at + (step.keyAt ?? 0);
       frame.concealed = frame.speech === false;
-      frame.noMedia = step.noMedia ? frame.noMedia + FRAME_SAMPLES : 0;
+      frame.noMedia = this.#withoutMedia(at);
       this.#position = Math.max(this.#position, at + FRAME_SAMPLES);
       yield frame;
     }
   }
 
   async sendKeys(): Promise<void> {}
+
+  /** Samples without media up to the end of the step at `position`. */
+  #withoutMedia(position: number): number {
+    let begin = position + FRAME_SAMPLES;
+    while (this.#script[begin / FRAME_SAMPLES - 1]?.noMedia) begin -= FRAME_SAMPLES;
+    return position + FRAME_SAMPLES - begin;
+  }
 
   /** A line whose script is over goes on in silence until it is stopped. */
   async #step(at: number, stopped: AbortSignal): Promise<Step> {
