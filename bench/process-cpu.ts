@@ -1,5 +1,5 @@
-/** What a process and each of its threads used of the CPU, from Linux's /proc. */
-import { readdirSync, readFileSync } from 'node:fs';
+/** What a process used of the CPU and the memory, and what it did not get to read: from Linux's /proc. */
+import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 
 /** A moment's reading; only differences between two mean anything. */
 export interface CpuReading {
@@ -47,18 +47,33 @@ export function residentMegabytes(pid: number): number {
 }
 
 /**
- * Datagrams that the kernel threw away because nobody read them in time, over the open IPv4 sockets on local ports
- * `min`–`max`: the last column of /proc/net/udp.
+ * Datagrams that the kernel threw away because the process did not read them in time: the last column of /proc/net/udp,
+ * over the IPv4 sockets that it has open.
  */
-export function droppedDatagrams(
-  ports: { readonly min: number; readonly max: number },
-  table = readFileSync('/proc/net/udp', 'utf8'),
-): number {
+export function droppedDatagrams(pid: number): number {
+  return droppedOf(socketsOf(pid), readFileSync('/proc/net/udp', 'utf8'));
+}
+
+/** The sum of the drops in `table`, a /proc/net/udp, over the sockets with these inodes. */
+export function droppedOf(inodes: ReadonlySet<string>, table: string): number {
   let dropped = 0;
   for (const line of table.split('\n').slice(1)) {
     const columns = line.trim().split(/\s+/);
-    const port = Number.parseInt(columns[1]?.split(':')[1] ?? '', 16);
-    if (port >= ports.min && port <= ports.max) dropped += Number(columns.at(-1));
+    if (inodes.has(columns[9] ?? '')) dropped += Number(columns.at(-1));
   }
   return dropped;
+}
+
+/** Inodes of the sockets that a process has open. */
+function socketsOf(pid: number): ReadonlySet<string> {
+  const inodes = new Set<string>();
+  for (const descriptor of readdirSync(`/proc/${pid}/fd`)) {
+    try {
+      const inode = /^socket:\[(\d+)\]$/.exec(readlinkSync(`/proc/${pid}/fd/${descriptor}`))?.[1];
+      if (inode !== undefined) inodes.add(inode);
+    } catch {
+      // It was closed between the two looks.
+    }
+  }
+  return inodes;
 }
