@@ -24,6 +24,8 @@ export interface RecordingStage {
   prepare(): Promise<{ recordingId: string; accessToken: string; location: string }>;
   /** A take that tells the recordings how it grows, as a worker's does. */
   take(recordingId: string, blockMs?: number): Take;
+  /** Spools these samples, no faster than the disk takes them, and seals the take: what `finish` is to be told. */
+  capture(recordingId: string, samples: Int16Array): Promise<{ samples: number; rate: number }>;
   /** A finished recording of these samples. */
   finished(samples: Int16Array): Promise<{ recordingId: string; accessToken: string }>;
   close(): Promise<void>;
@@ -50,6 +52,14 @@ export async function stageRecordings(
     tokenKey: new Uint8Array(32).fill(1),
     ...options,
   };
+  const openStaged = (recordingId: string, blockMs: number, onGrown: (samples: number) => void) => {
+    const { recordings } = stage;
+    const origin = { callId: 'call', operationId: 'operation' };
+    return openTake({ recordingId, folder: recordings.spoolFolder, ...origin, blockMs }, (samples) => {
+      onGrown(samples);
+      recordings.grown(recordingId, samples);
+    });
+  };
   const stage: RecordingStage = {
     folder,
     clock,
@@ -66,22 +76,21 @@ export async function stageRecordings(
         applicationId: 'application',
         maxDurationMs: 60_000,
       }),
-    take(recordingId, blockMs = 250) {
-      const { recordings } = stage;
-      const spec = {
-        recordingId,
-        folder: recordings.spoolFolder,
-        callId: 'call',
-        operationId: 'operation',
-        blockMs,
-      };
-      return openTake(spec, (samples) => recordings.grown(recordingId, samples));
+    take: (recordingId, blockMs = 250) => openStaged(recordingId, blockMs, () => {}),
+    async capture(recordingId, samples) {
+      let spooled = 0;
+      const take = openStaged(recordingId, 250, (grown) => (spooled = grown));
+      for (let at = 0; at < samples.length; at += 8000) {
+        take.append(samples, at, Math.min(samples.length, at + 8000));
+        take.settle();
+        while (take.length - spooled >= 8000) await new Promise((resolve) => setImmediate(resolve));
+      }
+      return { samples: await take.seal(), rate: 8000 };
     },
     async finished(samples) {
       const prepared = await stage.prepare();
-      const take = stage.take(prepared.recordingId);
-      take.append(samples);
-      await stage.recordings.finish(prepared.recordingId, { samples: await take.seal(), rate: 8000 });
+      const told = await stage.capture(prepared.recordingId, samples);
+      await stage.recordings.finish(prepared.recordingId, told);
       return prepared;
     },
     async close() {

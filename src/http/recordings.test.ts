@@ -1,0 +1,370 @@
+import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
+import { once } from 'node:events';
+import { rmSync } from 'node:fs';
+import { request as httpRequest } from 'node:http';
+import { type AddressInfo, connect } from 'node:net';
+import { join } from 'node:path';
+import { type TestContext, test } from 'node:test';
+import Fastify, { type FastifyReply, type InjectOptions } from 'fastify';
+import { babble, collect, expectedFile, stageRecordings } from '../../test/support/recordings.ts';
+import type { OpenRecording } from '../recording/library.ts';
+import { recordingRoutes } from './recordings.ts';
+
+const sendError = (reply: FastifyReply, status: number, code: string, message: string) =>
+  reply.code(status).type('application/json').send({ error: { code, message } });
+
+/** Recordings behind a server that nobody has to listen for. `following` counts the readers of growing recordings. */
+async function served(t: TestContext, options?: Parameters<typeof stageRecordings>[0]) {
+  const stage = await stageRecordings(options);
+  const following = new Set<AbortSignal>();
+  const { recordings } = stage;
+  const watched = {
+    authorize: recordings.authorize.bind(recordings),
+    delete: recordings.delete.bind(recordings),
+    async open(id: string): Promise<OpenRecording> {
+      const recording = await recordings.open(id);
+      if (recording.state !== 'recording') return recording;
+      return {
+        ...recording,
+        follow(signal) {
+          following.add(signal);
+          signal.addEventListener('abort', () => following.delete(signal));
+          return recording.follow(signal);
+        },
+      };
+    },
+  };
+  const app = Fastify({ forceCloseConnections: true });
+  await app.register(recordingRoutes({ recordings: watched, sendError }));
+  t.after(async () => {
+    await app.close();
+    await stage.close();
+  });
+  const ask = (
+    method: NonNullable<InjectOptions['method']>,
+    recordingId: string,
+    token?: string,
+    headers: Record<string, string> = {},
+  ) =>
+    app.inject({
+      method,
+      url: `/recordings/${recordingId}`,
+      headers: { ...headers, ...(token !== undefined && { authorization: `Bearer ${token}` }) },
+    });
+  return { stage, app, ask, following };
+}
+
+test('a finished recording is sent whole, with everything that tells what it is', async (t) => {
+  const { stage, ask } = await served(t);
+  const { recordingId, accessToken } = await stage.finished(babble(50_000));
+  const expected = expectedFile(babble(50_000));
+  const sha256 = createHash('sha256').update(expected).digest();
+  const reply = await ask('GET', recordingId, accessToken);
+  assert.equal(reply.statusCode, 200);
+  assert.ok(reply.rawPayload.equals(expected));
+  const { date: _, connection: __, ...headers } = reply.headers;
+  assert.deepEqual(headers, {
+    'cache-control': 'private, no-store',
+    'content-type': 'audio/wav',
+    'content-disposition': `attachment; filename="recording-${recordingId}.wav"`,
+    'accept-ranges': 'bytes',
+    etag: `"${sha256.toString('hex')}"`,
+    'last-modified': 'Thu, 01 Jan 2026 00:00:00 GMT',
+    'repr-digest': `sha-256=:${sha256.toString('base64')}:`,
+    digest: `sha-256=${sha256.toString('base64')}`,
+    'content-length': String(expected.length),
+  });
+  const head = await ask('HEAD', recordingId, accessToken);
+  const { date: ___, connection: ____, ...headHeaders } = head.headers;
+  assert.equal(head.statusCode, 200);
+  assert.deepEqual(headHeaders, headers);
+  assert.equal(head.rawPayload.length, 0);
+});
+
+test('a part is sent as 206, and a range on HEAD is ignored', async (t) => {
+  const { stage, ask } = await served(t);
+  const { recordingId, accessToken } = await stage.finished(babble(50_000));
+  const expected = expectedFile(babble(50_000));
+  for (const [range, from, to] of [
+    ['bytes=0-43', 0, 44],
+    ['bytes=100000-180000', 100_000, 180_001],
+    ['bytes=-10', expected.length - 10, expected.length],
+    [`bytes=${expected.length - 1}-`, expected.length - 1, expected.length],
+  ] as const) {
+    const reply = await ask('GET', recordingId, accessToken, { range });
+    assert.equal(reply.statusCode, 206, range);
+    assert.equal(reply.headers['content-range'], `bytes ${from}-${to - 1}/${expected.length}`);
+    assert.equal(reply.headers['content-length'], String(to - from));
+    assert.ok(reply.rawPayload.equals(expected.subarray(from, to)), range);
+    const head = await ask('HEAD', recordingId, accessToken, { range });
+    assert.deepEqual([head.statusCode, head.headers['content-length']], [200, String(expected.length)]);
+  }
+});
+
+test('the parts of a recording make up the whole, by its digest', async (t) => {
+  const { stage, ask } = await served(t);
+  const { recordingId, accessToken } = await stage.finished(babble(30_000));
+  const parts: Buffer[] = [];
+  let digest: unknown;
+  for (let at = 0; ; at += 33_333) {
+    const reply = await ask('GET', recordingId, accessToken, { range: `bytes=${at}-${at + 33_332}` });
+    if (reply.statusCode === 416) break;
+    parts.push(reply.rawPayload);
+    digest = reply.headers['repr-digest'];
+  }
+  assert.equal(digest, `sha-256=:${createHash('sha256').update(Buffer.concat(parts)).digest('base64')}:`);
+});
+
+test('a range outside is 416 with the length; several ranges get the whole', async (t) => {
+  const { stage, ask } = await served(t);
+  const { recordingId, accessToken } = await stage.finished(babble(1000));
+  const outside = await ask('GET', recordingId, accessToken, { range: 'bytes=4044-' });
+  assert.equal(outside.statusCode, 416);
+  assert.equal(outside.headers['content-range'], 'bytes */4044');
+  assert.equal(outside.json().error.code, 'RangeNotSatisfiable');
+  assert.equal(outside.headers['content-disposition'], undefined);
+  assert.match(String(outside.headers['content-type']), /^application\/json/);
+  const several = await ask('GET', recordingId, accessToken, { range: 'bytes=0-1,5-6' });
+  assert.deepEqual([several.statusCode, several.rawPayload.length], [200, 4044]);
+});
+
+test('conditions are kept: 304, 412, and If-Range', async (t) => {
+  const { stage, ask } = await served(t);
+  const { recordingId, accessToken } = await stage.finished(babble(1000));
+  const { etag } = (await ask('HEAD', recordingId, accessToken)).headers as { etag: string };
+  const unchanged = await ask('GET', recordingId, accessToken, { 'if-none-match': etag });
+  assert.deepEqual([unchanged.statusCode, unchanged.rawPayload.length], [304, 0]);
+  assert.equal(unchanged.headers.etag, etag);
+  assert.equal(unchanged.headers['content-length'], undefined);
+  const since = await ask('HEAD', recordingId, accessToken, {
+    'if-modified-since': 'Thu, 01 Jan 2026 00:00:00 GMT',
+  });
+  assert.equal(since.statusCode, 304);
+  const failed = await ask('GET', recordingId, accessToken, { 'if-match': '"other"' });
+  assert.deepEqual([failed.statusCode, failed.json().error.code], [412, 'PreconditionFailed']);
+  const kept = await ask('DELETE', recordingId, accessToken, { 'if-match': '"other"' });
+  assert.equal(kept.statusCode, 412);
+  const range = { range: 'bytes=0-9' };
+  const same = await ask('GET', recordingId, accessToken, { ...range, 'if-range': etag });
+  const other = await ask('GET', recordingId, accessToken, { ...range, 'if-range': '"other"' });
+  assert.deepEqual([same.statusCode, other.statusCode], [206, 200]);
+  const removed = await ask('DELETE', recordingId, accessToken, { 'if-match': etag });
+  assert.equal(removed.statusCode, 204);
+});
+
+test('without a good token nothing is learnt, not even whether there is such a recording', async (t) => {
+  const { stage, ask } = await served(t);
+  const { recordingId, accessToken } = await stage.finished(babble(1000));
+  const { recordingId: deleted } = await stage.finished(babble(1000));
+  await stage.recordings.delete(deleted);
+  const { recordingId: growing } = await stage.prepare();
+  const ids = [recordingId, deleted, growing, crypto.randomUUID(), 'nonsense', '..%2f..%2fetc'];
+  for (const method of ['GET', 'HEAD', 'DELETE'] as const) {
+    const answers = await Promise.all(
+      ids.map(async (id) => {
+        const none = await ask(method, id);
+        const bad = await ask(method, id, 'not.a.token');
+        const basic = await ask(method, id, undefined, { authorization: `Basic ${accessToken}` });
+        return [none, bad, basic].map(({ statusCode, headers, body }) => ({
+          statusCode,
+          challenge: headers['www-authenticate'],
+          code: method === 'HEAD' ? undefined : JSON.parse(body).error.code,
+          names: Object.keys(headers).sort(),
+          length: headers['content-length'],
+        }));
+      }),
+    );
+    for (const answer of answers) assert.deepEqual(answer, answers[0], 'all alike');
+    assert.deepEqual(
+      answers[0]?.map(({ statusCode }) => statusCode),
+      [401, 401, 401],
+    );
+    assert.equal(answers[0]?.[0]?.challenge, 'Bearer realm="recordings"');
+    assert.equal(answers[0]?.[1]?.challenge, 'Bearer realm="recordings", error="invalid_token"');
+    if (method !== 'HEAD') assert.equal(answers[0]?.[0]?.code, 'InvalidAuthenticationToken');
+  }
+  const other = await stage.finished(babble(10));
+  for (const id of ids.slice(0, 5)) {
+    const reply = await ask('GET', id, other.accessToken);
+    assert.deepEqual([reply.statusCode, reply.json().error.code], [403, '7504']);
+  }
+  assert.equal((await ask('GET', recordingId, accessToken)).statusCode, 200, 'all of that changed nothing');
+});
+
+test('an expired token is 401', async (t) => {
+  const { stage, ask } = await served(t);
+  const { recordingId, accessToken } = await stage.finished(babble(1000));
+  await stage.clock.advance(2 * 3_600_000);
+  assert.equal((await ask('GET', recordingId, accessToken)).statusCode, 401);
+});
+
+test('the scheme and the id match whatever their case', async (t) => {
+  const { stage, ask } = await served(t);
+  const { recordingId, accessToken } = await stage.finished(babble(1000));
+  const headers = { authorization: `bearer  ${accessToken}` };
+  assert.equal((await ask('GET', recordingId.toUpperCase(), undefined, headers)).statusCode, 200);
+});
+
+test('DELETE removes a recording; from then on it is 410', async (t) => {
+  const { stage, ask } = await served(t);
+  const { recordingId, accessToken } = await stage.finished(babble(1000));
+  const removed = await ask('DELETE', recordingId, accessToken);
+  assert.deepEqual([removed.statusCode, removed.body], [204, '']);
+  for (const method of ['GET', 'DELETE'] as const) {
+    const reply = await ask(method, recordingId, accessToken);
+    assert.deepEqual([reply.statusCode, reply.json().error.code], [410, 'ResourceGone']);
+  }
+  assert.equal((await ask('HEAD', recordingId, accessToken)).statusCode, 410);
+});
+
+test('past its retention a recording is 410, while its token is still good', async (t) => {
+  const { stage, ask } = await served(t, { tokenLifetimeMs: 2 * 86_400_000 });
+  const { recordingId, accessToken } = await stage.finished(babble(1000));
+  await stage.clock.advance(86_400_000);
+  assert.equal((await ask('GET', recordingId, accessToken)).statusCode, 410);
+});
+
+test('a recording that was discarded is 404 for its own token', async (t) => {
+  const { stage, ask } = await served(t);
+  const { recordingId, accessToken } = await stage.prepare();
+  await stage.recordings.discard(recordingId);
+  const reply = await ask('GET', recordingId, accessToken);
+  assert.deepEqual([reply.statusCode, reply.json().error.code], [404, 'ResourceNotFound']);
+});
+
+test('a growing recording has no length, no validators and no ranges, and is not deleted', async (t) => {
+  const { stage, ask } = await served(t);
+  const { recordingId, accessToken } = await stage.prepare();
+  const head = await ask('HEAD', recordingId, accessToken, { range: 'bytes=0-9', 'if-match': '"x"' });
+  assert.equal(head.statusCode, 200);
+  assert.equal(head.headers['content-type'], 'audio/wav');
+  assert.equal(head.headers['accept-ranges'], 'none');
+  for (const name of ['content-length', 'etag', 'last-modified', 'digest', 'repr-digest'])
+    assert.equal(head.headers[name], undefined, name);
+  const removed = await ask('DELETE', recordingId, accessToken);
+  assert.deepEqual([removed.statusCode, removed.json().error.code], [409, '8519']);
+
+  const take = stage.take(recordingId);
+  take.append(babble(5000));
+  const following = ask('GET', recordingId, accessToken, { range: 'bytes=0-9' });
+  await stage.recordings.finish(recordingId, { samples: await take.seal(), rate: 8000 });
+  const reply = await following;
+  assert.equal(reply.statusCode, 200);
+  assert.equal(reply.headers['content-length'], undefined);
+  assert.ok(reply.rawPayload.subarray(44).equals(expectedFile(babble(5000)).subarray(44)));
+});
+
+test('a file that vanishes between the look and the read is a fault, not half a reply', async (t) => {
+  const { stage } = await served(t);
+  const { recordingId, accessToken } = await stage.finished(babble(1000));
+  const open = await stage.recordings.open(recordingId);
+  assert.ok(open.state === 'finished');
+  rmSync(join(stage.folder, 'finished', `${recordingId}.wav`));
+  const other = Fastify();
+  await other.register(
+    recordingRoutes({
+      recordings: { open: async () => open, authorize: async () => 'ok', delete: async () => false },
+      sendError,
+    }),
+  );
+  const reply = await other.inject({
+    url: `/recordings/${recordingId}`,
+    headers: { authorization: `Bearer ${accessToken}` },
+  });
+  assert.equal(reply.statusCode, 500);
+  await other.close();
+});
+
+/** A growing recording, read over a real socket. */
+async function liveTail(t: TestContext) {
+  const serving = await served(t);
+  await serving.app.listen({ host: '127.0.0.1', port: 0 });
+  const { port } = serving.app.server.address() as AddressInfo;
+  const prepared = await serving.stage.prepare();
+  const get = async () => {
+    const asked = httpRequest({
+      port,
+      path: `/recordings/${prepared.recordingId}`,
+      headers: { authorization: `Bearer ${prepared.accessToken}` },
+      agent: false,
+    }).end();
+    const [response] = await once(asked, 'response');
+    return { asked, response };
+  };
+  return { ...serving, port, prepared, get };
+}
+
+test('a reader over a socket hears the call while it goes on, and gets the finished file byte for byte', {
+  timeout: 30_000,
+}, async (t) => {
+  const { stage, prepared, get, ask } = await liveTail(t);
+  const { recordingId, accessToken } = prepared;
+  const samples = babble(80_000);
+  const early = await get();
+  assert.equal(early.response.statusCode, 200);
+  assert.equal(early.response.headers['transfer-encoding'], 'chunked');
+  const take = stage.take(recordingId);
+  const heard: Buffer[] = [];
+  const pieces = early.response[Symbol.asyncIterator]();
+  const length = () => heard.reduce((sum, piece) => sum + piece.length, 0);
+  for (let second = 0; second < 5; second++) {
+    for (let frame = 0; frame < 50; frame++) {
+      const at = second * 8000 + frame * 160;
+      take.append(samples, at, at + 160);
+      take.settle();
+    }
+    // In step with the call: all of this second, but for what the filter still needs, before the next is spoken.
+    while (length() < 44 + 4 * ((second + 1) * 8000 - 16)) heard.push((await pieces.next()).value);
+  }
+  const late = await get();
+  take.append(samples, 40_000, 80_000);
+  const lateBody = collect(late.response);
+  const rest = collect({ [Symbol.asyncIterator]: () => pieces });
+  await stage.recordings.finish(recordingId, { samples: await take.seal(), rate: 8000 });
+  const file = (await ask('GET', recordingId, accessToken)).rawPayload;
+  assert.ok(file.equals(expectedFile(samples)));
+  for (const body of [Buffer.concat([...heard, await rest]), await lateBody]) {
+    assert.ok(body.subarray(44).equals(file.subarray(44)));
+    assert.ok(body.subarray(0, 4).equals(file.subarray(0, 4)));
+  }
+});
+
+test('a reader that takes nothing for a while gets everything in the end', { timeout: 30_000 }, async (t) => {
+  const { stage, prepared, get } = await liveTail(t);
+  const { recordingId } = prepared;
+  const { response } = await get();
+  // More than sockets hold on their own: 3.2 MB of file.
+  const told = await stage.capture(recordingId, babble(800_000));
+  await stage.recordings.finish(recordingId, told);
+  const body = await collect(response);
+  const recording = await stage.recordings.open(recordingId);
+  assert.ok(recording.state === 'finished');
+  const file = await collect(recording.read(0, recording.bytes));
+  assert.ok(body.subarray(44).equals(file.subarray(44)));
+});
+
+test('a reader that leaves is let go of, although nothing is being said', { timeout: 30_000 }, async (t) => {
+  const { stage, prepared, get, following, port } = await liveTail(t);
+  const { asked, response } = await get();
+  await once(response, 'data');
+  assert.equal(following.size, 1);
+  asked.destroy();
+  response.on('error', () => {});
+  await until(() => following.size === 0);
+
+  const socket = connect(port, '127.0.0.1');
+  socket.write(
+    `GET /recordings/${prepared.recordingId} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${prepared.accessToken}\r\n\r\n`,
+  );
+  await once(socket, 'data');
+  assert.equal(following.size, 1);
+  socket.resetAndDestroy();
+  await until(() => following.size === 0);
+  await stage.recordings.discard(prepared.recordingId);
+});
+
+/** Waits for what happens without being asked for; the test's own time limit is its end. */
+async function until(condition: () => boolean): Promise<void> {
+  while (!condition()) await new Promise((resolve) => setImmediate(resolve));
+}
