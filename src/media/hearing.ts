@@ -29,8 +29,8 @@ export interface Hearing {
   event(bytes: Uint8Array, packet: Readonly<RtpPacket>, now: number): void;
   /** A packet that says that there is nothing to hear: comfort noise, or an empty one to keep a path open. */
   silence(packet: Readonly<RtpPacket>, now: number): void;
-  /** Fills what did not arrive by `now`. */
-  fill(now: number): void;
+  /** Fills what did not arrive by `now`; returns the earliest time at which there can be more to fill. */
+  fill(now: number): number;
   /** As Line.listen. */
   listen(options: { readonly from?: number | undefined; readonly signal: AbortSignal }): AsyncIterable<Frame>;
   /** Ends the listener. */
@@ -162,8 +162,9 @@ export function createHearing(onFrame: (frame: Omit<Frame, 'samples'>) => void):
       advance();
     },
     fill(now) {
-      timeline.fill(now);
+      const again = timeline.fill(now);
       advance();
+      return again;
     },
     listen({ from, signal }) {
       const earliest = Math.max(0, position - LOOK_BACK_SAMPLES);

@@ -3,10 +3,17 @@
  * be listened to, half is room for what has come and is not settled yet.
  */
 import { decodeG711, type G711 } from '../wire/g711.ts';
-import { FRAME_SAMPLES, type Frame, type Key } from './line.ts';
+import { KEYS } from './keys.ts';
+import { FRAME_SAMPLES, type Frame } from './line.ts';
 
 const FRAMES = 128;
 const SAMPLES = FRAMES * FRAME_SAMPLES;
+/** Numbers kept of each frame: facts, onset of speech, onset of the tone, time without media. */
+const RECORD = 4;
+/** The facts: a key (1 + its event number, 0 for none) and two flags. */
+const KEY = 31;
+const SPEECH = 32;
+const CONCEALED = 64;
 /** How far back a frame stays readable: 1.28 s. */
 export const LOOK_BACK_SAMPLES = SAMPLES / 2;
 /** How far beyond the last frame samples may be written. */
@@ -27,14 +34,10 @@ export interface History {
 
 export function createHistory(): History {
   const samples = new Int16Array(SAMPLES);
-  const speech = new Uint8Array(FRAMES);
-  const concealed = new Uint8Array(FRAMES);
-  const speechOnset = new Float64Array(FRAMES);
-  const toneOnset = new Float64Array(FRAMES);
-  const noMedia = new Float64Array(FRAMES);
-  const tone: (Key | undefined)[] = new Array<Key | undefined>(FRAMES).fill(undefined);
+  // One record a frame, so that keeping one touches one line of the cache.
+  const records = new Float64Array(FRAMES * RECORD);
 
-  const slot = (position: number) => (position / FRAME_SAMPLES) % FRAMES;
+  const record = (position: number) => ((position / FRAME_SAMPLES) % FRAMES) * RECORD;
   const index = (position: number) => position % SAMPLES;
 
   return {
@@ -53,25 +56,25 @@ export function createHistory(): History {
       if (end > SAMPLES) samples.fill(0, 0, end - SAMPLES);
     },
     keep(frame) {
-      const at = slot(frame.position);
-      speech[at] = frame.speech ? 1 : 0;
-      speechOnset[at] = frame.speechOnset;
-      tone[at] = frame.tone;
-      toneOnset[at] = frame.toneOnset;
-      concealed[at] = frame.concealed ? 1 : 0;
-      noMedia[at] = frame.noMedia;
+      const at = record(frame.position);
+      const key = frame.tone === undefined ? 0 : KEYS.indexOf(frame.tone) + 1;
+      records[at] = (frame.speech ? SPEECH : 0) + (frame.concealed ? CONCEALED : 0) + key;
+      records[at + 1] = frame.speechOnset;
+      records[at + 2] = frame.toneOnset;
+      records[at + 3] = frame.noMedia;
     },
     recall(position, frame) {
-      const at = slot(position);
+      const at = record(position);
       const begin = index(position);
+      const facts = records[at]!;
       frame.position = position;
       for (let sample = 0; sample < FRAME_SAMPLES; sample++) frame.samples[sample] = samples[begin + sample]!;
-      frame.speech = speech[at] === 1;
-      frame.speechOnset = speechOnset[at]!;
-      frame.tone = tone[at];
-      frame.toneOnset = toneOnset[at]!;
-      frame.concealed = concealed[at] === 1;
-      frame.noMedia = noMedia[at]!;
+      frame.speech = (facts & SPEECH) !== 0;
+      frame.speechOnset = records[at + 1]!;
+      frame.tone = KEYS[(facts & KEY) - 1];
+      frame.toneOnset = records[at + 2]!;
+      frame.concealed = (facts & CONCEALED) !== 0;
+      frame.noMedia = records[at + 3]!;
     },
   };
 }

@@ -33,8 +33,8 @@ export interface Player {
   timestamp(now: number): number;
   /** How to send from now on; `undefined`: not at all (hold), while what plays goes by unheard in its time. */
   change(sending: Sending | undefined): void;
-  /** Sends what is due. */
-  send(now: number): void;
+  /** Sends what is due; returns when there is more to send, unless `play`, `keys` or `change` comes before. */
+  send(now: number): number;
   /** `true` when the last sample was sent, `false` when `signal` aborted. One of `play` and `keys` at a time. */
   play(audio: Int16Array, signal: AbortSignal): Promise<boolean>;
   /** `durationMs` 10–8000. Throws TonearmError `noTelephoneEvents` when the far end takes none. */
@@ -96,6 +96,8 @@ export function createPlayer(options: {
   let contiguous = false;
   let opening = OPENING_BURST_MS;
   let silentMs = 0;
+  /** Nothing was to be sent, and `send` may not have been called for long. */
+  let parked = false;
 
   const put = (payloadType: number, marker: boolean, at: number, payloadBytes: number) => {
     const buffer = buffers[packets % BUFFERS]!;
@@ -185,6 +187,14 @@ export function createPlayer(options: {
     timestamp = (timestamp + packetSamples) >>> 0;
   };
 
+  /** Time in which nothing was sent. */
+  const passBy = (ms: number) => {
+    nextAt += ms;
+    timestamp = (timestamp + ms * SAMPLES_PER_MS) >>> 0;
+    silentMs += ms;
+    contiguous = false;
+  };
+
   return {
     get packets() {
       return packets;
@@ -204,15 +214,16 @@ export function createPlayer(options: {
       const packetMs = sending?.packetTimeMs ?? 20;
       if (Number.isNaN(nextAt)) nextAt = now;
       const behind = Math.floor((now - nextAt) / packetMs);
-      if (behind * packetMs > MOST_BEHIND_MS) {
-        nextAt += behind * packetMs;
-        timestamp = (timestamp + behind * packetMs * SAMPLES_PER_MS) >>> 0;
-        contiguous = false;
-      }
+      if (behind > 0 && (parked || behind * packetMs > MOST_BEHIND_MS)) passBy(behind * packetMs);
       while (nextAt <= now + EARLY_MS) {
         nextAt += packetMs;
         slot(packetMs);
       }
+      parked =
+        activity === undefined &&
+        (sending === undefined || (opening <= 0 && options.silence === 'keepalive'));
+      if (!parked) return nextAt - EARLY_MS;
+      return sending === undefined ? Infinity : nextAt + KEEP_ALIVE_MS - silentMs - packetMs - EARLY_MS;
     },
     play(audio, signal) {
       if (audio.length === 0) return Promise.resolve(!signal.aborted);

@@ -14,6 +14,8 @@ const NTP_EPOCH = 2_208_988_800;
 export interface Reports {
   /** What the far end said last of what it gets from us. */
   readonly farEnd: ReportBlock | undefined;
+  /** When the next report is due. */
+  readonly dueAt: number;
   /** The compound packet that is to be sent now, if it is time. */
   due(now: number): Buffer | undefined;
   /** The last one: a report and a goodbye. */
@@ -62,6 +64,9 @@ export function createReports(options: {
   return {
     get farEnd() {
       return farEnd;
+    },
+    get dueAt() {
+      return dueAt;
     },
     due(now) {
       if (now < dueAt) return undefined;

@@ -13,7 +13,7 @@ import { openRtpLine, type RtpLine } from './rtp-line.ts';
 import type { AudioParameters } from './session-description.ts';
 
 const HERE = '127.0.0.1';
-const PORTS = { min: 40_000, max: 59_999 };
+const PORTS = { min: 14_000, max: 19_999 };
 const never = new AbortController().signal;
 
 function parametersFor(port: number, changes: Partial<AudioParameters> = {}): AudioParameters {

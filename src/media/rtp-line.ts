@@ -118,7 +118,7 @@ export class RtpLine implements Line {
     pair.rtcp.on('message', this.#onRtcp);
     pair.rtp.on('error', this.#onSocketError);
     pair.rtcp.on('error', this.#onSocketError);
-    this.#ticked = { send: (now) => this.#send(now), fill: (now) => this.#fill(now) };
+    this.#ticked = { sendAt: 0, fillAt: 0, send: (now) => this.#send(now), fill: (now) => this.#fill(now) };
     this.#tick = options.tick ?? createTick(clock);
     this.#tick.add(this.#ticked);
   }
@@ -150,6 +150,7 @@ export class RtpLine implements Line {
     const { remote, direction } = parameters;
     if (this.#parameters === undefined) this.#hearing.open(this.#clock.monotonic());
     this.#parameters = parameters;
+    this.#ticked.sendAt = 0;
     this.#meanings.fill(undefined);
     for (const [payloadType, meaning] of Object.entries(parameters.receive))
       this.#meanings[Number(payloadType)] = meaning;
@@ -179,6 +180,7 @@ export class RtpLine implements Line {
     const broken = new AbortController();
     const signal = AbortSignal.any([options.signal, broken.signal]);
     const playing = this.#player.play(audio, signal);
+    this.#ticked.sendAt = 0;
     let brokenBy: PlayEnd | undefined;
     if (options.bargeIn !== undefined) {
       this.#watch = watchForBargeIn(options.bargeIn, this.#speaking);
@@ -210,7 +212,10 @@ export class RtpLine implements Line {
     options: { durationMs?: number; gapMs?: number; signal: AbortSignal },
   ): Promise<void> {
     if (this.#closed) return;
-    await this.#player.keys(keys, options.durationMs ?? 100, options.gapMs ?? 80, options.signal);
+    const { durationMs = 100, gapMs = 80, signal } = options;
+    const pressed = this.#player.keys(keys, durationMs, gapMs, signal);
+    this.#ticked.sendAt = 0;
+    await pressed;
   }
 
   /** Says goodbye by RTCP, ends who listens and what plays, gives the ports back. Idempotent. */
@@ -283,14 +288,16 @@ export class RtpLine implements Line {
   }
 
   #send(now: number): void {
-    this.#player.send(now);
+    const again = this.#player.send(now);
+    this.#ticked.sendAt = again;
     if (this.#parameters === undefined) return;
     const report = this.#reports.due(now);
     if (report !== undefined) this.#sendRtcp(report);
+    this.#ticked.sendAt = Math.min(again, this.#reports.dueAt);
   }
 
   #fill(now: number): void {
-    if (this.#parameters !== undefined && !this.#closed) this.#hearing.fill(now);
+    if (this.#parameters !== undefined) this.#ticked.fillAt = this.#hearing.fill(now);
   }
 
   #transmit(bytes: Uint8Array): void {

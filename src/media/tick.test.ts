@@ -10,6 +10,8 @@ function counter() {
   return {
     sent,
     filled,
+    sendAt: 0,
+    fillAt: 0,
     send: (now: number) => void sent.push(now),
     fill: (now: number) => void filled.push(now),
   };
@@ -67,6 +69,8 @@ test('after a stall of this process the filling waits until what was queued can 
       if (++passed < 10) setImmediate(count);
     };
     createTick(stalled).add({
+      sendAt: 0,
+      fillAt: 0,
       send: () => void setImmediate(count),
       fill: () => {
         passedAtFill = passed;
@@ -75,6 +79,23 @@ test('after a stall of this process the filling waits until what was queued can 
     await clock.advance(stallMs + 20);
     assert.equal(passedAtFill, turns);
   }
+});
+
+test('a line that has nothing to do until later is left alone until then', async () => {
+  const clock = new VirtualClock();
+  const line = counter();
+  const start = clock.monotonic();
+  line.sendAt = start + 70;
+  line.fillAt = start + 40;
+  createTick(clock).add(line);
+  await clock.advance(100);
+  assert.deepEqual(
+    [line.sent, line.filled].map((times) => times.map((at) => at - start)),
+    [
+      [80, 100],
+      [40, 60, 80, 100],
+    ],
+  );
 });
 
 test('without lines there is no timer', async () => {

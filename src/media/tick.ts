@@ -5,8 +5,14 @@ import type { Clock, Timer } from '../clock.ts';
 
 export const TICK_MS = 20;
 
-/** What the tick serves. Both are called synchronously and must not throw. */
+/**
+ * What the tick serves. Both actions are called synchronously and must not throw. With a thousand lines most have nothing to do at most ticks:
+ * each says when it will, so that its memory is left alone until then.
+ */
 export interface Ticked {
+  /** `send` and `fill` are not called before these times; each sets its own anew. */
+  sendAt: number;
+  fillAt: number;
   /** Send what is due at `now`. Called in the timer itself, to be punctual. */
   send(now: number): void;
   /** Fill what did not arrive by `now`. Called once the datagrams that were queued meanwhile have been read. */
@@ -44,7 +50,7 @@ export function createTick(clock: Clock): Tick {
     const late = now - due;
     // Ticks that were missed are not made up for: each line reckons with the time it is told.
     due += TICK_MS * (1 + Math.max(0, Math.floor(late / TICK_MS)));
-    for (const line of lines) line.send(now);
+    for (const line of lines) if (line.sendAt <= now) line.send(now);
     const already = turns > 0;
     turns = Math.max(turns, Math.min(MOST_TURNS, 1 + Math.floor(Math.max(0, late) / READ_IN_ONE_TURN_MS)));
     if (!already) setImmediate(turn);
@@ -57,7 +63,7 @@ export function createTick(clock: Clock): Tick {
       return;
     }
     const now = clock.monotonic();
-    for (const line of lines) line.fill(now);
+    for (const line of lines) if (line.fillAt <= now) line.fill(now);
   };
 
   return {

@@ -66,8 +66,8 @@ export interface Timeline {
   silence(ssrc: number, sequence: number, timestamp: number, now: number): void;
   /** Takes the time of a telephone event as arrived; returns the position where it began, −1 when its timestamp fits nothing. */
   event(ssrc: number, sequence: number, timestamp: number, duration: number, now: number): number;
-  /** Settles what has not arrived by now. */
-  fill(now: number): void;
+  /** Settles what has not arrived by now; returns the earliest time at which there can be more to settle. */
+  fill(now: number): number;
 }
 
 export function createTimeline(): Timeline {
@@ -214,6 +214,7 @@ export function createTimeline(): Timeline {
     fill(now) {
       const target = Math.floor((expected(now) - LAG) / FRAME_SAMPLES) * FRAME_SAMPLES;
       if (target > due) settle(target, true);
+      return now + (due + FRAME_SAMPLES + LAG - expected(now)) / SAMPLES_PER_MS;
     },
   };
 }
