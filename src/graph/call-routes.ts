@@ -46,13 +46,23 @@ const ROOTS: readonly { readonly path: string; readonly spelling: Spelling }[] =
   { path: '/beta/applications/:appId/calls', spelling: 'applications' },
 ];
 
-const EVERY_METHOD: readonly HTTPMethods[] = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE'];
+const EVERY_METHOD: readonly HTTPMethods[] = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'];
+
+const LONGEST_KEY = 256;
 
 export function callRoutes(options: CallRoutesOptions): FastifyPluginAsync {
   return async (app) => {
     app.decorateRequest('grant', null);
     app.addHook('onRequest', (request, reply) => authenticate(request, reply, options.tokens));
-    app.addHook('preValidation', async (request) => {
+    app.addHook('preValidation', async (request, reply) => {
+      // Cut short, two keys could become one, and a request would be answered with the operation of another.
+      if ((request.headers['idempotency-key']?.length ?? 0) > LONGEST_KEY) {
+        return sendError(
+          reply,
+          'badRequest',
+          `The header Idempotency-Key must have at most ${LONGEST_KEY} characters.`,
+        );
+      }
       request.body = request.body === undefined ? {} : withoutNulls(request.body);
     });
     for (const { path, spelling } of ROOTS) addRoot(app, path, spelling, options);
@@ -104,11 +114,11 @@ function route(
       url,
       handler,
       onRequest,
-      exposeHeadRoute: false,
+      exposeHeadRoute: method === 'GET',
       ...(schema !== undefined && { schema: { body: schema } }),
     });
   }
-  const allowed = Object.keys(handlers);
+  const allowed = Object.keys(handlers).flatMap((method) => (method === 'GET' ? ['GET', 'HEAD'] : [method]));
   const others = EVERY_METHOD.filter((method) => !allowed.includes(method));
   app.route({
     method: [...others],
@@ -215,7 +225,7 @@ class Asking {
     return {
       clientContext: body.clientContext,
       spelling: this.#spelling,
-      idempotencyKey: typeof key === 'string' ? key.slice(0, 256) : undefined,
+      idempotencyKey: typeof key === 'string' ? key : undefined,
     };
   }
 

@@ -25,11 +25,7 @@ export function spellCall(call: CallSnapshot, spelling: string): Resource {
       {
         '@odata.type': '#microsoft.graph.callRoute',
         routingType: 'lookup',
-        original: identityOf({
-          ...call.callee,
-          id: call.callee.kind === 'phone' ? call.callee.id : call.dialled,
-          displayName: undefined,
-        }),
+        original: identityOf(dialledParty(call)),
         final: bot.identity,
       },
     ],
@@ -111,6 +107,11 @@ function identityOf(party: Party): Resource {
     ...(party.displayName !== undefined && { displayName: party.displayName }),
   };
   return { '@odata.type': '#microsoft.graph.identitySet', [party.kind]: who };
+}
+
+/** What was dialled is in the Request-URI; To may name somebody else, as after a diversion. Only a URI has a colon. */
+function dialledParty({ dialled }: CallSnapshot): Party {
+  return { kind: dialled.includes(':') ? 'user' : 'phone', id: dialled, displayName: undefined };
 }
 
 /** The bot's own place in the call: a GUID that follows from the call's. */

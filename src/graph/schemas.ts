@@ -40,7 +40,8 @@ const MediaPrompt = Type.Object(
   { description: 'a mediaPrompt, with a mediaInfo' },
 );
 
-const prompts = Type.Array(MediaPrompt, { maxItems: 100, description: 'a list of at most 100 mediaPrompts' });
+// Any number of them (CONTRACT §1): the longest body is the limit.
+const prompts = Type.Array(MediaPrompt, { description: 'a list of mediaPrompts' });
 
 const clientContext = Type.Optional(
   Type.String({ maxLength: 256, description: 'a text of at most 256 characters' }),
@@ -83,8 +84,7 @@ export const RecordBody = Type.Object({
 export const PlayPromptBody = Type.Object({
   prompts: Type.Array(MediaPrompt, {
     minItems: 1,
-    maxItems: 100,
-    description: 'a list of 1 to 100 mediaPrompts',
+    description: 'a list of one or more mediaPrompts',
   }),
   bargeInAllowed: flag(false),
   clientContext,

@@ -20,13 +20,24 @@ export function tokenRoutes({
     id_token_signing_alg_values_supported: ['RS256'],
   });
   return async (app) => {
+    // A form and nothing else: its values are texts, whatever is sent.
+    app.removeAllContentTypeParsers();
     app.addContentTypeParser(
       'application/x-www-form-urlencoded',
       { parseAs: 'string' },
       (_request, body, done) => {
-        done(null, Object.fromEntries(new URLSearchParams(String(body))));
+        done(null, new URLSearchParams(String(body)));
       },
     );
+    app.setErrorHandler((error: { readonly statusCode?: number }, _request, reply) => {
+      const status = error.statusCode ?? 500;
+      if (status >= 500) throw error;
+      const what =
+        status === 413
+          ? 'The body is too large.'
+          : 'The body must be a form, application/x-www-form-urlencoded.';
+      return refuse(reply, status, 'invalid_request', what);
+    });
     app.get('/.well-known/openid-configuration', async () => metadata('common'));
     app.get<{ Params: { tenant: string } }>(
       '/:tenant/v2.0/.well-known/openid-configuration',
@@ -45,28 +56,38 @@ async function grant(
   tokens: Tokens,
 ): Promise<FastifyReply> {
   reply.header('cache-control', 'no-store').header('pragma', 'no-cache');
-  const form = (typeof request.body === 'object' && request.body !== null ? request.body : {}) as Record<
-    string,
-    string
-  >;
+  const fields = request.body instanceof URLSearchParams ? request.body : new URLSearchParams();
+  const form: Readonly<Record<string, string | undefined>> = Object.fromEntries(fields);
   const basic = basicCredentials(request.headers.authorization);
-  const refuse = (status: number, error: string, description: string) =>
-    reply.code(status).send({ error, error_description: description });
 
+  // RFC 6749 §3.2 and §2.3: no parameter twice, and one way of authentication.
+  if (new Set(fields.keys()).size < fields.size) {
+    return refuse(reply, 400, 'invalid_request', 'A parameter is given twice.');
+  }
+  if (basic !== undefined && form.client_secret !== undefined) {
+    return refuse(
+      reply,
+      400,
+      'invalid_request',
+      'The client secret must be given either in the form or as Basic authorization.',
+    );
+  }
   if (form.grant_type !== 'client_credentials') {
     return refuse(
+      reply,
       400,
       form.grant_type === undefined ? 'invalid_request' : 'unsupported_grant_type',
       'grant_type must be client_credentials.',
     );
   }
   if (form.scope === undefined || !form.scope.endsWith('/.default')) {
-    return refuse(400, 'invalid_scope', 'scope must end in /.default, such as tonearm/.default.');
+    return refuse(reply, 400, 'invalid_scope', 'scope must end in /.default, such as tonearm/.default.');
   }
   const id = form.client_id ?? basic?.id;
   const secret = form.client_secret ?? basic?.secret;
   if (id === undefined || secret === undefined) {
     return refuse(
+      reply,
       400,
       'invalid_request',
       'client_id and client_secret must be given, in the form or as Basic authorization.',
@@ -76,6 +97,7 @@ async function grant(
   if (application === undefined) {
     reply.header('www-authenticate', 'Basic realm="tonearm"');
     return refuse(
+      reply,
       401,
       'invalid_client',
       'No application of this tenant has this client_id and client_secret.',
@@ -88,6 +110,14 @@ async function grant(
     ext_expires_in: expiresIn,
     access_token: token,
   });
+}
+
+/** RFC 6749 §5.2. */
+function refuse(reply: FastifyReply, status: number, error: string, description: string): FastifyReply {
+  return reply
+    .code(status)
+    .headers({ 'cache-control': 'no-store', pragma: 'no-cache' })
+    .send({ error, error_description: description });
 }
 
 /** RFC 6749 §2.3.1. */

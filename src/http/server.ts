@@ -44,8 +44,14 @@ export async function buildHttp({ plugins, errors, log }: HttpOptions): Promise<
     schemaErrorFormatter: errors.describe,
     // A reader who follows a recording must not hold up the end of the server.
     forceCloseConnections: true,
+    // Paths that can't be decoded, or are too long to be one of ours: no hook has run for them.
+    frameworkErrors: (_error, request, reply) => {
+      errors.notFound(reply.header('request-id', request.id));
+    },
     routerOptions: { ignoreTrailingSlash: true, maxParamLength: 200 },
   });
+  // Fastify takes text too, which no route here wants: without this it is no 415.
+  app.removeContentTypeParser('text/plain');
   acceptEmptyJson(app);
   app.addHook('onRequest', async (request, reply) => {
     reply.header('request-id', request.id);

@@ -1,0 +1,123 @@
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import fc from 'fast-check';
+import { type ApiStage, BOT, CALL_ID, setApiStage } from '../../test/support/api-stage.ts';
+
+let stage: ApiStage;
+before(async () => {
+  stage = await setApiStage();
+});
+after(() => stage.app.close());
+
+const NAMES = [
+  'prompts',
+  'mediaInfo',
+  'uri',
+  'resourceId',
+  'loop',
+  'stopTones',
+  'bargeInAllowed',
+  'maxRecordDurationInSeconds',
+  'recordingFormat',
+  'clientContext',
+  'callbackUri',
+  'mediaConfig',
+  'preFetchMedia',
+  'reason',
+  '@odata.type',
+  '__proto__',
+  'constructor',
+];
+const ACTIONS = ['answer', 'reject', 'playPrompt', 'record', 'cancelMediaProcessing', 'keepAlive'];
+
+/** JSON whose members have the names that matter, at any depth. */
+const { body } = fc.letrec((tie) => ({
+  body: fc.oneof(
+    { depthSize: 'small' },
+    fc.jsonValue(),
+    tie('object'),
+    fc.array(tie('body'), { maxLength: 3 }),
+  ),
+  object: fc
+    .array(fc.tuple(fc.constantFrom(...NAMES), tie('body')), { maxLength: 6 })
+    .map(Object.fromEntries),
+}));
+
+test('no body makes the server fail', async () => {
+  await fc.assert(
+    fc.asyncProperty(fc.constantFrom(...ACTIONS), body, async (action, value) => {
+      const reply = await stage.send('POST', `/beta/app/calls/${CALL_ID}/${action}`, JSON.stringify(value));
+      assert.ok(reply.statusCode < 500, `${reply.statusCode} ${reply.body}`);
+      if (reply.statusCode >= 400) assert.match(reply.json().error.code, /^85\d\d$/);
+    }),
+    { numRuns: 400 },
+  );
+});
+
+test('no bytes make the server fail', async () => {
+  await fc.assert(
+    fc.asyncProperty(fc.constantFrom(...ACTIONS), fc.string({ unit: 'binary' }), async (action, text) => {
+      const reply = await stage.send('POST', `/beta/app/calls/${CALL_ID}/${action}`, text);
+      assert.ok(reply.statusCode < 500, `${reply.statusCode} ${reply.body}`);
+    }),
+    { numRuns: 200 },
+  );
+});
+
+test('no path and no header makes the server fail', async () => {
+  const segment = fc.oneof(
+    fc.webSegment(),
+    fc.constantFrom(CALL_ID, BOT.id, '%00', '..', 'operations', '%2f'),
+  );
+  await fc.assert(
+    fc.asyncProperty(
+      fc.array(segment, { maxLength: 5 }),
+      fc.string({ unit: 'grapheme-ascii' }),
+      async (path, header) => {
+        const headers = {
+          authorization: header.trim(),
+          'client-request-id': header.trim(),
+          'idempotency-key': header.trim(),
+        };
+        for (const root of ['/beta/app/calls', '/beta/applications', ''])
+          assert.ok(
+            (await stage.send('GET', `${root}/${path.join('/')}`, undefined, headers)).statusCode < 500,
+          );
+      },
+    ),
+    { numRuns: 200 },
+  );
+});
+
+test('no request for a token makes the server fail', async () => {
+  const form = fc.dictionary(
+    fc.constantFrom('grant_type', 'client_id', 'client_secret', 'scope', 'x'),
+    fc.oneof(fc.string(), fc.constantFrom('client_credentials', BOT.id, 'tonearm/.default', BOT.secret)),
+  );
+  const types = ['application/x-www-form-urlencoded', 'application/json', 'text/plain'];
+  await fc.assert(
+    fc.asyncProperty(
+      form,
+      body,
+      fc.constantFrom(...types),
+      fc.webSegment(),
+      async (fields, json, type, tenant) => {
+        for (const payload of [
+          new URLSearchParams(fields).toString(),
+          JSON.stringify(json),
+          JSON.stringify({ ...fields, scope: 5 }),
+        ]) {
+          const headers = { 'content-type': type, authorization: '' };
+          const reply = await stage.send(
+            'POST',
+            `/${tenant || 'common'}/oauth2/v2.0/token`,
+            payload,
+            headers,
+          );
+          assert.ok(reply.statusCode < 500, `${reply.statusCode} ${reply.body} for ${type} ${payload}`);
+        }
+      },
+    ),
+    { numRuns: 200 },
+  );
+});
