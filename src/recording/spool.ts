@@ -66,8 +66,7 @@ class SpooledTake implements Take {
       const offset = this.#length % this.#size;
       const count = Math.min(to - at, this.#size - offset);
       const block = this.#blockAt(this.#length);
-      // By hand: a view for `set` would be an allocation a frame.
-      if (block !== undefined) for (let i = 0; i < count; i++) block[offset + i] = samples[at + i]!;
+      if (block !== undefined) copy(samples, at, count, block, offset);
       at += count;
       this.#length += count;
     }
@@ -157,4 +156,10 @@ class SpooledTake implements Take {
     this.#failure ??= failure;
     this.#blocks.length = Math.min(this.#blocks.length, Math.ceil(this.#limit / this.#size) - this.#written);
   }
+}
+
+/** A whole frame, which is the rule, by the fast way; a part by hand: a view on it for `set` would be an allocation. */
+function copy(from: Int16Array, at: number, count: number, to: Int16Array, offset: number): void {
+  if (count === from.length) to.set(from, offset);
+  else for (let i = 0; i < count; i++) to[offset + i] = from[at + i]!;
 }
