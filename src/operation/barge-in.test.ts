@@ -49,13 +49,32 @@ test('an onset within a frame is kept to the sample, and the duration with it', 
 });
 
 test('an onset further back than the line remembers is kept as far as it is remembered', async () => {
-  const stage = operationStage([
-    ...quiet(3000),
+  const caller = [
     ...speech(500).map((step) => ({ ...step, onsetBefore: 20_000 })),
-  ]);
-  const end = await stage.run(recordSpec({ ...barging, maxDurationMs: 1200 }), deliveries()).ended;
-  assert.equal(end.take?.samples, samples(1200));
-  assert.equal(stage.takes[0]!.samples[0], sampleAt(samples(2020)));
+    ...press('1'),
+    ...press('1'),
+  ];
+  const stage = operationStage([...quiet(3000), ...caller]);
+  const end = await stage.run(recordSpec({ ...barging, stopTones: ['11'] }), deliveries()).ended;
+  assert.equal(end.by, 'stopTone');
+  assert.deepEqual(stage.takes[0]!.samples, samplesFrom(samples(2020), samples(3500)));
+});
+
+test('who broke in by speech has spoken, whatever the frames say afterwards', async () => {
+  const stage = operationStage(quiet(5000));
+  stage.line.play = () => Promise.resolve({ by: 'speech', onset: 0 });
+  const end = await stage.run(recordSpec({ ...barging, maxSilenceMs: 1000 }), deliveries()).ended;
+  assert.equal(end.by, 'maxSilence');
+  assert.equal(end.take?.spoken, true);
+});
+
+test('a hang-up in the moment of breaking in leaves nothing, as nothing was captured', async () => {
+  const stage = operationStage([]);
+  stage.line.play = () => {
+    stage.line.close();
+    return Promise.resolve({ by: 'speech', onset: 0 });
+  };
+  assert.deepEqual(await stage.run(recordSpec(barging), deliveries()).ended, { by: 'hangUp' });
 });
 
 test('a single key that is a stop tone ends it in the prompt, with no take', async () => {

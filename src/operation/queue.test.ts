@@ -72,7 +72,31 @@ test('cancelled while it waits, it ends at once and is never heard', async () =>
   last.cancel();
   assert.deepEqual(await runs.ended, { by: 'cancelled' });
   assert.deepEqual(await last.ended, { by: 'cancelled' });
+  await settle();
   assert.equal(stage.heard().length, 1);
+  assert.deepEqual(stage.phases(), ['running', 'prompt']);
+});
+
+test('cancelled as it begins, it opens no take', async () => {
+  const stage = operationStage(speech(500));
+  const run = stage.queue.run(recordSpec(), [], () => run.cancel());
+  assert.deepEqual(await run.ended, { by: 'cancelled' });
+  assert.equal(stage.takes.length, 0);
+});
+
+test('a cancel that comes as the prompt ends, or fails, was there first', async () => {
+  for (const played of [
+    () => Promise.resolve({ by: 'end' } as const),
+    () => Promise.reject(new Error('late')),
+  ]) {
+    const stage = operationStage([]);
+    stage.line.play = () => {
+      run.cancel();
+      return played();
+    };
+    const run = stage.run(promptSpec(), [ready(tune(100, 7))]);
+    assert.deepEqual(await run.ended, { by: 'cancelled' });
+  }
 });
 
 test('the one behind a cancelled one runs', async () => {
