@@ -271,9 +271,17 @@ test('what comes later is not there yet, and says so', async () => {
   for (const action of ['redirect', 'transfer', 'subscribeToTone', 'mute', 'unmute']) {
     const reply = await stage.send('POST', `/beta/app/calls/${CALL_ID}/${action}`, {});
     assert.deepEqual([reply.statusCode, reply.json().error.code], [404, 'ResourceNotFound']);
+    assert.match(reply.json().error.message, /not available yet/);
   }
-  const created = await stage.send('POST', '/beta/app/calls', {});
-  assert.equal(created.statusCode, 404);
+  for (const [method, path] of [
+    ['POST', '/beta/app/calls'],
+    ['GET', `/beta/app/calls/${CALL_ID}/participants`],
+  ] as const) {
+    const reply = await stage.send(method, path);
+    assert.equal(reply.statusCode, 404);
+    assert.match(reply.json().error.message, /not available yet/);
+  }
+  assert.equal(stage.asked.length, 0);
 });
 
 test('an operation is shown in the words of the path it is asked under', async () => {

@@ -48,6 +48,8 @@ const ROOTS: readonly { readonly path: string; readonly spelling: Spelling }[] =
 
 const EVERY_METHOD: readonly HTTPMethods[] = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'];
 
+const LATER = ['redirect', 'transfer', 'subscribeToTone', 'mute', 'unmute'] as const;
+
 const LONGEST_KEY = 256;
 
 export function callRoutes(options: CallRoutesOptions): FastifyPluginAsync {
@@ -86,6 +88,11 @@ function addRoot(app: FastifyInstance, root: string, spelling: Spelling, options
       return asking(request, reply).show({ name: 'getOperation', operationId: normalId(operationId) });
     },
   });
+  for (const name of LATER) {
+    for (const action of [name, `microsoft.graph.${name}`]) addLater(app, 'POST', `${path}/${action}`);
+  }
+  addLater(app, 'GET', `${path}/participants`);
+  addLater(app, 'POST', root);
   for (const { name, schema, role, handle } of ACTIONS) {
     // The Graph SDKs send an action with its namespace.
     for (const action of [name, `microsoft.graph.${name}`]) {
@@ -94,6 +101,16 @@ function addRoot(app: FastifyInstance, root: string, spelling: Spelling, options
       route(app, `${path}/${action}`, { POST: handler }, { schema, role });
     }
   }
+}
+
+/** Whoever knows the API should not look for a mistake of his own. */
+function addLater(app: FastifyInstance, method: HTTPMethods, url: string): void {
+  app.route({
+    method,
+    url,
+    handler: async (_request, reply) =>
+      sendError(reply, 'pathNotFound', 'This part of the API is not available yet.'),
+  });
 }
 
 /** Registers the methods that there are, and 405 with Allow for the others. */

@@ -24,6 +24,7 @@ export interface HttpOptions {
 }
 
 const BODY_LIMIT = 256 * 1024;
+const CLOSE_WITHIN_MS = 2000;
 
 /** A server with everything registered that does not listen yet: tests inject into it. */
 export async function buildHttp({ plugins, errors, log }: HttpOptions): Promise<FastifyInstance> {
@@ -42,8 +43,7 @@ export async function buildHttp({ plugins, errors, log }: HttpOptions): Promise<
       },
     },
     schemaErrorFormatter: errors.describe,
-    // A reader who follows a recording must not hold up the end of the server.
-    forceCloseConnections: true,
+    forceCloseConnections: 'idle',
     // Paths that can't be decoded, or are too long to be one of ours: no hook has run for them.
     frameworkErrors: (_error, request, reply) => {
       errors.notFound(reply.header('request-id', request.id));
@@ -80,6 +80,7 @@ export async function buildHttp({ plugins, errors, log }: HttpOptions): Promise<
       ),
     ),
   );
+  boundClose(app);
   for (const plugin of plugins) await app.register(plugin);
   await app.ready();
   return app;
@@ -108,6 +109,15 @@ export async function listenHttp(
   }
   const address = app.server.address();
   return typeof address === 'object' && address !== null ? address.port : listen.port;
+}
+
+/** Answers under way come to their end when the server closes, but a reader who does not read cannot hold it up. */
+function boundClose(app: FastifyInstance): void {
+  let patience: NodeJS.Timeout | undefined;
+  app.addHook('preClose', async () => {
+    patience = setTimeout(() => app.server.closeAllConnections(), CLOSE_WITHIN_MS).unref();
+  });
+  app.addHook('onClose', async () => clearTimeout(patience));
 }
 
 /** An action without parameters may say it is JSON and send nothing. */
