@@ -7,8 +7,9 @@ import type {
   HTTPMethods,
   RouteHandlerMethod,
 } from 'fastify';
-import type { Application, Role } from '../call/application.ts';
+import type { Role } from '../call/application.ts';
 import type { Command, OperationCommand, PromptRequest, Reply } from '../call/model.ts';
+import { authenticate, grantOf } from './authentication.ts';
 import { sendError } from './errors.ts';
 import { spellCall, spellOperation } from './resources.ts';
 import { AnswerBody, CancelBody, PlayPromptBody, RecordBody, RejectBody } from './schemas.ts';
@@ -305,39 +306,4 @@ class Asking {
     const { id, applicationId } = this.#call;
     return this.#options.ask(id, { ...question, applicationId } as Command);
   }
-}
-
-interface Grant {
-  readonly application: Application;
-  readonly roles: readonly Role[];
-}
-
-/** 401 without a token that opens anything; 403 under another application's root. */
-async function authenticate(
-  request: FastifyRequest,
-  reply: FastifyReply,
-  tokens: Tokens,
-): Promise<FastifyReply | undefined> {
-  const token = /^Bearer ([\w\-.~+/]+=*)$/i.exec(request.headers.authorization ?? '')?.[1];
-  const grant = token === undefined ? undefined : await tokens.verify(token);
-  if (grant === undefined) {
-    const error = token === undefined ? '' : ', error="invalid_token"';
-    reply.header(
-      'www-authenticate',
-      `Bearer realm="tonearm", authorization_uri="${tokens.issuer}/common/oauth2/v2.0/authorize"${error}`,
-    );
-    const what =
-      token === undefined ? 'An access token is missing' : 'The access token is not valid, or has expired';
-    return sendError(reply, 'unauthorized', `${what}: POST /{tenant}/oauth2/v2.0/token gives one.`);
-  }
-  request.setDecorator('grant', grant);
-  const { appId } = request.params as CallParams;
-  if (appId !== undefined && normalId(appId) !== grant.application.id) {
-    return sendError(reply, 'otherApplication', 'The token is of another application than the path.');
-  }
-  return undefined;
-}
-
-function grantOf(request: FastifyRequest): Grant {
-  return request.getDecorator<Grant>('grant');
 }
