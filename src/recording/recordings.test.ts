@@ -321,14 +321,6 @@ test('a folder that cannot be used is refused by name', async (t) => {
     });
 });
 
-test('the location is made when the recording is, from where the server then is', async (t) => {
-  let port = 0;
-  const stage = await staged(t, { publicUrl: () => `http://127.0.0.1:${port}` });
-  port = 8080;
-  const { recordingId, location } = await stage.prepare();
-  assert.equal(location, `http://127.0.0.1:8080/recordings/${recordingId}`);
-});
-
 test('the files are for their owner only', async (t) => {
   const stage = await staged(t);
   const { recordingId } = await stage.finished(babble(100));

@@ -38,8 +38,8 @@ export interface RecordingsOptions {
   readonly store: RecordStore;
   readonly clock: Clock;
   readonly log: Log;
-  /** Where `/recordings/…` is served, as bots reach it; a function when the port is known only once the server listens. */
-  readonly publicUrl: string | (() => string);
+  /** Where `/recordings/…` is served, as bots reach it. */
+  readonly publicUrl: string;
   /** How long a finished recording is kept. */
   readonly retentionMs: number;
   /** How long a token outlives the longest that its recording may become. */
@@ -113,7 +113,7 @@ class FolderRecordings implements Recordings {
     readonly maxDurationMs: number;
   }): Promise<PreparedRecording> {
     const { clock, publicUrl, tokenLifetimeMs } = this.#options;
-    const base = (typeof publicUrl === 'string' ? publicUrl : publicUrl()).replace(/\/+$/, '');
+    const base = publicUrl.replace(/\/+$/, '');
     const { maxDurationMs, ...origin } = request;
     const recordingId = randomUUID();
     const tokenExpiresAt = clock.now() + maxDurationMs + tokenLifetimeMs;
