@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { type AddressInfo, connect, createServer } from 'node:net';
 import { Readable } from 'node:stream';
 import { test } from 'node:test';
+import { setImmediate } from 'node:timers/promises';
 import type { FastifyInstance, FastifyPluginAsync, FastifyReply } from 'fastify';
 import type { Log } from '../log.ts';
 import { silentLog } from '../log.ts';
@@ -121,6 +122,7 @@ test('an answer that is under way when the server closes comes to its end', asyn
   const reader = (await fetch(await listening(app))).body!.pipeThrough(new TextDecoderStream()).getReader();
   assert.equal((await reader.read()).value, 'begin,');
   const closed = app.close();
+  while (app.server.listening) await setImmediate();
   letGo();
   assert.equal((await reader.read()).value, 'end');
   assert.equal((await reader.read()).done, true);
