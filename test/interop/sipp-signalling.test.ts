@@ -70,6 +70,15 @@ test('signalling as sipp sees it', { skip, concurrency: 1 }, async (t) => {
     await expects('an offer without a codec of ours gets 488', scenario(invite(488, { codecs: '18' })));
     await expects('CANCEL while ringing gets 200 and the INVITE 487', scenario(cancelled));
 
+    // What the calls above are told as must not be taken for what comes next.
+    const over = (state: string) => bot.notifications.filter(isState(state)).length;
+    await t.test(`every call so far has been told as terminated over ${transport}`, async () => {
+      await bot.next(
+        'the last terminated',
+        () => over('incoming') === over('terminated') && over('incoming') > 0,
+      );
+    });
+
     await t.test(`sipp's own uac scenario is answered over ${transport}`, async () => {
       const calling = runSipp({ ...at, port: server[transport], scenario: 'uac', args: ['-d', '300'] });
       const incoming = await nextAnswered();

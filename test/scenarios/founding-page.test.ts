@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { after, before, test } from 'node:test';
 import { type Bot, callPath, isFinalOperation, isState, startBot } from '../support/bot.ts';
 import { keyPackets, pcapFile, speechPackets } from '../support/pcap.ts';
-import { dial, hungUp, play, scenario, wait } from '../support/scenarios.ts';
+import { dial, hungUp, play, scenario } from '../support/scenarios.ts';
 import { startServer, type TestServer } from '../support/server.ts';
 import { runSipp } from '../support/sipp.ts';
 import { missing } from '../support/tools.ts';
@@ -69,7 +69,7 @@ test('the request of the founding page', { skip: missing('/usr/bin/sipp'), concu
       const seen = new Set(bot.notifications);
       const calling = runSipp({
         port: server.udp,
-        scenario: scenario(dial(), play('caller.pcap'), wait(6000), hungUp),
+        scenario: scenario(dial(), play('caller.pcap'), hungUp),
         files: { 'caller.pcap': capture },
       });
       const incoming = await bot.next('incoming', (one) => !seen.has(one) && isState('incoming')(one));

@@ -19,7 +19,7 @@ export interface Bot {
   readonly notifications: readonly Notification[];
   /** Serves `body` at `/name`. */
   serve(name: string, body: Uint8Array): string;
-  /** The first notification, past or future, that fits; rejects after 60 s with what came instead. */
+  /** The first notification, past or future, that fits; rejects after 20 s with what came instead. */
   next(what: string, fits: (notification: Notification) => boolean): Promise<Notification>;
   /** Calls the API of `server` with a token of APP. */
   act(server: string, method: string, path: string, body?: unknown): Promise<Response>;
@@ -80,8 +80,8 @@ export async function startBot(
           const got = notifications.map(
             (one) => `${one.changeType} ${one.resource} ${JSON.stringify(one.resourceData)}`,
           );
-          reject(new Error(`no notification «${what}» in 60 s; got:\n${got.join('\n') || 'none'}`));
-        }, 60_000);
+          reject(new Error(`no notification «${what}» in 20 s; got:\n${got.join('\n') || 'none'}`));
+        }, 20_000);
         const look = () => {
           const found = notifications.find(fits);
           if (found === undefined) return;

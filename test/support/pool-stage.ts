@@ -1,6 +1,6 @@
 /** A pool of real workers, and callers over real RTP on loopback. */
+import { randomInt } from 'node:crypto';
 import { createSocket } from 'node:dgram';
-import { once } from 'node:events';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -42,7 +42,7 @@ export async function poolStage(
   { workers: count = 1, pairs = 8 }: { workers?: number; pairs?: number } = {},
 ): Promise<PoolStage> {
   const folder = await mkdtemp(join(tmpdir(), 'pool-'));
-  const min = await freePort();
+  const min = await freePorts(2 * pairs);
   const ports = { min, max: min + 2 * pairs - 1 };
   const workers: Worker[] = [];
   const clock = new VirtualClock();
@@ -79,10 +79,10 @@ export async function poolStage(
       while (workers.length < wanted) await new Promise<void>((resolve) => (wake = resolve));
     },
     async call(line) {
-      const from = await freePort();
+      const from = await freePorts(2);
       const phone = await openRtpLine({
         address: HERE,
-        ports: { min: from, max: from + 99 },
+        ports: { min: from, max: from + 1 },
         clock: systemClock,
         log: silentLog,
       });
@@ -142,14 +142,22 @@ function towards(port: number): AudioParameters {
   };
 }
 
-/** An even port that was free a moment ago, well below the end of the range. */
-async function freePort(): Promise<number> {
+/**
+ * The first, an even one, of so many UDP ports that were free a moment ago. Below the ports that the system gives out by itself, so that
+ * none of them is taken in between.
+ */
+export async function freePorts(count: number): Promise<number> {
   for (;;) {
-    const socket = createSocket('udp4');
-    socket.bind(0, HERE);
-    await once(socket, 'listening');
-    const { port } = socket.address();
-    socket.close();
-    if (port % 2 === 0 && port < 65_000) return port;
+    const first = 10_000 + 2 * randomInt((20_000 - count) / 2);
+    const tries = Array.from({ length: count }, (_, index) => isFree(first + index));
+    if ((await Promise.all(tries)).every((free) => free)) return first;
   }
+}
+
+function isFree(port: number): Promise<boolean> {
+  const socket = createSocket('udp4');
+  return new Promise((resolve) => {
+    socket.once('error', () => resolve(false));
+    socket.bind({ port, address: HERE, exclusive: true }, () => socket.close(() => resolve(true)));
+  });
 }

@@ -36,7 +36,16 @@ export async function runSipp(run: SippRun): Promise<SippResult> {
       [
         `127.0.0.1:${run.port}`,
         ...(own ? ['-sn', run.scenario] : ['-sf', 'scenario.xml']),
-        ...['-t', run.transport === 'tcp' ? 't1' : 'u1', '-i', '127.0.0.1', '-m', String(run.calls ?? 1)],
+        ...[
+          '-t',
+          run.transport === 'tcp' ? 't1' : 'u1',
+          '-i',
+          '127.0.0.1',
+          '-mi',
+          '127.0.0.1',
+          '-m',
+          String(run.calls ?? 1),
+        ],
         ...[
           '-s',
           run.service ?? 'voicemail',
@@ -46,7 +55,7 @@ export async function runSipp(run: SippRun): Promise<SippResult> {
           'messages.log',
           '-trace_err',
         ],
-        ...['-min_rtp_port', String(randomPort()), '-timeout', '60s', '-timeout_error', ...(run.args ?? [])],
+        ...['-mp', String(randomPort()), '-timeout', '60s', '-timeout_error', ...(run.args ?? [])],
       ],
       { cwd: folder, stdio: ['ignore', 'pipe', 'pipe'] },
     );
