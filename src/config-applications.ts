@@ -4,6 +4,7 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Role } from './call/application.ts';
 import type { ConfiguredApplication } from './config.ts';
+import { nearest } from './config-did-you-mean.ts';
 import { reasonOf, TonearmError } from './errors.ts';
 
 const ROLES: readonly Role[] = ['Calls.AccessMedia.All', 'Calls.Initiate.All'];
@@ -19,7 +20,7 @@ export function readApplications(
   env: Readonly<Record<string, string | undefined>>,
   allowHttp: boolean,
 ): readonly ConfiguredApplication[] {
-  if (given === undefined || given === null) return [];
+  if (given === undefined || given === null || given === '') return [];
   if (!Array.isArray(given)) throw bad('applications', 'a list');
   const applications = given.map((one, index) =>
     readApplication(one, `applications[${index}]`, env, allowHttp),
@@ -39,8 +40,7 @@ function readApplication(
 ): ConfiguredApplication {
   if (typeof given !== 'object' || given === null) throw bad(at, `a mapping with ${KEYS.join(', ')}`);
   const raw = given as Record<string, unknown>;
-  for (const key of Object.keys(raw))
-    if (!KEYS.includes(key)) throw bad(`${at}.${key}`, `left out: known are ${KEYS.join(', ')}`);
+  for (const key of Object.keys(raw)) if (!KEYS.includes(key)) throw unknownKey(at, key);
   const guid = (key: string) => {
     const value = String(raw[key] ?? '').toLowerCase();
     if (!GUID.test(value)) throw bad(`${at}.${key}`, 'a GUID such as 8a34a46b-3d17-4adc-8dce-dc4e7d572698');
@@ -132,12 +132,43 @@ export function defaultApplication(dataFolder: string): {
   return { application, isNew: kept === undefined };
 }
 
-function readKept(file: string): { id: string; tenantId: string; secret: string } | undefined {
+interface Identity {
+  readonly id: string;
+  readonly tenantId: string;
+  readonly secret: string;
+}
+
+/** `undefined`: not there yet. One that is there and broken is not replaced: its bot would stand before a closed door. */
+function readKept(file: string): Identity | undefined {
+  let content: string;
   try {
-    return JSON.parse(readFileSync(file, 'utf8'));
-  } catch {
-    return undefined; // not there yet, or not readable: a new one is made
+    content = readFileSync(file, 'utf8');
+  } catch (thrown) {
+    if (thrown instanceof Error && 'code' in thrown && thrown.code === 'ENOENT') return undefined;
+    throw new TonearmError('dataFolder', `${file} can't be read: ${reasonOf(thrown)}.`);
   }
+  const kept = parsed(content);
+  if (kept === undefined) {
+    throw new TonearmError('dataFolder', `${file} holds no id, tenantId and secret. Mend it, or delete it.`);
+  }
+  return kept;
+}
+
+function parsed(content: string): Identity | undefined {
+  try {
+    const { id, tenantId, secret } = JSON.parse(content);
+    return [id, tenantId, secret].every((one) => typeof one === 'string' && one !== '')
+      ? { id, tenantId, secret }
+      : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+function unknownKey(at: string, key: string): TonearmError {
+  const near = nearest(key, KEYS);
+  const hint = near === undefined ? `Known here: ${KEYS.join(', ')}.` : `Did you mean ${near}?`;
+  return new TonearmError('badConfig', `${at}.${key} is not a setting. ${hint}`);
 }
 
 function bad(key: string, rule: string): TonearmError {

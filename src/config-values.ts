@@ -42,11 +42,30 @@ export const duration =
   };
 
 export const list =
-  <T>(read: Reader<T>): Reader<readonly T[]> =>
+  <T>(read: Reader<T>, atLeast = 0): Reader<readonly T[]> =>
   (value) => {
     const items = typeof value === 'string' ? value.split(',').map((item) => item.trim()) : value;
-    return Array.isArray(items) ? items.map(read) : bad('a list');
+    if (!Array.isArray(items)) return bad('a list');
+    return items.length < atLeast ? bad(`a list of at least ${atLeast}`) : items.map(asWritten).map(read);
   };
+
+/** YAML takes `[ https:, … ]` for a mapping without a value. */
+function asWritten(item: unknown): unknown {
+  if (typeof item !== 'object' || item === null) return item;
+  const [[key, value] = ['', undefined], ...more] = Object.entries(item);
+  return more.length === 0 && value === '' ? `${key}:` : item;
+}
+
+/** Wildcards can be listened on, but no caller can send to one. */
+export const ipAddress: Reader<string> = (value) =>
+  typeof value === 'string' && isIP(value) !== 0 && value !== '0.0.0.0' && value !== '::'
+    ? value
+    : bad('an IP address of this machine that callers reach, not a wildcard');
+
+const LEVELS = ['debug', 'info', 'warn', 'error'];
+
+export const logLevel: Reader<string> = (value) =>
+  typeof value === 'string' && LEVELS.includes(value) ? value : bad(`one of ${LEVELS.join(', ')}`);
 
 export const addressAndPort: Reader<{ readonly address: string; readonly port: number }> = (value) =>
   splitAddress(value) ?? bad('address:port, such as 127.0.0.1:8080 or [::1]:8080, port 0–65535');
@@ -67,9 +86,10 @@ export const portRange: Reader<{ readonly min: number; readonly max: number }> =
   const found = typeof value === 'string' ? /^(\d{1,5})\s*-\s*(\d{1,5})$/.exec(value) : null;
   const min = Number(found?.[1]);
   const max = Number(found?.[2]);
-  return min >= 1024 && max <= 65_535 && max > min
+  // A pair begins at an even port.
+  return min >= 1024 && max <= 65_535 && max > min + (min % 2)
     ? { min, max }
-    : bad('a range such as 20000-29999, within 1024–65535, the smaller port first');
+    : bad('a range such as 20000-29999, within 1024–65535, the smaller port first, with room for a pair');
 };
 
 /** Media threads; `auto`: one per core that the main thread leaves over. */

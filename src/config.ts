@@ -7,6 +7,7 @@ import { dirname, resolve } from 'node:path';
 import { parse } from 'yaml';
 import type { Application } from './call/application.ts';
 import { readApplications } from './config-applications.ts';
+import { nearest } from './config-did-you-mean.ts';
 import {
   addressAndPort,
   BadValue,
@@ -15,7 +16,9 @@ import {
   folder,
   httpUrl,
   integer,
+  ipAddress,
   list,
+  logLevel,
   portRange,
   type Reader,
   SPARE_CORES,
@@ -57,7 +60,7 @@ const SETTINGS = {
   },
   sip: {
     listen: setting(
-      list(sipAddress),
+      list(sipAddress, 1),
       [
         { transport: 'udp', address: '127.0.0.1', port: 5060 },
         { transport: 'tcp', address: '127.0.0.1', port: 5060 },
@@ -66,7 +69,7 @@ const SETTINGS = {
     ),
   },
   media: {
-    address: setting(text, '127.0.0.1', 'address for RTP, as it stands in SDP'),
+    address: setting(ipAddress, '127.0.0.1', 'address for RTP, as it stands in SDP'),
     ports: setting(portRange, { min: 20_000, max: 29_999 }, 'UDP ports for RTP and RTCP, two a call'),
     workers: setting(workers, SPARE_CORES, 'media threads, 1–64; auto: one per spare core'),
     receiveTimeout: setting(duration(1, 3600), 30_000, 'a recording ends when no media came for so long'),
@@ -114,7 +117,7 @@ const SETTINGS = {
     issuer: setting<string | undefined>(httpUrl, undefined, 'iss of tokens; default: http.publicUrl'),
     lifetime: setting(duration(60, 86_400), 3_600_000, 'of access tokens'),
   },
-  log: { level: setting(text, 'info', 'debug, info, warn or error') },
+  log: { level: setting(logLevel, 'info', 'debug, info, warn or error') },
 } as const;
 
 type Values<T> = { readonly [K in keyof T]: T[K] extends Setting<infer V> ? V : Values<T[K]> };
@@ -134,10 +137,15 @@ export interface ConfigSource {
   readonly data?: string | undefined;
 }
 
+const APPLICATIONS = 'TONEARM_APPLICATIONS';
+
 /** Throws TonearmError `badConfig`, whose message names the key and says what would be right. */
 export function readConfig(source: ConfigSource): Config {
   const document = source.file === undefined ? {} : readDocument(source.file);
-  const { applications, ...settings } = document;
+  const { applications: inFile, ...settings } = document;
+  const inEnvironment = source.env[APPLICATIONS] ?? '';
+  const applications = inEnvironment === '' ? inFile : readYaml(inEnvironment, APPLICATIONS);
+  checkVariables(source.env, applications);
   const values = readSection(SETTINGS, settings, source.env, []) as Values<typeof SETTINGS>;
   return {
     ...values,
@@ -179,16 +187,31 @@ function readDocument(file: string): Record<string, unknown> {
   } catch (thrown) {
     throw new TonearmError('badConfig', `The configuration ${file} can't be read: ${reasonOf(thrown)}.`);
   }
-  try {
-    const document = parse(content) ?? {};
-    if (typeof document === 'object' && !Array.isArray(document)) return document;
-  } catch (thrown) {
-    throw new TonearmError(
-      'badConfig',
-      `The configuration ${file} is no YAML: ${reasonOf(thrown).split('\n')[0]}`,
-    );
-  }
+  const document = readYaml(content, `The configuration ${file}`) || {};
+  if (typeof document === 'object' && !Array.isArray(document)) return document as Record<string, unknown>;
   throw new TonearmError('badConfig', `The configuration ${file} must be a mapping of settings.`);
+}
+
+/** Types are not guessed: `+1425` stays a number to dial and `0123` a secret, as in the environment. */
+function readYaml(content: string, name: string): unknown {
+  try {
+    return parse(content, { schema: 'failsafe' });
+  } catch (thrown) {
+    // Below the first line the message quotes the source, which holds secrets.
+    throw new TonearmError('badConfig', `${name} is no YAML: ${reasonOf(thrown).split('\n')[0]}`);
+  }
+}
+
+/** Whoever mistypes a variable should hear of it; those of other software, and of secrets, are left alone. */
+function checkVariables(env: ConfigSource['env'], applications: unknown): void {
+  const secrets = Array.isArray(applications) ? applications.map((one) => Object(one).secretEnv) : [];
+  const known = [APPLICATIONS, ...describeSettings().map(({ variable }) => variable)];
+  for (const name of Object.keys(env)) {
+    if (!name.startsWith('TONEARM_') || known.includes(name) || secrets.includes(name)) continue;
+    const near = nearest(name, known);
+    if (near !== undefined)
+      throw new TonearmError('badConfig', `${name} is not a setting. Did you mean ${near}?`);
+  }
 }
 
 function readSection(
@@ -197,13 +220,13 @@ function readSection(
   env: ConfigSource['env'],
   path: readonly string[],
 ): unknown {
-  if (given !== undefined && (typeof given !== 'object' || given === null || Array.isArray(given))) {
+  if (isSet(given) && (typeof given !== 'object' || Array.isArray(given))) {
     throw new TonearmError(
       'badConfig',
       `${path.join('.')} must be a section with settings of its own, such as ${Object.keys(section).join(', ')}.`,
     );
   }
-  const raw = (given ?? {}) as Record<string, unknown>;
+  const raw = (isSet(given) ? given : {}) as Record<string, unknown>;
   for (const name of Object.keys(raw))
     if (!Object.hasOwn(section, name)) throw unknownKey([...path, name], Object.keys(section));
   return Object.fromEntries(
@@ -227,15 +250,21 @@ function readSetting(
 ): unknown {
   const variable = variableOf(path);
   const fromEnv = env[variable];
-  const value = fromEnv ?? raw;
-  if (value === undefined || value === null) return entry.fallback;
+  const isFromEnv = isSet(fromEnv);
+  const value = isFromEnv ? fromEnv : raw;
+  if (!isSet(value)) return entry.fallback;
   try {
     return entry.read(value);
   } catch (thrown) {
     if (!(thrown instanceof BadValue)) throw thrown;
-    const name = fromEnv === undefined ? path.join('.') : `${path.join('.')} (from ${variable})`;
+    const name = !isFromEnv ? path.join('.') : `${path.join('.')} (from ${variable})`;
     throw new TonearmError('badConfig', `${name} is ${JSON.stringify(value)}; it must be ${thrown.message}.`);
   }
+}
+
+/** A key or variable without a value is one that was left out. */
+function isSet(value: unknown): value is NonNullable<unknown> {
+  return value !== undefined && value !== null && value !== '';
 }
 
 function isSetting(entry: unknown): entry is Setting<unknown> {
@@ -248,10 +277,7 @@ function variableOf(path: readonly string[]): string {
 
 function unknownKey(path: readonly string[], known: readonly string[]): TonearmError {
   const name = path.at(-1) ?? '';
-  const near = known.find(
-    (one) =>
-      [...one].sort().join('') === [...name].sort().join('') || one.toLowerCase() === name.toLowerCase(),
-  );
+  const near = nearest(name, path.length === 1 ? [...known, 'applications'] : known);
   const hint =
     near === undefined
       ? `Known here: ${known.join(', ')}${path.length === 1 ? ', applications' : ''}.`
