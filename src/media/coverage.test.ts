@@ -1,13 +1,13 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { createCoverage } from './coverage.ts';
+import { Coverage } from './coverage.ts';
 
 test('whatever is added in whatever order, reach and next tell the same as a note of every sample', () => {
   const stretch = fc.record({ start: fc.nat(120), length: fc.integer({ min: 1, max: 12 }) });
   fc.assert(
     fc.property(fc.array(stretch, { maxLength: 25 }), (stretches) => {
-      const coverage = createCoverage();
+      const coverage = new Coverage();
       const noted = new Set<number>();
       for (const { start, length } of stretches) {
         assert.equal(coverage.add(start, start + length), true);
@@ -27,7 +27,7 @@ test('whatever is added in whatever order, reach and next tell the same as a not
 });
 
 test('what was forgotten makes room, and what lies beyond is kept', () => {
-  const coverage = createCoverage();
+  const coverage = new Coverage();
   for (let index = 0; index < 1000; index++) {
     assert.equal(coverage.add(index * 10, index * 10 + 5), true);
     assert.equal(coverage.reach(index * 10), index * 10 + 5);
@@ -36,7 +36,7 @@ test('what was forgotten makes room, and what lies beyond is kept', () => {
 });
 
 test('crumbs without end are refused, and what was there stays', () => {
-  const coverage = createCoverage();
+  const coverage = new Coverage();
   const taken = Array.from({ length: 100 }, (_, index) => coverage.add(index * 10, index * 10 + 1));
   assert.deepEqual([taken.indexOf(false) > 20, taken.lastIndexOf(true) < 40], [true, true]);
   assert.equal(coverage.reach(0), 1);

@@ -5,84 +5,86 @@
 /** More stretches than any packet time, loss and reordering leave open at once; a sender of crumbs loses the rest. */
 const MOST_STRETCHES = 32;
 
-export interface Coverage {
-  /** End of the last stretch that arrived, 0 when nothing did. */
-  readonly furthest: number;
-  /** Adds `[start, end)`, joined with what it touches. `false` when it was refused: too many stretches. */
-  add(start: number, end: number): boolean;
-  /** End of what has arrived without a hole from `position` on: `position` itself when it is in a hole. */
-  reach(position: number): number;
-  /** Start of the first stretch after `position`, `Infinity` when there is none. */
-  next(position: number): number;
-  /** Forgets stretches that end at or before `position`, but for the last of all. */
-  forget(position: number): void;
-}
-
 /** The last stretch is kept by itself: while nothing is missing it is the only one, and costs no look into the arrays. */
-export function createCoverage(): Coverage {
-  const starts = new Float64Array(MOST_STRETCHES);
-  const ends = new Float64Array(MOST_STRETCHES);
+export class Coverage {
+  readonly #starts = new Float64Array(MOST_STRETCHES);
+  readonly #ends = new Float64Array(MOST_STRETCHES);
   /** Stretches in the arrays, all before the last. */
-  let count = 0;
-  let lastStart = 0;
-  let lastEnd = 0;
+  #count = 0;
+  #lastStart = 0;
+  #lastEnd = 0;
 
-  const replace = (index: number, removed: number, start: number, end: number) => {
-    starts.copyWithin(index + 1, index + removed, count);
-    ends.copyWithin(index + 1, index + removed, count);
-    starts[index] = start;
-    ends[index] = end;
-    count += 1 - removed;
-  };
-  const takeLast = () => {
-    count--;
-    lastStart = starts[count]!;
-    lastEnd = ends[count]!;
-  };
-  const addAnywhere = (start: number, end: number) => {
-    if (count === MOST_STRETCHES) return false;
+  /** End of the last stretch that arrived, 0 when nothing did. */
+  get furthest(): number {
+    return this.#lastEnd;
+  }
+
+  /** Adds `[start, end)`, joined with what it touches. `false` when it was refused: too many stretches. */
+  add(start: number, end: number): boolean {
+    if (start !== this.#lastEnd || this.#lastStart === this.#lastEnd) return this.#addAnywhere(start, end);
+    this.#lastEnd = end;
+    return true;
+  }
+
+  /** End of what has arrived without a hole from `position` on: `position` itself when it is in a hole. */
+  reach(position: number): number {
+    if (position >= this.#lastStart) return Math.max(position, this.#lastEnd);
+    for (let index = 0; index < this.#count && this.#starts[index]! <= position; index++) {
+      if (position < this.#ends[index]!) return this.#ends[index]!;
+    }
+    return position;
+  }
+
+  /** Start of the first stretch after `position`, `Infinity` when there is none. */
+  next(position: number): number {
+    if (position >= this.#lastStart) return Infinity;
+    for (let index = 0; index < this.#count; index++)
+      if (this.#starts[index]! > position) return this.#starts[index]!;
+    return this.#lastStart;
+  }
+
+  /** Forgets stretches that end at or before `position`, but for the last of all. */
+  forget(position: number): void {
+    if (this.#count === 0) return;
+    let gone = 0;
+    while (gone < this.#count && this.#ends[gone]! <= position) gone++;
+    this.#starts.copyWithin(0, gone, this.#count);
+    this.#ends.copyWithin(0, gone, this.#count);
+    this.#count -= gone;
+  }
+
+  #replace(index: number, removed: number, start: number, end: number) {
+    this.#starts.copyWithin(index + 1, index + removed, this.#count);
+    this.#ends.copyWithin(index + 1, index + removed, this.#count);
+    this.#starts[index] = start;
+    this.#ends[index] = end;
+    this.#count += 1 - removed;
+  }
+
+  #takeLast() {
+    this.#count--;
+    this.#lastStart = this.#starts[this.#count]!;
+    this.#lastEnd = this.#ends[this.#count]!;
+  }
+
+  #addAnywhere(start: number, end: number) {
+    if (this.#count === MOST_STRETCHES) return false;
     // The last stretch joins the others, and the last of all is taken out again.
-    if (lastEnd > lastStart) replace(count, 0, lastStart, lastEnd);
+    if (this.#lastEnd > this.#lastStart) this.#replace(this.#count, 0, this.#lastStart, this.#lastEnd);
     let first = 0;
-    while (first < count && ends[first]! < start) first++;
+    while (first < this.#count && this.#ends[first]! < start) first++;
     let after = first;
-    while (after < count && starts[after]! <= end) after++;
-    const room = after > first || count < MOST_STRETCHES;
+    while (after < this.#count && this.#starts[after]! <= end) after++;
+    const room = after > first || this.#count < MOST_STRETCHES;
     if (after > first)
-      replace(first, after - first, Math.min(start, starts[first]!), Math.max(end, ends[after - 1]!));
-    else if (room) replace(first, 0, start, end);
-    takeLast();
+      this.#replace(
+        first,
+        after - first,
+        Math.min(start, this.#starts[first]!),
+        Math.max(end, this.#ends[after - 1]!),
+      );
+    else if (room) this.#replace(first, 0, start, end);
+    this.#takeLast();
     return room;
-  };
-
-  return {
-    get furthest() {
-      return lastEnd;
-    },
-    add(start, end) {
-      if (start !== lastEnd || lastStart === lastEnd) return addAnywhere(start, end);
-      lastEnd = end;
-      return true;
-    },
-    reach(position) {
-      if (position >= lastStart) return Math.max(position, lastEnd);
-      for (let index = 0; index < count && starts[index]! <= position; index++) {
-        if (position < ends[index]!) return ends[index]!;
-      }
-      return position;
-    },
-    next(position) {
-      if (position >= lastStart) return Infinity;
-      for (let index = 0; index < count; index++) if (starts[index]! > position) return starts[index]!;
-      return lastStart;
-    },
-    forget(position) {
-      if (count === 0) return;
-      let gone = 0;
-      while (gone < count && ends[gone]! <= position) gone++;
-      starts.copyWithin(0, gone, count);
-      ends.copyWithin(0, gone, count);
-      count -= gone;
-    },
-  };
+  }
 }

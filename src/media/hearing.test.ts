@@ -4,7 +4,7 @@ import fc from 'fast-check';
 import { decodeG711, encodeG711 } from '../wire/g711.ts';
 import { emptyRtpPacket } from '../wire/rtp.ts';
 import { writeTelephoneEvent } from '../wire/telephone-event.ts';
-import { createHearing } from './hearing.ts';
+import { Hearing } from './hearing.ts';
 import { FRAME_SAMPLES, type Frame } from './line.ts';
 
 /** A datagram of the script. Times are ms since the line opened, positions and lengths samples. */
@@ -63,7 +63,7 @@ interface Heard {
 
 /** Plays the script against a line that opens at 0 and is listened to until `untilMs`, with a tick each 20 ms. */
 async function hear(script: readonly Sent[], untilMs: number, { listenFrom = 0 } = {}): Promise<Heard> {
-  const hearing = createHearing(() => {});
+  const hearing = new Hearing(() => {});
   const frames: Omit<Frame, 'samples'>[] = [];
   const parts: Int16Array[] = [];
   const listening = new AbortController();
@@ -386,7 +386,7 @@ test('audio that runs on under a key is silenced from its second packet on, and 
 });
 
 test('a listener can reach back a second, and no further than there was', async () => {
-  const hearing = createHearing(() => {});
+  const hearing = new Hearing(() => {});
   const packet = emptyRtpPacket();
   hearing.open(0);
   for (const sent of speak(5000)) {
@@ -445,7 +445,7 @@ test('whatever is sent, one second of call is one second of timeline', async () 
 });
 
 test('a gap of a minute, settled at once, comes to a listener frame by frame and loses nothing on either side', async () => {
-  const hearing = createHearing(() => {});
+  const hearing = new Hearing(() => {});
   const packet = emptyRtpPacket();
   const listening = new AbortController();
   const heard: number[] = [];

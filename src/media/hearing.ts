@@ -6,187 +6,204 @@ import { TonearmError } from '../errors.ts';
 import type { G711 } from '../wire/g711.ts';
 import type { RtpPacket } from '../wire/rtp.ts';
 import { emptyTelephoneEvent, readTelephoneEvent } from '../wire/telephone-event.ts';
-import { createHistory, emptyFrame, LOOK_BACK_SAMPLES, ROOM_SAMPLES } from './history.ts';
+import { emptyFrame, History, LOOK_BACK_SAMPLES, ROOM_SAMPLES } from './history.ts';
 import { createKeyDetector } from './keys.ts';
 import { FRAME_SAMPLES, type Frame, type Key } from './line.ts';
-import { createListener, type Listener } from './listener.ts';
-import { createSpeechDetector } from './speech.ts';
-import { createTimeline, LONGEST_PACKET } from './timeline.ts';
+import { Listener } from './listener.ts';
+import { SpeechDetector } from './speech.ts';
+import { LONGEST_PACKET, Timeline } from './timeline.ts';
 
 /** While a key is held, audio is muted so far beyond what its last packet said: 40 ms. */
 const MUTED_BEYOND = 320;
 /** Keys that wait for their frame: more than can be pressed in the time that is not settled. */
 const MOST_KEYS = 16;
 
-export interface Hearing {
-  /** Position after the last frame that was made. */
-  readonly position: number;
-  /** Time begins to pass. */
-  open(now: number): void;
-  /** Hold: nothing is expected, so nothing is missed. */
-  expectMedia(expected: boolean): void;
-  audio(law: G711, bytes: Uint8Array, packet: Readonly<RtpPacket>, now: number): void;
-  event(bytes: Uint8Array, packet: Readonly<RtpPacket>, now: number): void;
-  /** A packet that says that there is nothing to hear: comfort noise, or an empty one to keep a path open. */
-  silence(packet: Readonly<RtpPacket>, now: number): void;
-  /** Fills what did not arrive by `now`; returns the earliest time at which there can be more to fill. */
-  fill(now: number): number;
-  /** As Line.listen. */
-  listen(options: { readonly from?: number | undefined; readonly signal: AbortSignal }): AsyncIterable<Frame>;
-  /** Ends the listener. */
-  close(): void;
-}
+/**
+ * One a line. It and its parts are classes, though they own nothing to close: a factory's functions are one object each for every line, and with a
+ * thousand lines each packet found some forty of them out of the cache.
+ */
+export class Hearing {
+  readonly #timeline = new Timeline();
+  readonly #history = new History();
+  readonly #speech = new SpeechDetector();
+  readonly #keys = createKeyDetector();
+  readonly #event = emptyTelephoneEvent();
+  readonly #made = emptyFrame();
+  readonly #pressed: { key: Key; onset: number }[] = [];
+  #position = 0;
+  #expecting = true;
+  #lastArrival = 0;
+  #mutedFrom = 0;
+  #mutedTo = 0;
+  #listener: Listener | undefined;
+  readonly #onFrame: (frame: Omit<Frame, 'samples'>) => void;
 
-/** `onFrame` is called with each frame as it is made, synchronously; the frame is reused, and its samples are not in it. */
-export function createHearing(onFrame: (frame: Omit<Frame, 'samples'>) => void): Hearing {
-  const timeline = createTimeline();
-  const history = createHistory();
-  const speech = createSpeechDetector();
-  const keys = createKeyDetector();
-  const event = emptyTelephoneEvent();
-  const made = emptyFrame();
-  const pressed: { key: Key; onset: number }[] = [];
-  let position = 0;
-  let expecting = true;
-  let lastArrival = 0;
-  let mutedFrom = 0;
-  let mutedTo = 0;
-  let listener: Listener | undefined;
+  /** `onFrame` is called with each frame as it is made, synchronously; the frame is reused, and its samples are not in it. */
+  constructor(onFrame: (frame: Omit<Frame, 'samples'>) => void) {
+    this.#onFrame = onFrame;
+  }
+
+  /** Position after the last frame that was made. */
+  get position(): number {
+    return this.#position;
+  }
+
+  /** Time begins to pass. */
+  open(now: number): void {
+    this.#timeline.open(now);
+  }
+
+  /** `false` on hold: nothing is expected, so nothing is missed. */
+  expectMedia(expected: boolean): void {
+    this.#expecting = expected;
+  }
+
+  audio(law: G711, bytes: Uint8Array, packet: Readonly<RtpPacket>, now: number): void {
+    const length = Math.min(packet.payloadEnd - packet.payloadStart, LONGEST_PACKET);
+    const { ssrc, sequence, timestamp, marker } = packet;
+    const start = this.#timeline.audio(ssrc, sequence, timestamp, marker, length, now);
+    if (start < 0) {
+      this.#arrived(now);
+      return;
+    }
+    const from = packet.payloadStart + this.#timeline.skip;
+    const to = packet.payloadStart + length;
+    const end = start + to - from;
+    if (this.#makeRoom(end)) {
+      this.#history.decode(law, bytes, from, to, start);
+      this.#mute(start, end);
+    }
+    this.#advance();
+  }
+
+  event(bytes: Uint8Array, packet: Readonly<RtpPacket>, now: number): void {
+    if (!readTelephoneEvent(bytes, packet.payloadStart, packet.payloadEnd, this.#event)) return;
+    const { ssrc, sequence, timestamp, marker } = packet;
+    const began = this.#timeline.event(ssrc, sequence, timestamp, this.#event.duration, now);
+    const onset = began < 0 ? this.#timeline.due : began;
+    const end = began < 0 ? onset : onset + this.#event.duration;
+    const key = this.#keys.hear(this.#event, ssrc, sequence, timestamp, marker);
+    if (key !== undefined && this.#pressed.length < MOST_KEYS) this.#pressed.push({ key, onset });
+    if (onset >= this.#mutedFrom) {
+      this.#mutedFrom = onset;
+      this.#mutedTo = this.#event.end ? end : end + MUTED_BEYOND;
+    }
+    // Audio may run under the event, and have come before the packet that tells of it.
+    const to = Math.min(end, this.#position + ROOM_SAMPLES);
+    if (this.#position < to) this.#history.silence(Math.max(this.#position, onset), to);
+    this.#arrived(now);
+    this.#advance();
+  }
+
+  /** A packet that says that there is nothing to hear: comfort noise, or an empty one to keep a path open. */
+  silence(packet: Readonly<RtpPacket>, now: number): void {
+    this.#timeline.silence(packet.ssrc, packet.sequence, packet.timestamp, now);
+    this.#arrived(now);
+    this.#advance();
+  }
+
+  /** Fills what did not arrive by `now`; returns the earliest time at which there can be more to fill. */
+  fill(now: number): number {
+    const again = this.#timeline.fill(now);
+    this.#advance();
+    return again;
+  }
+
+  /** As Line.listen. */
+  listen({
+    from,
+    signal,
+  }: {
+    readonly from?: number | undefined;
+    readonly signal: AbortSignal;
+  }): AsyncIterable<Frame> {
+    if (this.#listener !== undefined)
+      throw new TonearmError('listening', 'a line has one listener at a time');
+    const earliest = Math.max(0, this.#position - LOOK_BACK_SAMPLES);
+    const wanted = Math.min(this.#position, Math.max(earliest, from ?? this.#position));
+    const listener = new Listener({
+      begin: Math.floor(wanted / FRAME_SAMPLES) * FRAME_SAMPLES,
+      available: this.#position,
+      history: this.#history,
+      signal,
+      more: () => this.#advance(),
+      onEnd: () => {
+        this.#listener = undefined;
+        this.#advance();
+      },
+    });
+    if (!signal.aborted) this.#listener = listener;
+    return listener;
+  }
+
+  /** Ends the listener. */
+  close(): void {
+    this.#listener?.end();
+  }
 
   /** Zeros where nothing arrived; tells whether there was any such place. */
-  const conceal = (from: number, to: number) => {
+  #conceal(from: number, to: number) {
     let holes = false;
     for (let at = from; at < to; ) {
-      const reach = timeline.coverage.reach(at);
+      const reach = this.#timeline.coverage.reach(at);
       if (reach > at) {
-        lastArrival = Math.max(lastArrival, Math.min(reach, to));
+        this.#lastArrival = Math.max(this.#lastArrival, Math.min(reach, to));
         at = reach;
         continue;
       }
-      const next = Math.min(timeline.coverage.next(at), to);
-      history.silence(at, next);
+      const next = Math.min(this.#timeline.coverage.next(at), to);
+      this.#history.silence(at, next);
       holes = true;
       at = next;
     }
-    timeline.coverage.forget(to);
+    this.#timeline.coverage.forget(to);
     return holes;
-  };
+  }
 
-  const make = () => {
-    const end = position + FRAME_SAMPLES;
-    made.position = position;
-    made.concealed = conceal(position, end);
-    if (!expecting) lastArrival = Math.max(lastArrival, end);
-    made.noMedia = Math.max(0, end - lastArrival);
-    if (made.concealed) speech.miss(position);
-    else speech.hear(history.samples, history.index(position), position);
-    made.speech = speech.speech;
-    made.speechOnset = speech.onset;
-    const press = pressed.length > 0 && pressed[0]!.onset < end ? pressed.shift() : undefined;
-    made.tone = press?.key;
-    made.toneOnset = press?.onset ?? 0;
-    history.keep(made);
-    position = end;
-    onFrame(made);
-  };
+  #make() {
+    const end = this.#position + FRAME_SAMPLES;
+    this.#made.position = this.#position;
+    this.#made.concealed = this.#conceal(this.#position, end);
+    if (!this.#expecting) this.#lastArrival = Math.max(this.#lastArrival, end);
+    this.#made.noMedia = Math.max(0, end - this.#lastArrival);
+    if (this.#made.concealed) this.#speech.miss(this.#position);
+    else this.#speech.hear(this.#history.samples, this.#history.index(this.#position), this.#position);
+    this.#made.speech = this.#speech.speech;
+    this.#made.speechOnset = this.#speech.onset;
+    const press =
+      this.#pressed.length > 0 && this.#pressed[0]!.onset < end ? this.#pressed.shift() : undefined;
+    this.#made.tone = press?.key;
+    this.#made.toneOnset = press?.onset ?? 0;
+    this.#history.keep(this.#made);
+    this.#position = end;
+    this.#onFrame(this.#made);
+  }
 
   /** A long gap becomes frames only as they are listened to: the ring holds no more than a listener can look back on. */
-  const advance = () => {
-    while (position + FRAME_SAMPLES <= timeline.due) {
-      if (listener !== undefined && position - listener.cursor >= LOOK_BACK_SAMPLES) break;
-      make();
+  #advance() {
+    while (this.#position + FRAME_SAMPLES <= this.#timeline.due) {
+      if (this.#listener !== undefined && this.#position - this.#listener.cursor >= LOOK_BACK_SAMPLES) break;
+      this.#make();
     }
-    listener?.wake();
-  };
+    this.#listener?.wake(this.#position);
+  }
 
   /** Sees to it that `[…, end)` can be written, whoever is slow to listen. */
-  const makeRoom = (end: number) => {
-    while (end - position > ROOM_SAMPLES && position + FRAME_SAMPLES <= timeline.due) make();
-    return end - position <= ROOM_SAMPLES;
-  };
+  #makeRoom(end: number) {
+    while (end - this.#position > ROOM_SAMPLES && this.#position + FRAME_SAMPLES <= this.#timeline.due)
+      this.#make();
+    return end - this.#position <= ROOM_SAMPLES;
+  }
 
-  const mute = (from: number, to: number) => {
-    if (from < mutedTo && to > mutedFrom) history.silence(Math.max(from, mutedFrom), Math.min(to, mutedTo));
-  };
+  #mute(from: number, to: number) {
+    if (from < this.#mutedTo && to > this.#mutedFrom)
+      this.#history.silence(Math.max(from, this.#mutedFrom), Math.min(to, this.#mutedTo));
+  }
 
-  const arrived = (now: number) => {
-    lastArrival = Math.max(lastArrival, Math.min(timeline.expected(now), position + ROOM_SAMPLES));
-  };
-
-  return {
-    get position() {
-      return position;
-    },
-    open: timeline.open,
-    expectMedia(expected) {
-      expecting = expected;
-    },
-    audio(law, bytes, packet, now) {
-      const length = Math.min(packet.payloadEnd - packet.payloadStart, LONGEST_PACKET);
-      const { ssrc, sequence, timestamp, marker } = packet;
-      const start = timeline.audio(ssrc, sequence, timestamp, marker, length, now);
-      if (start < 0) {
-        arrived(now);
-        return;
-      }
-      const from = packet.payloadStart + timeline.skip;
-      const to = packet.payloadStart + length;
-      const end = start + to - from;
-      if (makeRoom(end)) {
-        history.decode(law, bytes, from, to, start);
-        mute(start, end);
-      }
-      advance();
-    },
-    event(bytes, packet, now) {
-      if (!readTelephoneEvent(bytes, packet.payloadStart, packet.payloadEnd, event)) return;
-      const { ssrc, sequence, timestamp, marker } = packet;
-      const began = timeline.event(ssrc, sequence, timestamp, event.duration, now);
-      const onset = began < 0 ? timeline.due : began;
-      const end = began < 0 ? onset : onset + event.duration;
-      const key = keys.hear(event, ssrc, sequence, timestamp, marker);
-      if (key !== undefined && pressed.length < MOST_KEYS) pressed.push({ key, onset });
-      if (onset >= mutedFrom) {
-        mutedFrom = onset;
-        mutedTo = event.end ? end : end + MUTED_BEYOND;
-      }
-      // Audio may run under the event, and have come before the packet that tells of it.
-      const to = Math.min(end, position + ROOM_SAMPLES);
-      if (position < to) history.silence(Math.max(position, onset), to);
-      arrived(now);
-      advance();
-    },
-    silence(packet, now) {
-      timeline.silence(packet.ssrc, packet.sequence, packet.timestamp, now);
-      arrived(now);
-      advance();
-    },
-    fill(now) {
-      const again = timeline.fill(now);
-      advance();
-      return again;
-    },
-    listen({ from, signal }) {
-      const earliest = Math.max(0, position - LOOK_BACK_SAMPLES);
-      const wanted = Math.min(position, Math.max(earliest, from ?? position));
-      const begin = Math.floor(wanted / FRAME_SAMPLES) * FRAME_SAMPLES;
-      const opened: Listener = createListener({
-        begin,
-        signal,
-        position: () => position,
-        recall: history.recall,
-        more: advance,
-        onEnd() {
-          if (listener === opened) listener = undefined;
-          advance();
-        },
-      });
-      if (listener !== undefined) throw new TonearmError('listening', 'a line has one listener at a time');
-      if (!signal.aborted) listener = opened;
-      return opened;
-    },
-    close() {
-      listener?.end();
-    },
-  };
+  #arrived(now: number) {
+    this.#lastArrival = Math.max(
+      this.#lastArrival,
+      Math.min(this.#timeline.expected(now), this.#position + ROOM_SAMPLES),
+    );
+  }
 }

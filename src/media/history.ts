@@ -20,63 +20,67 @@ export const LOOK_BACK_SAMPLES = SAMPLES / 2;
 export const ROOM_SAMPLES = SAMPLES - LOOK_BACK_SAMPLES;
 
 /** Positions are unbounded; frames begin at multiples of FRAME_SAMPLES. */
-export interface History {
-  readonly samples: Int16Array;
-  /** Index into `samples` of a position; the frame that begins there lies in one piece. */
-  index(position: number): number;
-  decode(law: G711, bytes: Uint8Array, from: number, to: number, position: number): void;
-  silence(from: number, to: number): void;
-  /** Keeps what was heard in the frame; its samples are here already. */
-  keep(frame: Omit<Frame, 'samples'>): void;
-  /** Brings back the frame at `position` into `frame`, samples included. */
-  recall(position: number, frame: Frame): void;
-}
-
-export function createHistory(): History {
-  const samples = new Int16Array(SAMPLES);
+export class History {
+  readonly #samples = new Int16Array(SAMPLES);
   // One record a frame, so that keeping one touches one line of the cache.
-  const records = new Float64Array(FRAMES * RECORD);
+  readonly #records = new Float64Array(FRAMES * RECORD);
 
-  const record = (position: number) => ((position / FRAME_SAMPLES) % FRAMES) * RECORD;
-  const index = (position: number) => position % SAMPLES;
+  get samples(): Int16Array {
+    return this.#samples;
+  }
 
-  return {
-    samples,
-    index,
-    decode(law, bytes, from, to, position) {
-      const at = index(position);
-      const split = Math.min(to, from + SAMPLES - at);
-      decodeG711(law, bytes, from, split, samples, at);
-      if (split < to) decodeG711(law, bytes, split, to, samples, 0);
-    },
-    silence(from, to) {
-      const begin = index(from);
-      const end = begin + to - from;
-      samples.fill(0, begin, Math.min(end, SAMPLES));
-      if (end > SAMPLES) samples.fill(0, 0, end - SAMPLES);
-    },
-    keep(frame) {
-      const at = record(frame.position);
-      const key = frame.tone === undefined ? 0 : KEYS.indexOf(frame.tone) + 1;
-      records[at] = (frame.speech ? SPEECH : 0) + (frame.concealed ? CONCEALED : 0) + key;
-      records[at + 1] = frame.speechOnset;
-      records[at + 2] = frame.toneOnset;
-      records[at + 3] = frame.noMedia;
-    },
-    recall(position, frame) {
-      const at = record(position);
-      const begin = index(position);
-      const facts = records[at]!;
-      frame.position = position;
-      for (let sample = 0; sample < FRAME_SAMPLES; sample++) frame.samples[sample] = samples[begin + sample]!;
-      frame.speech = (facts & SPEECH) !== 0;
-      frame.speechOnset = records[at + 1]!;
-      frame.tone = KEYS[(facts & KEY) - 1];
-      frame.toneOnset = records[at + 2]!;
-      frame.concealed = (facts & CONCEALED) !== 0;
-      frame.noMedia = records[at + 3]!;
-    },
-  };
+  /** Index into `samples` of a position; the frame that begins there lies in one piece. */
+  index(position: number): number {
+    return this.#index(position);
+  }
+
+  decode(law: G711, bytes: Uint8Array, from: number, to: number, position: number): void {
+    const at = this.#index(position);
+    const split = Math.min(to, from + SAMPLES - at);
+    decodeG711(law, bytes, from, split, this.#samples, at);
+    if (split < to) decodeG711(law, bytes, split, to, this.#samples, 0);
+  }
+
+  silence(from: number, to: number): void {
+    const begin = this.#index(from);
+    const end = begin + to - from;
+    this.#samples.fill(0, begin, Math.min(end, SAMPLES));
+    if (end > SAMPLES) this.#samples.fill(0, 0, end - SAMPLES);
+  }
+
+  /** Keeps what was heard in the frame; its samples are here already. */
+  keep(frame: Omit<Frame, 'samples'>): void {
+    const at = this.#record(frame.position);
+    const key = frame.tone === undefined ? 0 : KEYS.indexOf(frame.tone) + 1;
+    this.#records[at] = (frame.speech ? SPEECH : 0) + (frame.concealed ? CONCEALED : 0) + key;
+    this.#records[at + 1] = frame.speechOnset;
+    this.#records[at + 2] = frame.toneOnset;
+    this.#records[at + 3] = frame.noMedia;
+  }
+
+  /** Brings back the frame at `position` into `frame`, samples included. */
+  recall(position: number, frame: Frame): void {
+    const at = this.#record(position);
+    const begin = this.#index(position);
+    const facts = this.#records[at]!;
+    frame.position = position;
+    for (let sample = 0; sample < FRAME_SAMPLES; sample++)
+      frame.samples[sample] = this.#samples[begin + sample]!;
+    frame.speech = (facts & SPEECH) !== 0;
+    frame.speechOnset = this.#records[at + 1]!;
+    frame.tone = KEYS[(facts & KEY) - 1];
+    frame.toneOnset = this.#records[at + 2]!;
+    frame.concealed = (facts & CONCEALED) !== 0;
+    frame.noMedia = this.#records[at + 3]!;
+  }
+
+  #record(position: number) {
+    return ((position / FRAME_SAMPLES) % FRAMES) * RECORD;
+  }
+
+  #index(position: number) {
+    return position % SAMPLES;
+  }
 }
 
 /** A frame to be filled again and again. */

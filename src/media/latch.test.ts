@@ -1,16 +1,16 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { createLatch } from './latch.ts';
+import { Latch } from './latch.ts';
 
 function latchedTo(address: string, port: number) {
-  const latch = createLatch();
+  const latch = new Latch();
   latch.given('192.0.2.1', 4000);
   assert.equal(latch.accept(address, port, 7, 0), true);
   return latch;
 }
 
 test('until something comes, media goes where SDP says', () => {
-  const latch = createLatch();
+  const latch = new Latch();
   latch.given('192.0.2.1', 4000);
   assert.deepEqual([latch.address, latch.port], ['192.0.2.1', 4000]);
 });

@@ -8,68 +8,62 @@ const SILENT_MS = 1000;
 /** A stranger must send so many packets in a row before it is believed to be the caller. */
 const PROBATION = 3;
 
-export interface Latch {
+export class Latch {
+  #address = '';
+  #port = 0;
+  #givenAddress = '';
+  #givenPort = 0;
+  #latched = false;
+  #source = 0;
+  #lastAt = 0;
+  #strangerAddress = '';
+  #strangerPort = 0;
+  #strangerPackets = 0;
+
   /** Where to send; port 0: nowhere yet. */
-  readonly address: string;
-  readonly port: number;
+  get address(): string {
+    return this.#address;
+  }
+
+  get port(): number {
+    return this.#port;
+  }
+
   /** What SDP gives. When it differs from what it gave before, the next valid packet settles the source anew. */
-  given(address: string, port: number): void;
+  given(nextAddress: string, nextPort: number): void {
+    if (nextAddress === this.#givenAddress && nextPort === this.#givenPort) return;
+    this.#givenAddress = this.#address = nextAddress;
+    this.#givenPort = this.#port = nextPort;
+    this.#latched = false;
+  }
+
   /**
    * Whether a valid RTP packet from there belongs to the caller. The first one does, whoever sends it. After that only: its source; the source that SDP
    * gave; and, once the source has been silent for a second, another one that goes on with the same SSRC or keeps on sending.
    */
-  accept(address: string, port: number, ssrc: number, now: number): boolean;
-}
+  accept(from: string, fromPort: number, ssrc: number, now: number): boolean {
+    if (this.#latched && fromPort === this.#port && from === this.#address) {
+      this.#source = ssrc;
+      this.#lastAt = now;
+      return true;
+    }
+    if (!this.#latched || (fromPort === this.#givenPort && from === this.#givenAddress))
+      return this.#take(from, fromPort, ssrc, now);
+    if (now - this.#lastAt <= SILENT_MS) return false;
+    if (ssrc === this.#source) return this.#take(from, fromPort, ssrc, now);
+    if (fromPort !== this.#strangerPort || from !== this.#strangerAddress) this.#strangerPackets = 0;
+    this.#strangerAddress = from;
+    this.#strangerPort = fromPort;
+    return ++this.#strangerPackets >= PROBATION && this.#take(from, fromPort, ssrc, now);
+  }
 
-export function createLatch(): Latch {
-  let address = '';
-  let port = 0;
-  let givenAddress = '';
-  let givenPort = 0;
-  let latched = false;
-  let source = 0;
-  let lastAt = 0;
-  let strangerAddress = '';
-  let strangerPort = 0;
-  let strangerPackets = 0;
-
-  const take = (from: string, fromPort: number, ssrc: number, now: number) => {
-    address = from;
-    port = fromPort;
-    source = ssrc;
-    lastAt = now;
-    latched = true;
-    strangerPackets = 0;
+  #take(from: string, fromPort: number, ssrc: number, now: number) {
+    this.#address = from;
+    this.#port = fromPort;
+    this.#source = ssrc;
+    this.#lastAt = now;
+    this.#latched = true;
+    this.#strangerPackets = 0;
     return true;
-  };
-
-  return {
-    get address() {
-      return address;
-    },
-    get port() {
-      return port;
-    },
-    given(nextAddress, nextPort) {
-      if (nextAddress === givenAddress && nextPort === givenPort) return;
-      givenAddress = address = nextAddress;
-      givenPort = port = nextPort;
-      latched = false;
-    },
-    accept(from, fromPort, ssrc, now) {
-      if (latched && fromPort === port && from === address) {
-        source = ssrc;
-        lastAt = now;
-        return true;
-      }
-      if (!latched || (fromPort === givenPort && from === givenAddress))
-        return take(from, fromPort, ssrc, now);
-      if (now - lastAt <= SILENT_MS) return false;
-      if (ssrc === source) return take(from, fromPort, ssrc, now);
-      if (fromPort !== strangerPort || from !== strangerAddress) strangerPackets = 0;
-      strangerAddress = from;
-      strangerPort = fromPort;
-      return ++strangerPackets >= PROBATION && take(from, fromPort, ssrc, now);
-    },
-  };
+  }
 }

@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { decodeG711 } from '../wire/g711.ts';
 import { emptyRtpPacket, type RtpPacket, readRtp } from '../wire/rtp.ts';
 import { emptyTelephoneEvent, readTelephoneEvent, type TelephoneEvent } from '../wire/telephone-event.ts';
-import { createHearing } from './hearing.ts';
+import { Hearing } from './hearing.ts';
 import type { Key } from './line.ts';
 import { createPlayer, type Sending, type SendSilence } from './player.ts';
 
@@ -212,7 +212,7 @@ test('what is pressed is heard, at every packet time, in order, each key once', 
   for (const packetTimeMs of [10, 20, 30, 40, 60]) {
     const { player, sent, tick } = setUp({ ...PCMU, packetTimeMs });
     const told: Key[] = [];
-    const hearing = createHearing((frame) => frame.tone !== undefined && told.push(frame.tone));
+    const hearing = new Hearing((frame) => frame.tone !== undefined && told.push(frame.tone));
     hearing.open(0);
     const pressed = player.keys(keys, 100, 80, never);
     await tick(4000);

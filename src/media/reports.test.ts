@@ -3,17 +3,17 @@ import { test } from 'node:test';
 import { VirtualClock } from '../../test/support/virtual-clock.ts';
 import { formatRtcp, parseRtcp, type ReportBlock, type RtcpPacket } from '../wire/rtcp.ts';
 import { createPlayer } from './player.ts';
-import { createReception } from './reception.ts';
+import { Reception } from './reception.ts';
 import { createReports } from './reports.ts';
 
-function block(reception: ReturnType<typeof createReception>, now = 0): ReportBlock {
+function block(reception: Reception, now = 0): ReportBlock {
   const report = reception.report(now);
   assert.ok(report);
   return report;
 }
 
 test('loss is counted over all and over the last interval, across a wrap of the sequence numbers', () => {
-  const reception = createReception();
+  const reception = new Reception();
   assert.equal(reception.report(0), undefined);
   for (let index = 0; index < 100; index++) {
     if (index % 4 !== 1) reception.packet(7, (0xfff0 + index) & 0xffff, index * 160, true, index * 20);
@@ -26,23 +26,23 @@ test('loss is counted over all and over the last interval, across a wrap of the 
 });
 
 test('duplicates make the loss negative, and late packets make it good', () => {
-  const reception = createReception();
+  const reception = new Reception();
   for (const sequence of [1, 2, 2, 2, 5, 4, 3]) reception.packet(7, sequence, 0, false, 0);
   assert.equal(block(reception).lost, -2);
 });
 
 test('jitter follows RFC 3550 A.8: none for an even stream, a sixteenth of each deviation else', () => {
-  const even = createReception();
+  const even = new Reception();
   for (let index = 0; index < 50; index++) even.packet(7, index, index * 160, true, 1000 + index * 20);
   assert.equal(even.jitter, 0);
-  const uneven = createReception();
+  const uneven = new Reception();
   for (let index = 0; index < 500; index++)
     uneven.packet(7, index, index * 160, true, index * 20 + (index % 2) * 10);
   assert.ok(Math.abs(uneven.jitter - 80) <= 2, `${uneven.jitter}`);
 });
 
 test('a source that changes or counts anew is a source without loss', () => {
-  const reception = createReception();
+  const reception = new Reception();
   for (let index = 0; index < 10; index++) reception.packet(7, index * 2, 0, false, 0);
   reception.packet(8, 5, 0, false, 0);
   assert.deepEqual([block(reception).ssrc, block(reception).lost], [8, 0]);
@@ -52,7 +52,7 @@ test('a source that changes or counts anew is a source without loss', () => {
 
 function setUp() {
   const clock = new VirtualClock();
-  const reception = createReception();
+  const reception = new Reception();
   const player = createPlayer({ ssrc: 1, sequence: 0, timestamp: 1000, silence: 'always', transmit() {} });
   const reports = createReports({ ssrc: 1, cname: 'line', player, reception, clock, random: () => 0.5 });
   const due = () => {

@@ -3,7 +3,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { missing } from '../../test/support/tools.ts';
 import { FRAME_SAMPLES } from './line.ts';
-import { createSpeechDetector } from './speech.ts';
+import { SpeechDetector } from './speech.ts';
 
 const SECOND = 8000;
 const SOUNDS = '/usr/share/asterisk/sounds/en_US';
@@ -16,7 +16,7 @@ interface Stretch {
 }
 
 function stretches(samples: Int16Array): Stretch[] {
-  const detector = createSpeechDetector();
+  const detector = new SpeechDetector();
   const found: Stretch[] = [];
   let speaking = false;
   for (let position = 0; position + FRAME_SAMPLES <= samples.length; position += FRAME_SAMPLES) {
@@ -146,7 +146,7 @@ test('two utterances with a second between them are two, and the second begins a
 });
 
 test('a lost frame within speech does not end it', () => {
-  const detector = createSpeechDetector();
+  const detector = new SpeechDetector();
   const samples = line(at(-25, voice(2)), SECOND);
   let ends = 0;
   let speaking = false;

@@ -31,96 +31,90 @@ const HANGOVER_FRAMES = 15;
 /** So much before the first loud frame speech is taken to begin: 120 ms, for soft consonants. */
 const LOOK_BACK = (120 * LINE_RATE) / 1000;
 
-export interface SpeechDetector {
+export class SpeechDetector {
+  readonly #levels = new Float64Array(STEADY_FRAMES).fill(Number.NEGATIVE_INFINITY);
+  #heard = 0;
+  #floor = FIRST_FLOOR;
+  #last = 0;
+  #loudness = 0;
+  #firstLoud = 0;
+  #speech = false;
+  #onset = 0;
+  #ended = 0;
+  #quiet = 0;
+
   /** Whether the last frame is speech, hangover included. */
-  readonly speech: boolean;
+  get speech(): boolean {
+    return this.#speech;
+  }
+
   /** Position where the current or last stretch began; never before the end of the one before it. */
-  readonly onset: number;
+  get onset(): number {
+    return this.#onset;
+  }
+
   /** Hears the frame that begins at `position`: FRAME_SAMPLES of `samples` from index `from` on. */
-  hear(samples: Int16Array, from: number, position: number): void;
+  hear(samples: Int16Array, from: number, position: number): void {
+    let energy = 0;
+    for (let index = from; index < from + FRAME_SAMPLES; index++) {
+      const sample = samples[index]!;
+      const difference = sample - this.#last;
+      energy += difference * difference;
+      this.#last = sample;
+    }
+    const level = 10 * Math.log10(energy / FRAME_SAMPLES / 32768 ** 2 + 2e-13);
+    const above = this.#speech ? HOLD_ABOVE_FLOOR_DB : ONSET_ABOVE_FLOOR_DB;
+    const loud = level > QUIETEST_SPEECH && level > this.#floor + above;
+    this.#levels[this.#heard++ % STEADY_FRAMES] = level;
+    this.#adapt(level);
+    this.#step(loud, position);
+  }
+
   /** A frame of which nothing is known: it is not speech, and says nothing about the floor. */
-  miss(position: number): void;
-}
+  miss(position: number): void {
+    this.#last = 0;
+    this.#step(false, position);
+  }
 
-export function createSpeechDetector(): SpeechDetector {
-  const levels = new Float64Array(STEADY_FRAMES).fill(Number.NEGATIVE_INFINITY);
-  let heard = 0;
-  let floor = FIRST_FLOOR;
-  let last = 0;
-  let loudness = 0;
-  let firstLoud = 0;
-  let speech = false;
-  let onset = 0;
-  let ended = 0;
-  let quiet = 0;
-
-  const range = (frames: number) => {
+  #range(frames: number) {
     let low = Number.POSITIVE_INFINITY;
     let high = Number.NEGATIVE_INFINITY;
     for (let back = 1; back <= frames; back++) {
-      const level = levels[(heard - back + STEADY_FRAMES) % STEADY_FRAMES]!;
+      const level = this.#levels[(this.#heard - back + STEADY_FRAMES) % STEADY_FRAMES]!;
       if (level < low) low = level;
       if (level > high) high = level;
     }
     return high - low;
-  };
+  }
 
-  const adapt = (level: number) => {
-    if (level < floor) floor += (level - floor) * FLOOR_FALL;
-    else if (heard >= STEADY_FRAMES && range(STEADY_FRAMES) < STEADY_DB)
-      floor += (level - floor) * FLOOR_RISE;
-    else floor += FLOOR_CREEP_DB;
-    if (floor < LOWEST_FLOOR) floor = LOWEST_FLOOR;
-  };
+  #adapt(level: number) {
+    if (level < this.#floor) this.#floor += (level - this.#floor) * FLOOR_FALL;
+    else if (this.#heard >= STEADY_FRAMES && this.#range(STEADY_FRAMES) < STEADY_DB)
+      this.#floor += (level - this.#floor) * FLOOR_RISE;
+    else this.#floor += FLOOR_CREEP_DB;
+    if (this.#floor < LOWEST_FLOOR) this.#floor = LOWEST_FLOOR;
+  }
 
-  const step = (loud: boolean, position: number) => {
-    loudness = ((loudness << 1) | (loud ? 1 : 0)) & ((1 << WINDOW_FRAMES) - 1);
-    if (speech) {
-      quiet = loud ? 0 : quiet + 1;
-      if (quiet <= HANGOVER_FRAMES) return;
-      speech = false;
-      ended = position;
-      loudness = 0;
+  #step(loud: boolean, position: number) {
+    this.#loudness = ((this.#loudness << 1) | (loud ? 1 : 0)) & ((1 << WINDOW_FRAMES) - 1);
+    if (this.#speech) {
+      this.#quiet = loud ? 0 : this.#quiet + 1;
+      if (this.#quiet <= HANGOVER_FRAMES) return;
+      this.#speech = false;
+      this.#ended = position;
+      this.#loudness = 0;
       return;
     }
     if (!loud) return;
-    if (loudness === 1) firstLoud = position;
-    if (bits(loudness) < LOUD_FRAMES) return;
+    if (this.#loudness === 1) this.#firstLoud = position;
+    if (bits(this.#loudness) < LOUD_FRAMES) return;
     // The first loud frame may hold only the end of its 20 ms: any sound rises there.
-    const since = Math.min(STEADY_FRAMES, (position - firstLoud) / FRAME_SAMPLES);
-    if (range(since) < LIVELY_DB) return;
-    speech = true;
-    quiet = 0;
-    onset = Math.max(ended, firstLoud - LOOK_BACK);
-  };
-
-  return {
-    get speech() {
-      return speech;
-    },
-    get onset() {
-      return onset;
-    },
-    hear(samples, from, position) {
-      let energy = 0;
-      for (let index = from; index < from + FRAME_SAMPLES; index++) {
-        const sample = samples[index]!;
-        const difference = sample - last;
-        energy += difference * difference;
-        last = sample;
-      }
-      const level = 10 * Math.log10(energy / FRAME_SAMPLES / 32768 ** 2 + 2e-13);
-      const above = speech ? HOLD_ABOVE_FLOOR_DB : ONSET_ABOVE_FLOOR_DB;
-      const loud = level > QUIETEST_SPEECH && level > floor + above;
-      levels[heard++ % STEADY_FRAMES] = level;
-      adapt(level);
-      step(loud, position);
-    },
-    miss(position) {
-      last = 0;
-      step(false, position);
-    },
-  };
+    const since = Math.min(STEADY_FRAMES, (position - this.#firstLoud) / FRAME_SAMPLES);
+    if (this.#range(since) < LIVELY_DB) return;
+    this.#speech = true;
+    this.#quiet = 0;
+    this.#onset = Math.max(this.#ended, this.#firstLoud - LOOK_BACK);
+  }
 }
 
 function bits(mask: number): number {

@@ -17,7 +17,7 @@
  *    the clock allows; newer by sequence number but behind what is settled, by more than the window and with the marker bit, or for longer
  *    than 200 ms. A beginning that would run ahead of the clock is dropped.
  */
-import { type Coverage, createCoverage } from './coverage.ts';
+import { Coverage } from './coverage.ts';
 import { FRAME_SAMPLES, LINE_RATE } from './line.ts';
 
 const SAMPLES_PER_MS = LINE_RATE / 1000;
@@ -42,17 +42,50 @@ const DROPOUT = 3000;
 /** A key can be held for 8 s before its event must start a new segment (RFC 4733 §2.5.1.3). */
 const OLDEST_EVENT = 0xffff + LAG;
 
-export interface Timeline {
-  /** Everything before it is settled: arrived, or given up. */
-  readonly due: number;
+export class Timeline {
+  readonly #coverage = new Coverage();
+  #due = 0;
+  #skip = 0;
+  // The clock: `offset` samples at `zero` ms; `base` is the offset that it began with.
+  #zero = 0;
+  #offset = 0;
+  #base = 0;
+  #drifted = 0;
+  // The sender: its newest packet ties timestamps to positions.
+  #known = false;
+  #source = 0;
+  #highest = 0;
+  #tiedTimestamp = 0;
+  #tiedPosition = 0;
+  #strangeSince = -1;
+  #eventStart = 0;
+  #eventEnd = 0;
+
   /** What has arrived. */
-  readonly coverage: Coverage;
-  /** After `audio`: samples at the packet's front to leave out, as that time is settled. */
-  readonly skip: number;
-  /** Time begins: from now on it passes, packets or not. */
-  open(now: number): void;
+  get coverage(): Coverage {
+    return this.#coverage;
+  }
+
   /** Where the clock says that the sender is. */
-  expected(now: number): number;
+  expected(now: number): number {
+    return this.#expected(now);
+  }
+
+  /** Everything before it is settled: arrived, or given up. */
+  get due(): number {
+    return this.#due;
+  }
+
+  /** After `audio`: samples at the packet's front to leave out, as that time is settled. */
+  get skip(): number {
+    return this.#skip;
+  }
+
+  /** Time begins: from now on it passes, packets or not. */
+  open(now: number): void {
+    this.#zero = now;
+  }
+
   /** Places a packet of audio; returns the position of its first sample that is wanted (after `skip`), −1 to drop it. */
   audio(
     ssrc: number,
@@ -61,160 +94,142 @@ export interface Timeline {
     marker: boolean,
     samples: number,
     now: number,
-  ): number;
-  /** Takes note of a packet that says "silence from here on" (RFC 3389). */
-  silence(ssrc: number, sequence: number, timestamp: number, now: number): void;
-  /** Takes the time of a telephone event as arrived; returns the position where it began, −1 when its timestamp fits nothing. */
-  event(ssrc: number, sequence: number, timestamp: number, duration: number, now: number): number;
-  /** Settles what has not arrived by now; returns the earliest time at which there can be more to settle. */
-  fill(now: number): number;
-}
-
-export function createTimeline(): Timeline {
-  const coverage = createCoverage();
-  let due = 0;
-  let skip = 0;
-  // The clock: `offset` samples at `zero` ms; `base` is the offset that it began with.
-  let zero = 0;
-  let offset = 0;
-  let base = 0;
-  let drifted = 0;
-  // The sender: its newest packet ties timestamps to positions.
-  let known = false;
-  let source = 0;
-  let highest = 0;
-  let tiedTimestamp = 0;
-  let tiedPosition = 0;
-  let strangeSince = -1;
-  let eventStart = 0;
-  let eventEnd = 0;
-
-  const elapsed = (now: number) => Math.round((now - zero) * SAMPLES_PER_MS);
-  const expected = (now: number) => elapsed(now) + offset;
-  const limit = (now: number) => Math.floor(elapsed(now) * (1 + 1 / DRIFT)) + base + AHEAD_OF_CLOCK;
-  const positionOf = (timestamp: number) => tiedPosition + ((timestamp - tiedTimestamp) | 0);
-  const newerBy = (sequence: number) => ((sequence - highest) << 16) >> 16;
-
-  const strange = (now: number) => {
-    if (strangeSince < 0) strangeSince = now;
-    return now - strangeSince > PROBATION_MS;
-  };
-
-  const followClock = (end: number, now: number) => {
-    const ahead = end - expected(now);
-    if (ahead > 0) offset += ahead;
-    else if (elapsed(now) - drifted >= DRIFT) {
-      drifted = elapsed(now);
-      if (ahead < 0) offset--;
+  ): number {
+    if (!this.#known || ssrc !== this.#source) return this.#begin(ssrc, sequence, timestamp, samples, now);
+    const newer = this.#newerBy(sequence);
+    const late = newer <= 0 && newer > -MISORDER;
+    const start = this.#positionOf(timestamp);
+    const end = start + samples;
+    if (end > this.#limit(now)) {
+      if ((newer > 0 && newer < DROPOUT) || this.#strange(now))
+        return this.#begin(ssrc, sequence, timestamp, samples, now);
+      return -1;
     }
-  };
+    if (end <= this.#due) {
+      const underEvent = start >= this.#eventStart && start < this.#eventEnd;
+      if (late || underEvent) return -1;
+      const paused = marker && this.#due - end > REORDER_WINDOW;
+      if (paused || this.#strange(now)) return this.#begin(ssrc, sequence, timestamp, samples, now);
+      return -1;
+    }
+    this.#skip = Math.max(0, this.#due - start);
+    if (this.#skip === 0 || late) this.#strangeSince = -1;
+    else if (this.#strange(now)) return this.#begin(ssrc, sequence, timestamp, samples, now);
+    const unbroken = newer === 1 && this.#coverage.furthest <= this.#due;
+    if (!this.#coverage.add(start + this.#skip, end)) return -1;
+    if (!late) {
+      this.#highest = sequence;
+      this.#tiedTimestamp = timestamp;
+      this.#tiedPosition = start;
+    }
+    this.#settle(end, unbroken);
+    this.#followClock(end, now);
+    return start + this.#skip;
+  }
+
+  /** Takes note of a packet that says "silence from here on" (RFC 3389). */
+  silence(ssrc: number, sequence: number, timestamp: number, now: number): void {
+    if (!this.#known || ssrc !== this.#source) {
+      this.#begin(ssrc, sequence, timestamp, 0, now);
+      return;
+    }
+    const newer = this.#newerBy(sequence);
+    if (newer <= 0 || newer >= DROPOUT) return;
+    this.#highest = sequence;
+    const start = this.#positionOf(timestamp);
+    if (newer === 1 && this.#coverage.furthest <= this.#due && start > this.#due && start <= this.#limit(now))
+      this.#due = start;
+  }
+
+  /** Takes the time of a telephone event as arrived; returns the position where it began, −1 when its timestamp fits nothing. */
+  event(ssrc: number, sequence: number, timestamp: number, duration: number, now: number): number {
+    if ((!this.#known || ssrc !== this.#source) && this.#begin(ssrc, sequence, timestamp, 0, now) < 0)
+      return -1;
+    const newer = this.#newerBy(sequence);
+    if (newer > 0 && newer < DROPOUT) this.#highest = sequence;
+    const start = this.#positionOf(timestamp);
+    if (start > this.#limit(now) || start < 0 || start < this.#due - OLDEST_EVENT) return -1;
+    // A sender's word for how long a key was pressed is taken only as far as that time has passed.
+    const end = Math.min(start + duration, this.#expected(now) + AHEAD_BY_EVENT);
+    this.#eventStart = start;
+    this.#eventEnd = end;
+    if (end <= this.#due) return start;
+    const unbroken = newer === 1 && this.#coverage.furthest <= this.#due;
+    if (this.#coverage.add(Math.max(start, this.#due), end)) this.#settle(end, unbroken);
+    return start;
+  }
+
+  /** Settles what has not arrived by now; returns the earliest time at which there can be more to settle. */
+  fill(now: number): number {
+    const target = Math.floor((this.#expected(now) - LAG) / FRAME_SAMPLES) * FRAME_SAMPLES;
+    if (target > this.#due) this.#settle(target, true);
+    return now + (this.#due + FRAME_SAMPLES + LAG - this.#expected(now)) / SAMPLES_PER_MS;
+  }
+
+  #elapsed(now: number) {
+    return Math.round((now - this.#zero) * SAMPLES_PER_MS);
+  }
+
+  #expected(now: number) {
+    return this.#elapsed(now) + this.#offset;
+  }
+
+  #limit(now: number) {
+    return Math.floor(this.#elapsed(now) * (1 + 1 / DRIFT)) + this.#base + AHEAD_OF_CLOCK;
+  }
+
+  #positionOf(timestamp: number) {
+    return this.#tiedPosition + ((timestamp - this.#tiedTimestamp) | 0);
+  }
+
+  #newerBy(sequence: number) {
+    return ((sequence - this.#highest) << 16) >> 16;
+  }
+
+  #strange(now: number) {
+    if (this.#strangeSince < 0) this.#strangeSince = now;
+    return now - this.#strangeSince > PROBATION_MS;
+  }
+
+  #followClock(end: number, now: number) {
+    const ahead = end - this.#expected(now);
+    if (ahead > 0) this.#offset += ahead;
+    else if (this.#elapsed(now) - this.#drifted >= DRIFT) {
+      this.#drifted = this.#elapsed(now);
+      if (ahead < 0) this.#offset--;
+    }
+  }
 
   /** Settles what can be, now that `[…, end)` is in. `unbroken`: nothing was lost before it. */
-  const settle = (end: number, unbroken: boolean) => {
-    due = coverage.reach(unbroken ? Math.max(due, end) : due);
+  #settle(end: number, unbroken: boolean) {
+    this.#due = this.#coverage.reach(unbroken ? Math.max(this.#due, end) : this.#due);
     for (;;) {
-      const next = coverage.next(due);
-      const furthest = coverage.furthest;
-      if (next === Infinity || (furthest - next < REORDER_WINDOW && furthest - due <= FURTHEST_AHEAD)) return;
-      due = coverage.reach(next);
-    }
-  };
-
-  const begin = (ssrc: number, sequence: number, timestamp: number, samples: number, now: number) => {
-    if (!known && due === 0) {
-      zero = now;
-      offset = base = samples;
-      drifted = 0;
-    }
-    const start = Math.max(due, coverage.furthest, expected(now) - samples);
-    if (start + samples > Math.min(expected(now) + AHEAD_AT_BEGINNING, limit(now))) return -1;
-    known = true;
-    source = ssrc;
-    highest = sequence;
-    tiedTimestamp = timestamp;
-    tiedPosition = start;
-    strangeSince = -1;
-    eventStart = eventEnd = 0;
-    skip = 0;
-    if (samples > 0) coverage.add(start, start + samples);
-    due = start + samples;
-    return start;
-  };
-
-  return {
-    coverage,
-    expected,
-    get due() {
-      return due;
-    },
-    get skip() {
-      return skip;
-    },
-    open(now) {
-      zero = now;
-    },
-    audio(ssrc, sequence, timestamp, marker, samples, now) {
-      if (!known || ssrc !== source) return begin(ssrc, sequence, timestamp, samples, now);
-      const newer = newerBy(sequence);
-      const late = newer <= 0 && newer > -MISORDER;
-      const start = positionOf(timestamp);
-      const end = start + samples;
-      if (end > limit(now)) {
-        if ((newer > 0 && newer < DROPOUT) || strange(now))
-          return begin(ssrc, sequence, timestamp, samples, now);
-        return -1;
-      }
-      if (end <= due) {
-        const underEvent = start >= eventStart && start < eventEnd;
-        if (late || underEvent) return -1;
-        const paused = marker && due - end > REORDER_WINDOW;
-        if (paused || strange(now)) return begin(ssrc, sequence, timestamp, samples, now);
-        return -1;
-      }
-      skip = Math.max(0, due - start);
-      if (skip === 0 || late) strangeSince = -1;
-      else if (strange(now)) return begin(ssrc, sequence, timestamp, samples, now);
-      const unbroken = newer === 1 && coverage.furthest <= due;
-      if (!coverage.add(start + skip, end)) return -1;
-      if (!late) {
-        highest = sequence;
-        tiedTimestamp = timestamp;
-        tiedPosition = start;
-      }
-      settle(end, unbroken);
-      followClock(end, now);
-      return start + skip;
-    },
-    silence(ssrc, sequence, timestamp, now) {
-      if (!known || ssrc !== source) {
-        begin(ssrc, sequence, timestamp, 0, now);
+      const next = this.#coverage.next(this.#due);
+      const furthest = this.#coverage.furthest;
+      if (next === Infinity || (furthest - next < REORDER_WINDOW && furthest - this.#due <= FURTHEST_AHEAD))
         return;
-      }
-      const newer = newerBy(sequence);
-      if (newer <= 0 || newer >= DROPOUT) return;
-      highest = sequence;
-      const start = positionOf(timestamp);
-      if (newer === 1 && coverage.furthest <= due && start > due && start <= limit(now)) due = start;
-    },
-    event(ssrc, sequence, timestamp, duration, now) {
-      if ((!known || ssrc !== source) && begin(ssrc, sequence, timestamp, 0, now) < 0) return -1;
-      const newer = newerBy(sequence);
-      if (newer > 0 && newer < DROPOUT) highest = sequence;
-      const start = positionOf(timestamp);
-      if (start > limit(now) || start < 0 || start < due - OLDEST_EVENT) return -1;
-      // A sender's word for how long a key was pressed is taken only as far as that time has passed.
-      const end = Math.min(start + duration, expected(now) + AHEAD_BY_EVENT);
-      eventStart = start;
-      eventEnd = end;
-      if (end <= due) return start;
-      const unbroken = newer === 1 && coverage.furthest <= due;
-      if (coverage.add(Math.max(start, due), end)) settle(end, unbroken);
-      return start;
-    },
-    fill(now) {
-      const target = Math.floor((expected(now) - LAG) / FRAME_SAMPLES) * FRAME_SAMPLES;
-      if (target > due) settle(target, true);
-      return now + (due + FRAME_SAMPLES + LAG - expected(now)) / SAMPLES_PER_MS;
-    },
-  };
+      this.#due = this.#coverage.reach(next);
+    }
+  }
+
+  #begin(ssrc: number, sequence: number, timestamp: number, samples: number, now: number) {
+    if (!this.#known && this.#due === 0) {
+      this.#zero = now;
+      this.#offset = this.#base = samples;
+      this.#drifted = 0;
+    }
+    const start = Math.max(this.#due, this.#coverage.furthest, this.#expected(now) - samples);
+    if (start + samples > Math.min(this.#expected(now) + AHEAD_AT_BEGINNING, this.#limit(now))) return -1;
+    this.#known = true;
+    this.#source = ssrc;
+    this.#highest = sequence;
+    this.#tiedTimestamp = timestamp;
+    this.#tiedPosition = start;
+    this.#strangeSince = -1;
+    this.#eventStart = this.#eventEnd = 0;
+    this.#skip = 0;
+    if (samples > 0) this.#coverage.add(start, start + samples);
+    this.#due = start + samples;
+    return start;
+  }
 }
