@@ -24,8 +24,9 @@ test('calls placed by baresip', { skip, concurrency: 1 }, async (t) => {
     server = await startServer({ callbackUri: bot.callbackUri });
   });
   after(async () => {
-    assert.equal(await server?.stop(), 0);
+    const code = await server?.stop();
     await bot?.close();
+    assert.equal(code, 0);
     rmSync(folder, { recursive: true, force: true });
   });
 

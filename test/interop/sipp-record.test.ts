@@ -58,8 +58,9 @@ test('calls placed by sipp', { skip, concurrency: 1 }, async (t) => {
     server = await startServer({ callbackUri: bot.callbackUri });
   });
   after(async () => {
-    assert.equal(await server?.stop(), 0);
+    const code = await server?.stop();
     await bot?.close();
+    assert.equal(code, 0);
   });
 
   /** Answers the next call that comes from now on, and records as asked once it is established. */

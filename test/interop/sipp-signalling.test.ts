@@ -30,8 +30,9 @@ test('signalling as sipp sees it', { skip, concurrency: 1 }, async (t) => {
     });
   });
   after(async () => {
-    assert.equal(await server?.stop(), 0);
+    const code = await server?.stop();
     await bot?.close();
+    assert.equal(code, 0);
   });
 
   const nextCall = (seen = new Set(bot.notifications)) =>

@@ -49,8 +49,9 @@ test('the request of the founding page', { skip: missing('/usr/bin/sipp'), concu
     server = await startServer({ callbackUri: bot.callbackUri });
   });
   after(async () => {
-    assert.equal(await server?.stop(), 0);
+    const code = await server?.stop();
     await bot?.close();
+    assert.equal(code, 0);
   });
 
   for (const root of ['/app', '/applications/8a34a46b-3d17-4adc-8dce-dc4e7d572698']) {

@@ -40,6 +40,8 @@ export interface TestServer {
 /** Starts a server and resolves once it says that it is ready; rejects with all it said when it ends before that. */
 export async function startServer(options: ServerOptions = {}): Promise<TestServer> {
   const folder = mkdtempSync(join(tmpdir(), 'tonearm-test-'));
+  // Not when the server ends: what it left may be what a test is about.
+  process.once('exit', () => rmSync(folder, { recursive: true, force: true }));
   const dataFolder = options.dataFolder ?? join(folder, 'data');
   const configFile = join(folder, 'tonearm.yaml');
   writeFileSync(configFile, JSON.stringify(testConfig(options)));
@@ -59,7 +61,6 @@ export async function startServer(options: ServerOptions = {}): Promise<TestServ
   const end = async (signal: 'SIGTERM' | 'SIGKILL') => {
     child.kill(signal);
     const [code] = await ended;
-    rmSync(folder, { recursive: true, force: true, maxRetries: 3 });
     return code;
   };
   return {
