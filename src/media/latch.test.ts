@@ -4,14 +4,14 @@ import { Latch } from './latch.ts';
 
 function latchedTo(address: string, port: number) {
   const latch = new Latch();
-  latch.given('192.0.2.1', 4000);
+  latch.given('192.0.2.1', 4000, 4001);
   assert.equal(latch.accept(address, port, 7, 0), true);
   return latch;
 }
 
 test('until something comes, media goes where SDP says', () => {
   const latch = new Latch();
-  latch.given('192.0.2.1', 4000);
+  latch.given('192.0.2.1', 4000, 4001);
   assert.deepEqual([latch.address, latch.port], ['192.0.2.1', 4000]);
 });
 
@@ -55,9 +55,21 @@ test('another stream is followed after a second of silence, but not for one stra
 
 test('a re-INVITE with another address settles the source anew; with the same it changes nothing', () => {
   const latch = latchedTo('198.51.100.9', 60_000);
-  latch.given('192.0.2.1', 4000);
+  latch.given('192.0.2.1', 4000, 4001);
   assert.equal(latch.port, 60_000);
-  latch.given('192.0.2.2', 4000);
+  latch.given('192.0.2.2', 4000, 4001);
   assert.deepEqual([latch.address, latch.port], ['192.0.2.2', 4000]);
   assert.equal(latch.accept('198.51.100.9', 60_002, 9, 20), true);
+});
+
+test('RTCP goes where SDP says, beside RTP that came from elsewhere, and in the end where the far end sends its own from', () => {
+  const latch = new Latch();
+  latch.given('192.0.2.1', 4000, 4444);
+  assert.equal(latch.rtcpPort, 4444);
+  latch.accept('198.51.100.9', 60_000, 7, 0);
+  assert.equal(latch.rtcpPort, 60_001);
+  assert.equal(latch.acceptRtcp('203.0.113.5', 5555), false);
+  assert.equal(latch.rtcpPort, 60_001);
+  assert.equal(latch.acceptRtcp('198.51.100.9', 61_234), true);
+  assert.equal(latch.rtcpPort, 61_234);
 });

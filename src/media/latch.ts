@@ -13,6 +13,9 @@ export class Latch {
   #port = 0;
   #givenAddress = '';
   #givenPort = 0;
+  #givenRtcpPort = 0;
+  #heardRtcpAddress = '';
+  #heardRtcpPort = 0;
   #latched = false;
   #source = 0;
   #lastAt = 0;
@@ -30,10 +33,12 @@ export class Latch {
   }
 
   /** What SDP gives. When it differs from what it gave before, the next valid packet settles the source anew. */
-  given(nextAddress: string, nextPort: number): void {
+  given(nextAddress: string, nextPort: number, nextRtcpPort: number): void {
+    this.#givenRtcpPort = nextRtcpPort;
     if (nextAddress === this.#givenAddress && nextPort === this.#givenPort) return;
     this.#givenAddress = this.#address = nextAddress;
     this.#givenPort = this.#port = nextPort;
+    this.#heardRtcpPort = 0;
     this.#latched = false;
   }
 
@@ -55,6 +60,21 @@ export class Latch {
     this.#strangerAddress = from;
     this.#strangerPort = fromPort;
     return ++this.#strangerPackets >= PROBATION && this.#take(from, fromPort, ssrc, now);
+  }
+
+  /** Takes note of where RTCP comes from; `false` when that is not the caller. */
+  acceptRtcp(from: string, fromPort: number): boolean {
+    if (from !== this.#address) return false;
+    this.#heardRtcpAddress = from;
+    this.#heardRtcpPort = fromPort;
+    return true;
+  }
+
+  /** Where on `address` to send RTCP: where it comes from; else what SDP says; else, behind NAT, the port after that of the RTP. */
+  get rtcpPort(): number {
+    if (this.#heardRtcpAddress === this.#address && this.#heardRtcpPort !== 0) return this.#heardRtcpPort;
+    const asGiven = this.#address === this.#givenAddress && this.#port === this.#givenPort;
+    return asGiven ? this.#givenRtcpPort : this.#port + 1;
   }
 
   #take(from: string, fromPort: number, ssrc: number, now: number) {

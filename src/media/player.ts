@@ -8,6 +8,7 @@ import { RTP_HEADER_BYTES, writeRtpHeader } from '../wire/rtp.ts';
 import { writeTelephoneEvent } from '../wire/telephone-event.ts';
 import { KEYS } from './keys.ts';
 import { type Key, LINE_RATE } from './line.ts';
+import type { AudioParameters } from './session-description.ts';
 
 /**
  * What is sent while there is nothing to say. `always`: a packet of silence each packet time. `keepalive`: one a second, which is RTP as it may
@@ -23,6 +24,17 @@ export interface Sending {
   readonly eventPayloadType: number | undefined;
   /** 10–60. */
   readonly packetTimeMs: number;
+}
+
+/** `undefined` when the direction is not to send. */
+export function sendingOf(parameters: AudioParameters): Sending | undefined {
+  if (parameters.direction === 'recvonly' || parameters.direction === 'inactive') return undefined;
+  return {
+    codec: parameters.codec,
+    payloadType: parameters.sendPayloadType,
+    eventPayloadType: parameters.sendEventPayloadType,
+    packetTimeMs: Math.min(LONGEST_PACKET_MS, Math.max(10, Math.round(parameters.packetTimeMs))),
+  };
 }
 
 export interface Player {

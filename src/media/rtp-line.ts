@@ -13,7 +13,7 @@ import { Hearing } from './hearing.ts';
 import { LOOK_BACK_SAMPLES } from './history.ts';
 import { Latch } from './latch.ts';
 import type { BargeIn, Frame, Key, Line, PlayEnd } from './line.ts';
-import { createPlayer, type Player, type SendSilence } from './player.ts';
+import { createPlayer, type Player, type SendSilence, sendingOf } from './player.ts';
 import { createPortPairs, type PortPair, type PortPairs, type PortRange } from './ports.ts';
 import { Reception } from './reception.ts';
 import { createReports, type Reports } from './reports.ts';
@@ -79,8 +79,6 @@ export class RtpLine implements Line {
   /** By payload type. */
   readonly #meanings: (AudioParameters['receive'][number] | undefined)[] = new Array(128).fill(undefined);
   #parameters: AudioParameters | undefined;
-  #rtcpPort = 0;
-  #rtcpAddress = '';
   #closed = false;
   #speaking = false;
   #watch: BargeInWatch | undefined;
@@ -155,20 +153,9 @@ export class RtpLine implements Line {
     for (const [payloadType, meaning] of Object.entries(parameters.receive))
       this.#meanings[Number(payloadType)] = meaning;
     const reachable = isPort(remote.port) && !ANY_ADDRESS.has(remote.address);
-    if (reachable) this.#latch.given(remote.address, remote.port);
-    this.#rtcpPort = 0;
+    if (reachable) this.#latch.given(remote.address, remote.port, remote.rtcpPort);
     this.#hearing.expectMedia(reachable && direction === 'sendrecv');
-    const sends = reachable && (direction === 'sendrecv' || direction === 'sendonly');
-    this.#player.change(
-      sends
-        ? {
-            codec: parameters.codec,
-            payloadType: parameters.sendPayloadType,
-            eventPayloadType: parameters.sendEventPayloadType,
-            packetTimeMs: Math.min(60, Math.max(10, Math.round(parameters.packetTimeMs))),
-          }
-        : undefined,
-    );
+    this.#player.change(reachable ? sendingOf(parameters) : undefined);
   }
 
   /** As Line.play; rejects with TonearmError `sendFailed` when nothing could be sent for a second, `lineBusy` while something plays. */
@@ -254,9 +241,7 @@ export class RtpLine implements Line {
 
   readonly #onRtcp = (bytes: Buffer, from: RemoteInfo) => {
     if (this.#closed || from.address !== this.#latch.address) return;
-    if (!this.#reports.hear(bytes, this.#clock.monotonic())) return;
-    this.#rtcpAddress = from.address;
-    this.#rtcpPort = from.port;
+    if (this.#reports.hear(bytes, this.#clock.monotonic())) this.#latch.acceptRtcp(from.address, from.port);
   };
 
   /** A socket that reports an error goes on: what it was about is lost, and counted. */
@@ -304,15 +289,10 @@ export class RtpLine implements Line {
     this.#pair.rtp.send(bytes, 0, bytes.length, this.#latch.port, this.#latch.address, this.#onSent);
   }
 
-  /** To where the far end's RTCP comes from; else where SDP says; else, behind NAT, to the port after that of its RTP. */
   #sendRtcp(bytes: Buffer): void {
-    const { address, port } = this.#latch;
-    const remote = this.#parameters?.remote;
-    const asGiven = remote !== undefined && remote.address === address && remote.port === port;
-    const heard = this.#rtcpPort !== 0 && this.#rtcpAddress === address;
-    const to = heard ? this.#rtcpPort : asGiven ? remote.rtcpPort : port + 1;
-    if (port === 0 || !isPort(to)) return;
-    this.#pair.rtcp.send(bytes, to, address, (error) => {
+    const { address, port, rtcpPort } = this.#latch;
+    if (port === 0 || !isPort(rtcpPort)) return;
+    this.#pair.rtcp.send(bytes, rtcpPort, address, (error) => {
       if (error !== null) this.#sendErrors++;
     });
   }
