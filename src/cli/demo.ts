@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
-import { dirname, join, resolve } from 'node:path';
+import { dirname, join, relative, resolve } from 'node:path';
 import { createInterface } from 'node:readline';
 import { pathToFileURL } from 'node:url';
 import { systemClock } from '../clock.ts';
@@ -84,7 +84,7 @@ async function startBot(server: Tonearm, port: number, recording: string, timeli
       APP_ID: application.id,
       APP_SECRET: application.secret,
       PORT: String(port),
-      SAVE_AS: recording,
+      SAVE_AS: relative('.', recording),
     },
     stdio: ['ignore', 'pipe', 'inherit'],
   });
