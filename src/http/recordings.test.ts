@@ -257,23 +257,25 @@ test('a growing recording has no length, no validators and no ranges, and is not
 
 test('a file that vanishes between the look and the read is a fault, not half a reply', async (t) => {
   const { stage } = await served(t);
-  const { recordingId, accessToken } = await stage.finished(babble(1000));
-  const open = await stage.recordings.open(recordingId);
-  assert.ok(open.state === 'finished');
+  const { recordingId } = await stage.finished(babble(1000));
+  const recording = await stage.recordings.open(recordingId);
   rmSync(join(stage.folder, 'finished', `${recordingId}.wav`));
-  const other = Fastify();
-  await other.register(
-    recordingRoutes({
-      recordings: { open: async () => open, authorize: async () => 'ok', delete: async () => false },
-      sendError,
-    }),
-  );
-  const reply = await other.inject({
+  const app = Fastify();
+  t.after(() => app.close());
+  app.setErrorHandler((_error, _request, reply) => sendError(reply, 500, '9999', 'The server failed.'));
+  const recordings = {
+    open: async () => recording,
+    authorize: async () => 'ok' as const,
+    delete: async () => false,
+  };
+  await app.register(recordingRoutes({ recordings, sendError }));
+  const reply = await app.inject({
     url: `/recordings/${recordingId}`,
-    headers: { authorization: `Bearer ${accessToken}` },
+    headers: { authorization: 'Bearer x' },
   });
   assert.equal(reply.statusCode, 500);
-  await other.close();
+  assert.equal(reply.json().error.code, '9999');
+  assert.equal(reply.headers['content-length'], String(reply.rawPayload.length));
 });
 
 /** A growing recording, read over a real socket. */

@@ -80,7 +80,7 @@ export function recordingRoutes({ recordings, sendError }: RecordingRoutesOption
         return refuse(reply, 416, 'RangeNotSatisfiable', `The recording has ${bytes} bytes.`);
       }
       const { start, end } = range.kind === 'part' ? range : { start: 0, end: bytes };
-      const body = await begun(recording.read(start, end));
+      const body = Readable.from(recording.read(start, end), { objectMode: false });
       if (range.kind === 'part')
         reply.code(206).header('content-range', `bytes ${start}-${end - 1}/${bytes}`);
       return reply.header('content-length', end - start).send(body);
@@ -139,20 +139,6 @@ function undescribe(reply: FastifyReply): FastifyReply {
   for (const name of ['content-type', 'content-disposition', 'repr-digest', 'digest'])
     reply.removeHeader(name);
   return reply;
-}
-
-/** The body with its first piece already read: a file that cannot be read is still told by a status. */
-async function begun(pieces: AsyncIterable<Uint8Array>): Promise<Readable> {
-  const rest = pieces[Symbol.asyncIterator]();
-  const first = await rest.next();
-  async function* all() {
-    try {
-      for (let piece = first; !piece.done; piece = await rest.next()) yield piece.value;
-    } finally {
-      await rest.return?.();
-    }
-  }
-  return Readable.from(all(), { objectMode: false });
 }
 
 /** RFC 6750 §2.1. */

@@ -34,7 +34,7 @@ export interface RecordingStage {
 export async function stageRecordings(
   options: Partial<Omit<RecordingsOptions, 'store' | 'clock' | 'log'>> = {},
 ): Promise<RecordingStage> {
-  const folder = mkdtempSync(join(tmpdir(), 'tonearm-recordings-'));
+  const folder = options.folder ?? mkdtempSync(join(tmpdir(), 'tonearm-recordings-'));
   const clock = new VirtualClock();
   const store = openSqliteStore(':memory:', clock);
   const logged: RecordingStage['logged'] = [];
