@@ -37,15 +37,7 @@ test('calls placed by baresip', { skip, concurrency: 1 }, async (t) => {
         const speech = readSound(`${SOUNDS}/tt-weasels.wav`);
         const file = join(folder, `${codec}.wav`);
         const leadSeconds = 9;
-        execFileSync('sox', [
-          `${SOUNDS}/tt-weasels.wav`,
-          '-b',
-          '16',
-          file,
-          'pad',
-          String(leadSeconds),
-          '20',
-        ]);
+        execFileSync('sox', [`${SOUNDS}/tt-weasels.wav`, '-b', '16', file, 'pad', String(leadSeconds), '20']);
         const seen = new Set(bot.notifications);
         const phone = await startBaresip(file, { codec });
         try {
