@@ -7,7 +7,7 @@ import { type AddressInfo, connect } from 'node:net';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import Fastify, { type FastifyReply, type InjectOptions } from 'fastify';
-import { babble, collect, expectedFile, stageRecordings } from '../../test/support/recordings.ts';
+import { babble, collect, expectedFile, stageRecordings, until } from '../../test/support/recordings.ts';
 import type { OpenRecording } from '../recording/library.ts';
 import { recordingRoutes } from './recordings.ts';
 
@@ -365,8 +365,3 @@ test('a reader that leaves is let go of, although nothing is being said', { time
   await until(() => following.size === 0);
   await stage.recordings.discard(prepared.recordingId);
 });
-
-/** Waits for what happens without being asked for; the test's own time limit is its end. */
-async function until(condition: () => boolean): Promise<void> {
-  while (!condition()) await new Promise((resolve) => setImmediate(resolve));
-}

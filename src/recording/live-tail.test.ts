@@ -9,6 +9,7 @@ import {
   expectedFile,
   type RecordingStage,
   stageRecordings,
+  until,
 } from '../../test/support/recordings.ts';
 
 async function staged(t: TestContext): Promise<RecordingStage> {
@@ -271,9 +272,4 @@ test('many followers who come and go at any time all get the same bytes', () => 
 /** Lets what can happen without the disk happen. */
 async function turns(): Promise<void> {
   for (let i = 0; i < 50; i++) await new Promise((resolve) => setImmediate(resolve));
-}
-
-/** Waits for what happens without being asked for; the test's own time limit is its end. */
-async function until(condition: () => boolean): Promise<void> {
-  while (!condition()) await new Promise((resolve) => setImmediate(resolve));
 }

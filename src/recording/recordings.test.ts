@@ -11,6 +11,7 @@ import {
   expectedFile,
   type RecordingStage,
   stageRecordings,
+  until,
 } from '../../test/support/recordings.ts';
 import { missing } from '../../test/support/tools.ts';
 import { parseWav } from '../wire/wav.ts';
@@ -227,6 +228,26 @@ test('a recording past its retention is gone, also when a restart lies between; 
   assert.equal((await stage.recordings.open(recordingId)).state, 'unknown');
 });
 
+test('a recording leaves the disk when its retention is over', async (t) => {
+  const stage = await staged(t);
+  await stage.finished(babble(4000));
+  await stage.clock.advance(86_400_000 - 1);
+  assert.equal(filesIn(stage).length, 1);
+  await stage.clock.advance(1);
+  await until(async () => filesIn(stage).length === 0);
+});
+
+test('past its retention a recording is gone, even when nobody has come to remove it', async (t) => {
+  const stage = await staged(t);
+  const { recordingId } = await stage.finished(babble(4000));
+  await stage.recordings.close();
+  await stage.clock.advance(86_400_000 - 1);
+  assert.equal((await stage.recordings.open(recordingId)).state, 'finished');
+  await stage.clock.advance(1);
+  assert.equal((await stage.recordings.open(recordingId)).state, 'gone');
+  assert.equal(filesIn(stage).length, 1);
+});
+
 test('what is deleted before its time is remembered as gone as long as its token is good', async (t) => {
   const stage = await staged(t, { tokenLifetimeMs: 10 * 86_400_000 });
   const { recordingId, accessToken } = await stage.finished(babble(4000));
@@ -261,9 +282,10 @@ test('a disk that is full when the file is finished is told; the audio stays, an
   assert.equal((await stage.recordings.open(recordingId)).state, 'unknown');
   assert.ok(existsSync(join(stage.recordings.spoolFolder, `${recordingId}.pcm`)));
 
+  assert.deepEqual(readdirSync(join(stage.folder, 'finished')), [], 'nothing half-written is left');
+
   const { recordingId: another } = await stage.finished(babble(100));
   assert.equal((await stage.recordings.open(another)).state, 'finished', 'others are not touched');
-  rmSync(temporary, { force: true });
   await stage.restart();
   assert.equal((await stage.recordings.recover())[0]?.recordingId, recordingId);
   const recording = await opened(stage, recordingId, 'finished');
@@ -327,8 +349,3 @@ test('the files are for their owner only', async (t) => {
   assert.equal(statSync(join(stage.folder, 'finished', `${recordingId}.wav`)).mode & 0o077, 0);
   assert.equal(statSync(stage.recordings.spoolFolder).mode & 0o077, 0);
 });
-
-/** Waits for what happens without being asked for; the test's own time limit is its end. */
-async function until(condition: () => Promise<boolean>): Promise<void> {
-  while (!(await condition())) await new Promise((resolve) => setImmediate(resolve));
-}

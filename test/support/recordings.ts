@@ -128,3 +128,12 @@ export async function collect(body: AsyncIterable<Uint8Array>): Promise<Buffer> 
   for await (const piece of body) pieces.push(piece);
   return Buffer.concat(pieces);
 }
+
+/** Waits for what happens without being asked for; rejects when it has not happened in 10 s. */
+export async function until(condition: () => boolean | Promise<boolean>): Promise<void> {
+  const deadline = performance.now() + 10_000;
+  while (!(await condition())) {
+    if (performance.now() > deadline) throw new Error('it did not happen in 10 s');
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+}
