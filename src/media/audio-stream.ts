@@ -69,8 +69,6 @@ export function readStream(
   const family = isIP(address);
   if (family === 0) return no(`its c= line has no IP address but ${shown(address)}`);
   const held = isUnspecified(address);
-  if (!held && family !== isIP(localAddress))
-    return no(`its address is IPv${family}, media is served over IPv${isIP(localAddress)} here`);
   if (isMulticast(address)) return no(`its address is a multicast address (${shown(address)})`);
   const formats = knownFormats(media).filter(({ meaning }) => accepts(meaning));
   const codec = formats.find(isCodec);
@@ -81,13 +79,20 @@ export function readStream(
     stream: {
       formats,
       codec,
-      remote: { address, port: media.port, rtcpPort: rtcpPort(media) },
+      // An address of the other family: phones with both reach ours from theirs, and symmetric RTP finds out from where.
+      remote:
+        held || family === isIP(localAddress)
+          ? { address, port: media.port, rtcpPort: rtcpPort(media) }
+          : UNKNOWN_REMOTE,
       packetTimeMs: packetTime(media),
       direction: media.direction,
       held,
     },
   };
 }
+
+/** To be learned from the first packet (RFC 4961). */
+const UNKNOWN_REMOTE: AudioParameters['remote'] = { address: '', port: 0, rtcpPort: 0 };
 
 /** The formats of a stream that we know, in its order, each payload type once. */
 export function knownFormats(media: MediaDescription): readonly Format[] {

@@ -170,7 +170,14 @@ test('IPv6 is spoken where media is served over it', () => {
   assert.ok(
     answer.includes('o=- 77 1 IN IP6 2001:db8::5\r\n') && answer.includes('c=IN IP6 2001:db8::5\r\n'),
   );
-  assert.equal(refusal(text), 'stream 1: its address is IPv6, media is served over IPv4 here');
+});
+
+test('an address of the other family is learned from the first packet', () => {
+  const text = sdp('v=0', 'c=IN IP6 2001:db8::1', 't=0 0', 'm=audio 4000 RTP/AVP 0');
+  const { sdp: answer, audio } = accepted(answerOffer(text, LOCAL));
+  assert.deepEqual(audio.remote, { address: '', port: 0, rtcpPort: 0 });
+  assert.equal(audio.direction, 'sendrecv');
+  assert.ok(answer.includes(`c=IN IP4 ${LOCAL.address}`));
 });
 
 test('what cannot be taken is refused with the reason, fit for a header', () => {

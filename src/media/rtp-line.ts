@@ -52,7 +52,7 @@ export interface RtpCounts {
 
 /** So much sending that did nothing but fail makes what plays fail. */
 const FAILING_MS = 1000;
-const ANY_ADDRESS = new Set(['0.0.0.0', '::', '']);
+const ANY_ADDRESS = new Set(['0.0.0.0', '::']);
 const LONGEST_SMALL_PAYLOAD = 256;
 
 /** Binds a pair of ports. Throws TonearmError `noPorts` or `mediaAddress` (see PortPairs). The caller closes the line. */
@@ -152,7 +152,8 @@ export class RtpLine implements Line {
     this.#meanings.fill(undefined);
     for (const [payloadType, meaning] of Object.entries(parameters.receive))
       this.#meanings[Number(payloadType)] = meaning;
-    const reachable = isPort(remote.port) && !ANY_ADDRESS.has(remote.address);
+    const unknown = remote.address === '';
+    const reachable = unknown || (isPort(remote.port) && !ANY_ADDRESS.has(remote.address));
     if (reachable) this.#latch.given(remote.address, remote.port, remote.rtcpPort);
     this.#hearing.expectMedia(reachable && direction === 'sendrecv');
     this.#player.change(reachable ? sendingOf(parameters) : undefined);
@@ -286,6 +287,8 @@ export class RtpLine implements Line {
   }
 
   #transmit(bytes: Uint8Array): void {
+    // Nobody knows yet where to: time passes all the same.
+    if (this.#latch.port === 0) return;
     this.#pair.rtp.send(bytes, 0, bytes.length, this.#latch.port, this.#latch.address, this.#onSent);
   }
 

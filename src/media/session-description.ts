@@ -3,7 +3,10 @@
  * from SDP are in offer-answer.ts (RFC 3264).
  */
 export interface AudioParameters {
-  /** Where to send RTP until symmetric RTP learns better; port 0 or address 0.0.0.0: nowhere (old-style hold). */
+  /**
+   * Where to send RTP until symmetric RTP learns better. Address '': not known, the first packet tells. Else port 0 or address
+   * 0.0.0.0: nowhere (old-style hold).
+   */
   readonly remote: { readonly address: string; readonly port: number; readonly rtcpPort: number };
   readonly codec: 'PCMU' | 'PCMA';
   /** Payload type for what we send (the caller's numbering). */
