@@ -101,7 +101,7 @@ export const workers: Reader<number> = (value) => {
     : bad('auto, or a whole number from 1 to 64');
 };
 
-export const SPARE_CORES = Math.max(1, availableParallelism() - 1);
+const SPARE_CORES = Math.max(1, availableParallelism() - 1);
 
 export const httpUrl: Reader<string> = (value) => {
   const url = typeof value === 'string' && URL.canParse(value) ? new URL(value) : undefined;

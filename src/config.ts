@@ -21,7 +21,6 @@ import {
   logLevel,
   portRange,
   type Reader,
-  SPARE_CORES,
   sipAddress,
   text,
   workers,
@@ -35,87 +34,84 @@ export interface ConfiguredApplication extends Application {
 
 interface Setting<T> {
   readonly read: Reader<T>;
-  readonly fallback: T;
+  /** As one would write it; '' when there is none. */
+  readonly fallback: string;
   readonly about: string;
 }
 
-const setting = <T>(read: Reader<T>, fallback: NoInfer<T>, about: string): Setting<T> => ({
+const setting = <T>(read: Reader<T>, fallback: string, about: string): Setting<T> => ({
   read,
   fallback,
   about,
 });
 
+/** A setting whose default follows from others. */
+const derived = <T>(read: Reader<T>, about: string): Setting<T | undefined> => ({
+  read,
+  fallback: '',
+  about,
+});
+
 const SETTINGS = {
   http: {
-    listen: setting(
-      addressAndPort,
-      { address: '127.0.0.1', port: 8080 },
-      'address:port of the API; port 0 takes a free one',
-    ),
-    publicUrl: setting<string | undefined>(
-      httpUrl,
-      undefined,
-      'how bots reach the API; default: http:// and the listening address',
-    ),
+    listen: setting(addressAndPort, '127.0.0.1:8080', 'address:port of the API; port 0 takes a free one'),
+    publicUrl: derived(httpUrl, 'how bots reach the API; default: http:// and the listening address'),
   },
   sip: {
     listen: setting(
       list(sipAddress, 1),
-      [
-        { transport: 'udp', address: '127.0.0.1', port: 5060 },
-        { transport: 'tcp', address: '127.0.0.1', port: 5060 },
-      ],
+      'udp:127.0.0.1:5060, tcp:127.0.0.1:5060',
       'where SIP is taken: udp:address:port or tcp:address:port',
     ),
   },
   media: {
     address: setting(ipAddress, '127.0.0.1', 'address for RTP, as it stands in SDP'),
-    ports: setting(portRange, { min: 20_000, max: 29_999 }, 'UDP ports for RTP and RTCP, two a call'),
-    workers: setting(workers, SPARE_CORES, 'media threads, 1–64; auto: one per spare core'),
-    receiveTimeout: setting(duration(1, 3600), 30_000, 'a recording ends when no media came for so long'),
+    ports: setting(portRange, '20000-29999', 'UDP ports for RTP and RTCP, two a call'),
+    workers: setting(workers, 'auto', 'media threads, 1–64; auto: one per spare core'),
+    receiveTimeout: setting(duration(1, 3600), '30s', 'a recording ends when no media came for so long'),
   },
   data: setting(folder, './tonearm-data', 'folder of records, recordings and keys'),
   prompts: {
     allow: setting(
       list(text),
-      ['https:', 'file:./prompts'],
+      'https:, file:./prompts',
       'what mediaInfo.uri may reach: a scheme, an origin or URL prefix, a file: folder; private addresses only when their origin is listed',
     ),
-    maxBytes: setting(integer(1000, 1 << 30), 20_000_000, 'largest prompt file'),
-    timeout: setting(duration(0.1, 120), 10_000, 'longest time to fetch a prompt'),
-    cacheBytes: setting(integer(0, 2 ** 34), 256 << 20, 'memory for decoded prompts'),
+    maxBytes: setting(integer(1000, 1 << 30), '20000000', 'largest prompt file, bytes'),
+    timeout: setting(duration(0.1, 120), '10s', 'longest time to fetch a prompt'),
+    cacheBytes: setting(integer(0, 2 ** 34), '268435456', 'memory for decoded prompts, bytes'),
   },
   calls: {
-    answerTimeout: setting(duration(1, 600), 15_000, 'a call that no bot answers in time ends with 480'),
+    answerTimeout: setting(duration(1, 600), '15s', 'a call that no bot answers in time ends with 480'),
     drainTimeout: setting(
       duration(0, 86_400),
-      30_000,
+      '30s',
       'longest time that running calls are waited for at a stop',
     ),
     retention: setting(
       duration(1, 31_536_000),
-      86_400_000,
+      '24h',
       'how long operations of an ended call can be asked for',
     ),
   },
   record: {
-    interKeyGap: setting(duration(0.1, 60), 3_000, 'longest pause between two keys of one stop tone'),
+    interKeyGap: setting(duration(0.1, 60), '3s', 'longest pause between two keys of one stop tone'),
   },
-  callbacks: { allowHttp: setting(boolean, false, 'whether bots may be told over http:, for development') },
+  callbacks: { allowHttp: setting(boolean, 'false', 'whether bots may be told over http:, for development') },
   notifications: {
-    retryFor: setting(duration(1, 604_800), 3_600_000, 'how long a notification is tried again'),
+    retryFor: setting(duration(1, 604_800), '1h', 'how long a notification is tried again'),
   },
   recordings: {
-    retention: setting(duration(1, 31_536_000), 86_400_000, 'finished recordings are kept so long'),
+    retention: setting(duration(1, 31_536_000), '24h', 'finished recordings are kept so long'),
     tokenLifetime: setting(
       duration(1, 31_536_000),
-      3_600_000,
+      '1h',
       'a recording’s access token outlives its longest duration by so long',
     ),
   },
   tokens: {
-    issuer: setting<string | undefined>(httpUrl, undefined, 'iss of tokens; default: http.publicUrl'),
-    lifetime: setting(duration(60, 86_400), 3_600_000, 'of access tokens'),
+    issuer: derived(httpUrl, 'iss of tokens; default: http.publicUrl'),
+    lifetime: setting(duration(60, 86_400), '1h', 'of access tokens'),
   },
   log: { level: setting(logLevel, 'info', 'debug, info, warn or error') },
 } as const;
@@ -172,7 +168,7 @@ export function describeSettings(): readonly {
           key: here.join('.'),
           variable: variableOf(here),
           about: entry.about,
-          fallback: JSON.stringify(entry.fallback) ?? '',
+          fallback: entry.fallback,
         });
     }
   };
@@ -252,7 +248,7 @@ function readSetting(
   const fromEnv = env[variable];
   const isFromEnv = isSet(fromEnv);
   const value = isFromEnv ? fromEnv : raw;
-  if (!isSet(value)) return entry.fallback;
+  if (!isSet(value)) return entry.fallback === '' ? undefined : entry.read(entry.fallback);
   try {
     return entry.read(value);
   } catch (thrown) {

@@ -1,4 +1,5 @@
 import { Command } from 'commander';
+import { describeSettings } from '../config.ts';
 import { reasonOf, TonearmError } from '../errors.ts';
 import { demo } from './demo.ts';
 import { serve } from './serve.ts';
@@ -25,6 +26,7 @@ export async function run(argv: readonly string[]): Promise<number> {
       'configuration, YAML (default: everything on loopback, one application made for you)',
     )
     .option('--data <folder>', 'where records, recordings and keys are kept (default: ./tonearm-data)')
+    .addHelpText('after', () => `\n${settingsHelp()}`)
     .action(async (options: { config?: string; data?: string }) => {
       code = await serve(options);
     });
@@ -41,4 +43,13 @@ export async function run(argv: readonly string[]): Promise<number> {
     return thrown instanceof TonearmError && thrown.code === 'badConfig' ? 2 : 1;
   }
   return code;
+}
+
+/** Every setting: its key in the file, its environment variable, what it means, and what it is when nobody says. */
+function settingsHelp(): string {
+  const rows = describeSettings().map(
+    ({ key, variable, about, fallback }) =>
+      `  ${key}  (${variable})\n      ${about}${fallback === '' ? '' : `; default ${fallback}`}`,
+  );
+  return `Settings, in the file or the environment:\n${rows.join('\n')}\n  applications  (TONEARM_APPLICATIONS)\n      the bots: see the README`;
 }

@@ -1,23 +1,11 @@
 /** Facts as the bot is told of them (CONTRACT §1, §4). */
 import { randomUUID } from 'node:crypto';
 import type { CallSnapshot, Fact } from '../call/model.ts';
+import type { NewNotification } from '../notify/outbox.ts';
 import { spellCall, spellCallChange, spellOperation } from './resources.ts';
 
-/** A notification ready for the outbox. */
-export interface SpelledNotification {
-  /** One call. */
-  readonly lane: string;
-  /** Semantic and unique within the lane, so that what a restart repeats is told once. */
-  readonly key: string;
-  readonly target: string;
-  readonly applicationId: string;
-  readonly tenantId: string;
-  readonly body: string;
-  readonly headers: Readonly<Record<string, string>>;
-}
-
 /** `undefined`: bots are not told of this. */
-export function spellFact(fact: Fact): SpelledNotification | undefined {
+export function spellFact(fact: Fact): NewNotification | undefined {
   if (fact.kind === 'progress') return undefined;
   const { call, change } = fact;
   if (fact.kind === 'operation') {
@@ -44,7 +32,7 @@ function notification(
   spelling: string,
   changeType: string,
   resourceData: Readonly<Record<string, unknown>>,
-): SpelledNotification {
+): NewNotification {
   const resource = resourceData['@odata.id'];
   const body =
     spelling === 'communications'

@@ -4,6 +4,7 @@ import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { type AddressInfo, connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { outputOf } from './output.ts';
 
 /** A softphone that we did not write, without a screen: speaks a file, keeps what it sends and hears. */
 export interface Baresip {
@@ -13,7 +14,6 @@ export interface Baresip {
   command(command: string, params?: string): void;
   /** Files of what it sent and what it heard so far: 16 bit WAV, 8 kHz. */
   audio(): { readonly sent: string; readonly heard: string };
-  readonly log: () => string;
   close(): Promise<void>;
 }
 
@@ -57,36 +57,14 @@ export async function startBaresip(
   );
   writeFileSync(join(folder, 'contacts'), '');
   const child = spawn('baresip', ['-f', folder, '-4'], { stdio: ['ignore', 'pipe', 'pipe'] });
-  const ended = once(child, 'exit');
-  let log = '';
-  const watchers = new Set<() => void>();
-  for (const stream of [child.stdout, child.stderr]) {
-    stream.on('data', (chunk: Buffer) => {
-      log += chunk.toString('latin1');
-      for (const watcher of watchers) watcher();
-    });
-  }
-  const said = (text: string) =>
-    new Promise<void>((resolve, reject) => {
-      const give = () => reject(new Error(`baresip never said «${text}»:\n${log}`));
-      const deadline = setTimeout(give, 60_000);
-      void ended.then(give);
-      const look = () => {
-        if (!log.includes(text)) return;
-        clearTimeout(deadline);
-        watchers.delete(look);
-        resolve();
-      };
-      watchers.add(look);
-      look();
-    });
+  const { said, text, ended } = outputOf('baresip', child);
   await said('baresip is ready');
   const socket = connect(control, '127.0.0.1');
   await once(socket, 'connect');
   socket.on('error', () => {});
   const file = (suffix: string) => {
     const name = readdirSync(folder).find((one) => one.endsWith(suffix));
-    if (name === undefined) throw new Error(`baresip wrote no ${suffix} file:\n${log}`);
+    if (name === undefined) throw new Error(`baresip wrote no ${suffix} file:\n${text()}`);
     return join(folder, name);
   };
   return {
@@ -96,7 +74,6 @@ export async function startBaresip(
       socket.write(`${text.length}:${text},`);
     },
     audio: () => ({ sent: file('-enc.wav'), heard: file('-dec.wav') }),
-    log: () => log,
     async close() {
       socket.destroy();
       child.kill('SIGKILL');

@@ -1,12 +1,12 @@
 import { spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { outputOf } from './output.ts';
 
 /** Linphone's console client, with files for a sound card. */
 export interface Linphone {
-  /** Resolves once it has printed `text`; rejects when it ends, or after 30 s, without. */
+  /** Resolves once it has printed `text`; rejects when it ends, or after 60 s, without. */
   said(text: string): Promise<void>;
   /** A command line of linphonec, such as `call sip:…` or `terminate`. */
   command(line: string): void;
@@ -39,33 +39,11 @@ export async function startLinphone(speech: string): Promise<Linphone> {
     env: { ...process.env, HOME: home },
     stdio: ['pipe', 'pipe', 'pipe'],
   });
-  const ended = once(child, 'exit');
+  const { said, ended } = outputOf('linphonec', child);
   child.stdin.on('error', () => {}); // it may be gone before the last command
-  let log = '';
-  const watchers = new Set<() => void>();
-  for (const stream of [child.stdout, child.stderr]) {
-    stream.on('data', (chunk: Buffer) => {
-      log += chunk.toString('utf8');
-      for (const watcher of watchers) watcher();
-    });
-  }
   const phone: Linphone = {
     heard,
-    said(text) {
-      return new Promise((resolve, reject) => {
-        const give = () => reject(new Error(`linphonec never said «${text}»:\n${log}`));
-        const deadline = setTimeout(give, 30_000);
-        void ended.then(give);
-        const look = () => {
-          if (!log.includes(text)) return;
-          clearTimeout(deadline);
-          watchers.delete(look);
-          resolve();
-        };
-        watchers.add(look);
-        look();
-      });
-    },
+    said,
     command: (line) => void child.stdin.write(`${line}\n`),
     async close() {
       child.kill('SIGKILL');
