@@ -19,7 +19,7 @@ const DEBIAN = [
   ['baresip-core', '/usr/bin/baresip', 'calls placed by baresip'],
   ['linphone-cli', '/usr/bin/linphonec', 'calls placed by linphone'],
   ['sox', '/usr/bin/sox', 'WAV files made and read by sox'],
-  ['asterisk-core-sounds-en-wav', '/usr/share/asterisk/sounds/en_US', 'tests with real speech'],
+  ['asterisk-core-sounds-en-wav', '/usr/share/asterisk/sounds/en_US_f_Allison', 'tests with real speech'],
 ];
 
 installNpmPackages();

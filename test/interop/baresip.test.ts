@@ -10,8 +10,8 @@ import { type Bot, callPath, isFinalOperation, isState, startBot } from '../supp
 import { startServer, type TestServer } from '../support/server.ts';
 import { missing } from '../support/tools.ts';
 
-const skip = missing('/usr/bin/baresip', '/usr/bin/sox', '/usr/share/asterisk/sounds/en_US');
-const SOUNDS = '/usr/share/asterisk/sounds/en_US';
+const skip = missing('/usr/bin/baresip', '/usr/bin/sox', '/usr/share/asterisk/sounds/en_US_f_Allison');
+const SOUNDS = '/usr/share/asterisk/sounds/en_US_f_Allison';
 const BEEP_HZ = 1000;
 
 test('calls placed by baresip', { skip, concurrency: 1 }, async (t) => {

@@ -10,7 +10,7 @@ import { startLinphone } from '../support/linphone.ts';
 import { startServer } from '../support/server.ts';
 import { missing } from '../support/tools.ts';
 
-const SOUNDS = '/usr/share/asterisk/sounds/en_US';
+const SOUNDS = '/usr/share/asterisk/sounds/en_US_f_Allison';
 
 test('linphone leaves a message after prompt and beep', {
   skip: missing('/usr/bin/linphonec', '/usr/bin/sox', SOUNDS),

@@ -8,7 +8,7 @@ import { hangUp, hungUp, wait } from '../support/scenarios.ts';
 import { missing } from '../support/tools.ts';
 import { capture, download, type VoicemailStage, voicemailStage } from '../support/voicemail-stage.ts';
 
-const SOUNDS = '/usr/share/asterisk/sounds/en_US';
+const SOUNDS = '/usr/share/asterisk/sounds/en_US_f_Allison';
 const skip = missing('/usr/bin/sipp', '/usr/bin/sox', SOUNDS);
 
 test('how recordings end, with sipp for a caller', { skip, concurrency: 1 }, async (t) => {

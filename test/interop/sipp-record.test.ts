@@ -7,7 +7,7 @@ import { runSipp } from '../support/sipp.ts';
 import { missing } from '../support/tools.ts';
 import { capture, download, type VoicemailStage, voicemailStage } from '../support/voicemail-stage.ts';
 
-const skip = missing('/usr/bin/sipp', '/usr/bin/sox', '/usr/share/asterisk/sounds/en_US');
+const skip = missing('/usr/bin/sipp', '/usr/bin/sox', '/usr/share/asterisk/sounds/en_US_f_Allison');
 /** Silence before the speech, so that answering and starting the recording have their time. */
 const LEAD = { silenceMs: 1500 };
 /** Nothing but a stop tone or a hang-up ends these. */
@@ -23,7 +23,7 @@ test('calls placed by sipp', { skip, concurrency: 1 }, async (t) => {
   let speech: Int16Array;
   before(async () => {
     stage = await voicemailStage();
-    speech = readSound('/usr/share/asterisk/sounds/en_US/vm-intro.wav');
+    speech = readSound('/usr/share/asterisk/sounds/en_US_f_Allison/vm-intro.wav');
   });
   after(() => stage?.close());
 

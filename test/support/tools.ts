@@ -6,7 +6,7 @@ const PACKAGES = {
   '/usr/bin/baresip': 'baresip-core',
   '/usr/bin/linphonec': 'linphone-cli',
   '/usr/bin/sox': 'sox',
-  '/usr/share/asterisk/sounds/en_US': 'asterisk-core-sounds-en-wav',
+  '/usr/share/asterisk/sounds/en_US_f_Allison': 'asterisk-core-sounds-en-wav',
 } as const;
 
 /** For a test's `skip` option: false when it is here, else the sentence that says what to install. */
