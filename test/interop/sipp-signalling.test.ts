@@ -3,7 +3,17 @@ import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
 import { after, before, test } from 'node:test';
 import { type Bot, callPath, isState, startBot } from '../support/bot.ts';
-import { ask, dial, hangUp, reinvite, scenario, send, wait } from '../support/scenarios.ts';
+import {
+  ackOfRefusal,
+  ask,
+  dial,
+  hangUp,
+  reinvite,
+  ring,
+  scenario,
+  send,
+  wait,
+} from '../support/scenarios.ts';
 import { APP, startServer, type TestServer } from '../support/server.ts';
 import { runSipp } from '../support/sipp.ts';
 import { missing } from '../support/tools.ts';
@@ -62,13 +72,13 @@ test('signalling as sipp sees it', { skip, concurrency: 1 }, async (t) => {
       'an extension that we lack gets 420',
       scenario(ask('OPTIONS', 420, 'Require: 100rel, teleportation\n')),
     );
-    await expects('a called party of no application gets 404', scenario(invite(404)), 'nobody');
-    await expects('a call that nobody answers in time gets 480', scenario(invite(480)));
+    await expects('a called party of no application gets 404', scenario(ring(404)), 'nobody');
+    await expects('a call that nobody answers in time gets 480', scenario(ring(480)));
     await expects(
       'a body that is not SDP gets 415',
-      scenario(invite(415, { type: 'text/plain', body: 'hello\n' })),
+      scenario(ring(415).replace('application/sdp', 'text/plain')),
     );
-    await expects('an offer without a codec of ours gets 488', scenario(invite(488, { codecs: '18' })));
+    await expects('an offer without a codec of ours gets 488', scenario(ring(488, { codecs: '18' })));
     await expects('CANCEL while ringing gets 200 and the INVITE 487', scenario(cancelled));
 
     // What the calls above are told as must not be taken for what comes next.
@@ -126,7 +136,7 @@ test('signalling as sipp sees it', { skip, concurrency: 1 }, async (t) => {
       ['forbidden', 403],
     ] as const) {
       await t.test(`a call rejected with «${reason}» gets ${status} over ${transport}`, async () => {
-        const calling = runSipp({ ...at, port: server[transport], scenario: scenario(invite(status)) });
+        const calling = runSipp({ ...at, port: server[transport], scenario: scenario(ring(status)) });
         const incoming = await nextCall();
         assert.equal(
           (await bot.act(server.http, 'POST', `${callPath(incoming)}/reject`, { reason })).status,
@@ -186,32 +196,6 @@ test('signalling as sipp sees it', { skip, concurrency: 1 }, async (t) => {
   });
 });
 
-/** An INVITE that must end with `status`, and its ACK. */
-function invite(status: number, { codecs = '0', type = 'application/sdp', body = '' } = {}): string {
-  let text = dial({ codecs });
-  if (body !== '')
-    text = text.replace(
-      /Content-Type: application\/sdp([\s\S]*?)\n\n[\s\S]*?\]\]>/,
-      `Content-Type: ${type}$1\n\n${body}]]>`,
-    );
-  const [request = ''] = text.split('<recv');
-  return `${request}
-<recv response="100" optional="true"/>
-<recv response="180" optional="true"/>
-<recv response="${status}"/>
-${acknowledge}`;
-}
-
-const acknowledge = send(`ACK sip:[service]@[remote_ip]:[remote_port] SIP/2.0
-[last_Via:]
-[last_From:]
-[last_To:]
-Call-ID: [call_id]
-CSeq: 1 ACK
-Max-Forwards: 70
-Content-Length: 0
-`);
-
 const cancelled = `${dial().split('<recv')[0] ?? ''}
 <recv response="100" optional="true"/>
 <recv response="180"/>
@@ -226,4 +210,4 @@ Content-Length: 0
 `)}
 <recv response="200"/>
 <recv response="487"/>
-${acknowledge}`;
+${ackOfRefusal}`;

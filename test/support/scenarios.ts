@@ -99,3 +99,23 @@ export function send(message: string, attributes = ''): string {
 function withBody(body: string): string {
   return `Content-Type: application/sdp\nContent-Length: [len]\n\n${body}`;
 }
+
+/** An INVITE that rings, or not, and then must get `status`; and its ACK. */
+export function ring(status: number, options: { readonly codecs?: string } = {}): string {
+  const [invite = ''] = dial(options).split('<recv');
+  return `${invite}
+<recv response="100" optional="true"/>
+<recv response="180" optional="true"/>
+<recv response="${status}"/>
+${ackOfRefusal}`;
+}
+
+export const ackOfRefusal = send(`ACK sip:[service]@[remote_ip]:[remote_port] SIP/2.0
+[last_Via:]
+[last_From:]
+[last_To:]
+Call-ID: [call_id]
+CSeq: 1 ACK
+Max-Forwards: 70
+Content-Length: 0
+`);
