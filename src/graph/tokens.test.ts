@@ -148,6 +148,15 @@ test("a notification's token names the application and its tenant, and any disco
   assert.equal(await stage.tokens.verify(token), undefined, 'it opens nothing here');
 });
 
+test('a notification token is signed once in ten minutes and an application, and is always good for most of an hour', async () => {
+  const audience = { applicationId: BOT.id, tenantId: BOT.tenantId };
+  const first = await stage.tokens.authorize(audience);
+  await stage.clock.advance(599_000);
+  assert.equal(await stage.tokens.authorize(audience), first);
+  await stage.clock.advance(1_000);
+  assert.notEqual(await stage.tokens.authorize(audience), first);
+});
+
 test('a token of our key for another issuer, audience or time is not taken', async () => {
   const { keys } = stage.tokens;
   const now = Math.floor(stage.clock.now() / 1000);

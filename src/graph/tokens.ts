@@ -31,11 +31,17 @@ export interface Tokens {
 
 const CLOCK_SKEW_S = 60;
 const NOTIFICATION_LIFETIME_S = 3600;
+/** A signature costs a millisecond of a core: more than all else of a notification. */
+const REUSED_FOR_MS = 600_000;
 /** Tenants in the token endpoint's path that stand for any. */
 const ANY_TENANT = new Set(['common', 'organizations', 'botframework.com']);
 
 export function createTokens({ keys, issuer, applications, lifetimeMs, clock }: TokenOptions): Tokens {
   const byId = new Map(applications.map((application) => [application.id, application]));
+  const notificationTokens = new Map<
+    string,
+    { readonly token: Promise<string>; readonly signedAt: number }
+  >();
   const seconds = () => Math.floor(clock.now() / 1000);
 
   const sign = (claims: Record<string, unknown>, audience: string, lifetimeS: number) =>
@@ -83,12 +89,14 @@ export function createTokens({ keys, issuer, applications, lifetimeMs, clock }: 
         return undefined; // whatever is wrong with it: it opens nothing
       }
     },
-    authorize: ({ applicationId, tenantId }) =>
-      sign(
-        { tid: tenantId, 'http://schemas.microsoft.com/identity/claims/tenantid': tenantId },
-        applicationId,
-        NOTIFICATION_LIFETIME_S,
-      ),
+    authorize({ applicationId, tenantId }) {
+      const kept = notificationTokens.get(applicationId);
+      if (kept !== undefined && kept.signedAt + REUSED_FOR_MS > clock.now()) return kept.token;
+      const claims = { tid: tenantId, 'http://schemas.microsoft.com/identity/claims/tenantid': tenantId };
+      const token = sign(claims, applicationId, NOTIFICATION_LIFETIME_S);
+      notificationTokens.set(applicationId, { token, signedAt: clock.now() });
+      return token;
+    },
   };
 }
 
