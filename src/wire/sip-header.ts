@@ -17,11 +17,13 @@ export interface CSeq {
   readonly method: string;
 }
 
+/** Each blank can be taken in one way only: a run of thousands must not be tried in all ways. */
+const VIA = /^SIP\s*\/\s*2\.0\s*\/\s*([\w-]+)\s+(\[[\da-f:.]+\]|[\w.-]+)(?:\s*:\s*(\d{1,5}))?\s*(;.*)?$/is;
+/** The start of a Via of any version, whatever follows. */
+const SENT_BY = /^SIP\s*\/\s*[\d.]+\s*\/\s*([\w-]+)\s+(\[[\da-f:.]+\]|[\w.-]+)(?:\s*:\s*(\d{1,5})(?!\d))?/i;
+
 export function parseVia(text: string): Via | undefined {
-  const found =
-    /^SIP\s*\/\s*2\.0\s*\/\s*([\w-]+)\s+(\[[0-9a-fA-F:.]+\]|[\w.-]+)\s*(?::\s*(\d{1,5}))?\s*(;.*)?$/i.exec(
-      text,
-    );
+  const found = VIA.exec(text);
   if (found === null) return undefined;
   const [, transport = '', host = '', portText, rest = ''] = found;
   const port = portText === undefined ? undefined : Number(portText);
@@ -31,13 +33,30 @@ export function parseVia(text: string): Via | undefined {
   return { transport: transport.toUpperCase(), host: host.toLowerCase(), port, parameters };
 }
 
+/** What can be made out of a malformed Via or one of another version: enough to send an error back (RFC 4475 §3.1.2.1, §3.1.2.16). */
+export function salvageVia(text: string): Via | undefined {
+  const found = SENT_BY.exec(text);
+  if (found === null) return undefined;
+  const [, transport = '', host = '', portText] = found;
+  const branch = /;\s*branch\s*=\s*([\w\-.!%*+`'~]+)/i.exec(text)?.[1];
+  const parameters: Record<string, string> = Object.create(null);
+  if (branch !== undefined) parameters.branch = branch;
+  if (/;\s*rport\s*(?:[;,]|$)/i.test(text)) parameters.rport = '';
+  return {
+    transport: transport.toUpperCase(),
+    host: host.toLowerCase(),
+    port: Number(portText) <= 65_535 ? Number(portText) : undefined,
+    parameters,
+  };
+}
+
 export function formatVia(via: Via): string {
   const port = via.port === undefined ? '' : `:${via.port}`;
   return `SIP/2.0/${via.transport} ${via.host}${port}${formatParameters(via.parameters)}`;
 }
 
 export function parseCSeq(text: string): CSeq | undefined {
-  const found = /^(\d{1,10})\s+([\w\-.!%*+`'~]+)$/.exec(text);
+  const found = /^0*(\d{1,10})\s+([\w\-.!%*+`'~]+)$/.exec(text);
   if (found === null) return undefined;
   const sequence = Number(found[1]);
   // RFC 3261 §8.1.1.5: less than 2**31.
@@ -51,17 +70,20 @@ export function splitList(value: string): string[] {
   let quoted = false;
   let angled = false;
   let from = 0;
-  for (let i = 0; i <= value.length; i++) {
+  const cut = (to: number) => {
+    const part = value.slice(from, to).trim();
+    if (part !== '') parts.push(part);
+    from = to + 1;
+  };
+  for (let i = 0; i < value.length; i++) {
     const char = value[i];
     if (quoted && char === '\\') i++;
     else if (char === '"' && !angled) quoted = !quoted;
-    else if (char === '<' && !quoted) angled = true;
-    else if (char === '>' && !quoted) angled = false;
-    else if (char === undefined || (char === ',' && !quoted && !angled)) {
-      const part = value.slice(from, i).trim();
-      if (part !== '') parts.push(part);
-      from = i + 1;
-    }
+    else if (quoted) continue;
+    else if (char === '<') angled = true;
+    else if (char === '>') angled = false;
+    else if (char === ',' && !angled) cut(i);
   }
+  cut(value.length);
   return parts;
 }

@@ -21,12 +21,16 @@ export interface NameAddr {
   readonly parameters: Readonly<Record<string, string>>;
 }
 
+/** What never stands in a URI unescaped. */
+const UNFIT = /[\s<>"\p{Cc}]/u;
 const MAX_PARAMETERS = 64;
+/** Parameter values that need no quotes; wider than RFC 3261's token and host, as senders are. Control characters are none. */
+const PLAIN = /^[^\s;",<>\p{Cc}]+$/u;
 
 /** `undefined`: not a URI of these three schemes, or malformed. */
 export function parseSipUri(text: string): SipUri | undefined {
   const scheme = /^(sips?|tel):/i.exec(text)?.[1]?.toLowerCase() as SipUri['scheme'] | undefined;
-  if (scheme === undefined || /[\s<>"\0]/.test(text)) return undefined;
+  if (scheme === undefined || UNFIT.test(text)) return undefined;
   return scheme === 'tel' ? parseTel(text) : parseSip(scheme, text);
 }
 
@@ -56,32 +60,35 @@ export function parseNameAddr(text: string): NameAddr | undefined {
 }
 
 export function formatNameAddr(address: NameAddr): string {
-  const name = address.displayName === undefined ? '' : `"${address.displayName.replace(/["\\]/g, '\\$&')}" `;
+  const name = address.displayName === undefined ? '' : `${quotedString(address.displayName)} `;
   return `${name}<${address.uri.text}>${formatParameters(address.parameters)}`;
 }
 
 /** `;a=b;c` to a record without a prototype; names lower-case, quotes taken off values. `undefined` when malformed. */
 export function parseParameters(text: string): Record<string, string> | undefined {
   const parameters: Record<string, string> = Object.create(null);
-  const pattern = /\s*;\s*([\w\-.!%*+`'~[\]:/&$]+)(?:\s*=\s*("(?:[^"\\]|\\.)*"|[^\s;",<>]+))?\s*/y;
+  if (text === '') return parameters;
+  const pattern = /\s*;\s*([\w\-.!%*+`'~[\]:/&$]+)(?:\s*=\s*("(?:[^"\\]|\\.)*"|[^\s;",<>\p{Cc}]+))?\s*/suy;
   let at = 0;
   for (let count = 0; at < text.length; count++) {
     pattern.lastIndex = at;
     const found = pattern.exec(text);
     if (found === null || count >= MAX_PARAMETERS) return undefined;
     const value = found[2] ?? '';
-    parameters[(found[1] ?? '').toLowerCase()] = value.startsWith('"')
-      ? value.slice(1, -1).replace(/\\(.)/g, '$1')
-      : value;
+    parameters[(found[1] ?? '').toLowerCase()] = value.startsWith('"') ? unquoted(value) : value;
     at = pattern.lastIndex;
   }
   return parameters;
 }
 
+/** `parseParameters` back to text; what is no plain value is quoted. */
 export function formatParameters(parameters: Readonly<Record<string, string>>): string {
-  return Object.entries(parameters)
-    .map(([name, value]) => (value === '' ? `;${name}` : `;${name}=${value}`))
-    .join('');
+  let text = '';
+  for (const [name, value] of Object.entries(parameters)) {
+    if (value === '') text += `;${name}`;
+    else text += `;${name}=${PLAIN.test(value) ? value : quotedString(value)}`;
+  }
+  return text;
 }
 
 function parseSip(scheme: 'sip' | 'sips', text: string): SipUri | undefined {
@@ -134,9 +141,15 @@ function openingBracket(text: string): number | undefined {
 
 /** `false`: malformed. Tokens without quotes are taken with their spaces. */
 function parseDisplayName(text: string): string | false {
-  if (text.startsWith('"')) {
-    const found = /^"((?:[^"\\]|\\.)*)"$/s.exec(text);
-    return found === null ? false : (found[1] ?? '').replace(/\\(.)/gs, '$1');
-  }
+  if (text.startsWith('"')) return /^"(?:[^"\\]|\\.)*"$/s.test(text) && unquoted(text);
   return /[",;@<>]/.test(text) ? false : text;
+}
+
+/** The text of a quoted-string (RFC 3261 §25.1). */
+function unquoted(text: string): string {
+  return text.slice(1, -1).replace(/\\(.)/gs, '$1');
+}
+
+function quotedString(text: string): string {
+  return `"${text.replace(/["\\]/g, '\\$&')}"`;
 }
