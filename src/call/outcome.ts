@@ -12,15 +12,6 @@ export interface OutcomeParts {
 
 export type Outcome = Pick<OperationSnapshot, 'status' | 'end' | 'recording'>;
 
-/** CONTRACT §3.1, column "recording": endings that leave nothing to read. */
-const leavesNothing: ReadonlySet<OperationEnding> = new Set([
-  'initialSilence',
-  'promptUnavailable',
-  'promptUndecodable',
-  'promptFailed',
-  'beepFailed',
-]);
-
 const succeeds: ReadonlySet<OperationEnding> = new Set(['finished', 'stopTone', 'maxDuration', 'maxSilence']);
 
 /** Never rejects: what goes wrong with the recording becomes the ending `error`. */
@@ -34,7 +25,8 @@ export async function outcomeOf(
   const seen: OperationEnd =
     end.by === 'hangUp' && callEnding?.by === 'bot' ? { ...end, by: 'cancelled' } : end;
   if (prepared === undefined) return settled(seen, undefined);
-  if (seen.take === undefined || !worthKeeping(seen)) {
+  // A caller who hangs up without a word has left no voicemail.
+  if (seen.take === undefined || (seen.by === 'hangUp' && !seen.take.spoken)) {
     await discard(prepared.recordingId, parts);
     const { take: _, ...rest } = seen;
     return settled(rest, undefined);
@@ -56,12 +48,6 @@ export async function discard(recordingId: string, { recordings, log }: OutcomeP
   } catch (thrown) {
     log.error({ recordingId, error: reasonOf(thrown) }, 'a recording could not be discarded');
   }
-}
-
-function worthKeeping({ by, take }: OperationEnd): boolean {
-  if (take === undefined || take.samples === 0 || leavesNothing.has(by)) return false;
-  // A caller who hangs up without a word has left no voicemail.
-  return by !== 'hangUp' || take.spoken;
 }
 
 function settled(end: OperationEnd, prepared: PreparedRecording | undefined): Outcome {

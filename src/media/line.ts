@@ -10,6 +10,8 @@
 export const LINE_RATE = 8000;
 /** Samples of one frame: 20 ms. */
 export const FRAME_SAMPLES = 160;
+/** The end-pointer's hangover: 300 ms. */
+export const SPEECH_TAIL = 2400;
 
 /** A key, RFC 4733 §3.2 events 0–15, in the spelling of `stopTones`; flash is event 16. */
 export type Key =
@@ -59,6 +61,8 @@ export interface Line {
   readonly position: number;
   /** Samples before `position` that `listen({ from })` can still reach back to: at least one second. */
   readonly lookBack: number;
+  /** `Frame.speech` goes on for so many samples after the last word (hangover). */
+  readonly speechTail: number;
 
   /**
    * Plays audio to the caller, in real time from the next tick. Resolves when its last sample was sent, when

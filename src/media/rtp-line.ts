@@ -12,7 +12,7 @@ import { type BargeInWatch, watchForBargeIn } from './barge-in.ts';
 import { Hearing } from './hearing.ts';
 import { LOOK_BACK_SAMPLES } from './history.ts';
 import { Latch } from './latch.ts';
-import type { BargeIn, Frame, Key, Line, PlayEnd } from './line.ts';
+import { type BargeIn, type Frame, type Key, type Line, type PlayEnd, SPEECH_TAIL } from './line.ts';
 import { createPlayer, type Player, type SendSilence, sendingOf } from './player.ts';
 import { createPortPairs, type PortPair, type PortPairs, type PortRange } from './ports.ts';
 import { Reception } from './reception.ts';
@@ -65,6 +65,7 @@ export async function openRtpLine(options: RtpLineOptions): Promise<RtpLine> {
 /** See openRtpLine. Nothing is heard or sent before `connect`; time passes from then on. */
 export class RtpLine implements Line {
   readonly lookBack: number = LOOK_BACK_SAMPLES;
+  readonly speechTail: number = SPEECH_TAIL;
   readonly #pair: PortPair;
   readonly #clock: Clock;
   readonly #log: Log;

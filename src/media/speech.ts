@@ -5,7 +5,7 @@
  * Levels are dBov (RFC 6465 §3: 0 is the loudest a sample can say, silence is −127) after a first difference, which takes
  * the hum and rumble out of the energy and leaves the voice about 6 dB weaker than it is.
  */
-import { FRAME_SAMPLES, LINE_RATE } from './line.ts';
+import { FRAME_SAMPLES, LINE_RATE, SPEECH_TAIL } from './line.ts';
 
 /** Loud is so much above the floor; once speech goes on, less will do. */
 const ONSET_ABOVE_FLOOR_DB = 9;
@@ -27,7 +27,7 @@ const WINDOW_FRAMES = 8;
 /** … and differed by so much: what starts and stays level is a tone or a fan. */
 const LIVELY_DB = 3;
 /** Speech ends after so long without it: 300 ms, longer than the closure of a plosive. */
-const HANGOVER_FRAMES = 15;
+const HANGOVER_FRAMES = SPEECH_TAIL / FRAME_SAMPLES;
 /** So much before the first loud frame speech is taken to begin: 120 ms, for soft consonants. */
 const LOOK_BACK = (120 * LINE_RATE) / 1000;
 

@@ -10,6 +10,7 @@ import {
   samplesFrom,
   speech,
   undecidedSpeech,
+  when,
 } from '../../test/support/scripted-line.ts';
 
 const twoPrompts = [
@@ -77,11 +78,11 @@ test('a hang-up in the moment of breaking in leaves nothing, as nothing was capt
   assert.deepEqual(await stage.run(recordSpec(barging), deliveries()).ended, { by: 'hangUp' });
 });
 
-test('a single key that is a stop tone ends it in the prompt, with no take', async () => {
+test('a single key that is a stop tone ends it in the prompt, with an empty take', async () => {
   const stage = operationStage([...quiet(500), ...press('#')]);
   const end = await stage.run(recordSpec({ ...barging, stopTones: ['11', '#'] }), deliveries()).ended;
-  assert.deepEqual(end, { by: 'stopTone', keys: '#' });
-  assert.equal(stage.takes.length, 0);
+  assert.deepEqual([end.by, end.keys, end.take?.samples], ['stopTone', '#', 0]);
+  assert.equal(stage.takes[0]?.sealed, 1);
   assert.equal(stage.heard().length, 1);
 });
 
@@ -142,6 +143,28 @@ test('a prompt alone is finished when the caller breaks in', async () => {
     assert.deepEqual(end, { by: 'finished' });
     assert.equal(stage.heard().length, 1);
   }
+});
+
+test('speech that breaks in while the prompt is still fetched is recorded from its onset', async () => {
+  const stage = operationStage([...quiet(600), ...undecidedSpeech(200, 1000), ...quiet(3000)]);
+  const never = new Promise<never>(() => {});
+  const end = await stage.run(recordSpec(barging), [never, never]).ended;
+  assert.equal(end.by, 'maxSilence');
+  assert.equal(stage.takes[0]!.samples[0], sampleAt(samples(600)));
+});
+
+test('a stop tone ends the operation while its prompt is still fetched; without barge-in no key does', async () => {
+  const never = new Promise<never>(() => {});
+  const script = [...quiet(600), ...press('#'), ...quiet(1000)];
+  const tone = operationStage(script);
+  assert.equal(
+    (await tone.run(recordSpec({ ...barging, stopTones: ['#'] }), [never, never]).ended).by,
+    'stopTone',
+  );
+  const deaf = operationStage([...script, ...when(() => void deaf.queue.close('hangUp'))]);
+  const end = await deaf.run(recordSpec({ ...barging, bargeIn: false, stopTones: ['#'] }), [never, never])
+    .ended;
+  assert.equal(end.by, 'hangUp');
 });
 
 test('a prompt alone plays to its end when the caller may not break in', async () => {

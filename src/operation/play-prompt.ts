@@ -1,6 +1,6 @@
 /** Plays prompts to the caller: the whole of `playPrompt`, and what a recording begins with. */
 import { reasonOf } from '../errors.ts';
-import type { PlayEnd } from '../media/line.ts';
+import { LINE_RATE, type PlayEnd } from '../media/line.ts';
 import type { OperationEnding, PlayPromptSpec, PromptDelivery, PromptSpec } from './operation.ts';
 import { type Ended, type Stage, stoppedBy } from './stage.ts';
 
@@ -25,8 +25,8 @@ export async function playPrompts(
   signal: AbortSignal,
 ): Promise<Played> {
   for (const [index, { audio, times }] of prompts.entries()) {
-    const delivery = await delivered(stage.prompts[audio], signal);
-    if (delivery === 'stopped') return over(stoppedBy(signal));
+    const delivery = await delivered(stage.prompts[audio], bargeIn, stage, signal);
+    if ('by' in delivery) return delivery;
     if (!delivery.ok) {
       const by = delivery.why === 'undecodable' ? 'promptUndecodable' : 'promptUnavailable';
       return over({ by, message: delivery.message });
@@ -61,26 +61,43 @@ export async function play(
   }
 }
 
-function over(end: Ended): Played {
+function over(end: Ended): Extract<Played, { by: 'over' }> {
   return { by: 'over', end };
 }
 
-function delivered(
+/**
+ * The prompt, once it is there. Until then the caller hears silence and, with `bargeIn`, may break into it as into the prompt
+ * itself: a prompt that takes its time to fetch is no reason to lose what is said.
+ */
+async function delivered(
   prompt: Promise<PromptDelivery> | undefined,
+  bargeIn: boolean,
+  stage: Stage,
   signal: AbortSignal,
-): Promise<PromptDelivery | 'stopped'> {
-  if (signal.aborted) return Promise.resolve('stopped');
-  if (prompt === undefined) return Promise.resolve(unavailable('no such prompt was given'));
-  return new Promise((resolve) => {
-    const onAbort = () => resolve('stopped');
-    signal.addEventListener('abort', onAbort, { once: true });
-    const settle = (delivery: PromptDelivery) => {
-      signal.removeEventListener('abort', onAbort);
-      resolve(delivery);
-    };
-    prompt.then(settle, (thrown: unknown) => settle(unavailable(reasonOf(thrown))));
-  });
+): Promise<PromptDelivery | Exclude<Played, { by: 'end' }>> {
+  if (signal.aborted) return over(stoppedBy(signal));
+  if (prompt === undefined) return unavailable('no such prompt was given');
+  const arrived = new AbortController();
+  let delivery: PromptDelivery | undefined;
+  const settle = (settled: PromptDelivery) => {
+    delivery = settled;
+    arrived.abort();
+  };
+  prompt.then(settle, (thrown: unknown) => settle(unavailable(reasonOf(thrown))));
+  // What is there already is played without a gap.
+  await Promise.resolve();
+  const until = AbortSignal.any([signal, arrived.signal]);
+  while (delivery === undefined) {
+    const heard = await play(SILENCE, bargeIn, 'promptFailed', stage, until);
+    if (signal.aborted) return over(stoppedBy(signal));
+    if (heard.by === 'speech' || heard.by === 'key') return heard;
+    if (heard.by === 'over' && !until.aborted) return heard;
+  }
+  return delivery;
 }
+
+/** A second of it. */
+const SILENCE = new Int16Array(LINE_RATE);
 
 function unavailable(message: string): PromptDelivery {
   return { ok: false, why: 'unavailable', message };

@@ -121,7 +121,7 @@ async function performRecord(
     try {
       written = (await take?.seal()) ?? 0;
     } catch (thrown) {
-      if (take && leavesTake(end, { samples: take.length, spoken })) end = failed(thrown);
+      if (take && leavesTake(end, { samples: take.length })) end = failed(thrown);
     }
   }
   return withTake(end, take && { recordingId: spec.take.recordingId, samples: written, spoken });

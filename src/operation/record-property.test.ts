@@ -61,7 +61,9 @@ test('one ending; the take is a stretch of what the caller sent, no longer than 
       const end = await run.ended;
 
       if (end.by === 'error') assert.equal(end.message, 'the media worker was stopped');
-      assert.equal(stage.phases().filter((phase) => phase === 'recording').length, stage.takes.length);
+      const recorded = stage.phases().filter((phase) => phase === 'recording').length;
+      // A stop tone in the prompt leaves an empty take.
+      assert.equal(recorded + (end.by === 'stopTone' && recorded === 0 ? 1 : 0), stage.takes.length);
       const take = stage.takes[0];
       assert.equal(take?.sealed ?? 1, 1);
       assert.equal(take?.overreached ?? 0, 0);
@@ -74,7 +76,7 @@ test('one ending; the take is a stretch of what the caller sent, no longer than 
       }
       if (end.take) assert.equal(end.take.samples, captured.length);
       if (end.by === 'initialSilence') assert.ok(!stage.phases().includes('speech'));
-      if (end.by === 'hangUp') assert.equal(end.take !== undefined, end.take?.spoken ?? false);
+      if (end.by === 'hangUp') assert.equal(end.take !== undefined, captured.length > 0);
       if (end.by === 'stopTone') assert.ok(asked.stopTones.includes(end.keys ?? ''));
       if (stopped === null) assert.ok(!['cancelled', 'hangUp', 'error'].includes(end.by), end.by);
     }),

@@ -203,9 +203,10 @@ test('a hang-up after speaking keeps the take', async () => {
   });
 });
 
-test('a hang-up without a word leaves no take', async () => {
+test('a hang-up without a word leaves its take to the call, which knows who hung up', async () => {
   const stage = operationStage([...quiet(1000), ...when(() => void stage.queue.close('hangUp'))]);
-  assert.deepEqual(await stage.run(recordSpec()).ended, { by: 'hangUp' });
+  const end = await stage.run(recordSpec()).ended;
+  assert.deepEqual([end.by, end.take?.spoken], ['hangUp', false]);
   assert.equal(stage.takes[0]!.sealed, 1);
 });
 

@@ -37,7 +37,11 @@ export async function record(
   if (played.by === 'over') return played.end;
   if (played.by === 'key') {
     const tone = stopTones.press(played.key, played.onset);
-    if (tone !== undefined) return { by: 'stopTone', keys: tone.keys };
+    if (tone !== undefined) {
+      // A stop tone leaves a recording, if an empty one: bots read it without asking.
+      openTake();
+      return { by: 'stopTone', keys: tone.keys };
+    }
   }
   if (signal.aborted) return stoppedBy(signal);
 
@@ -72,7 +76,8 @@ export async function record(
     const heard = capture.hear(frame, limit, stopTones.heldFrom);
     if (capture.length >= maxDuration) return { by: 'maxDuration' };
     silence = frame.speech ? 0 : silence + heard;
-    if (spoken && silence >= maxSilence) return { by: 'maxSilence' };
+    // The pause began with the last word, not where the end-pointer was sure of it.
+    if (spoken && silence > 0 && silence + line.speechTail >= maxSilence) return { by: 'maxSilence' };
     if (!spoken && silence >= initialSilence) return { by: 'initialSilence' };
     // What was not sent during prompt and beep is not missed.
     if (Math.min(frame.noMedia, capture.length) >= noMedia) return { by: 'noMedia' };

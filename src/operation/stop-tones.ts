@@ -4,8 +4,7 @@
  * A sequence is complete when its keys were the last ones pressed, each within the inter-key limit of the one before, onset to
  * onset. So "1#" is found in 1 1 #, and any other key starts anew. Of two that are complete at once the longer one counts.
  */
-import type { Key } from '../media/line.ts';
-import { samplesOf } from './stage.ts';
+import { type Key, SPEECH_TAIL } from '../media/line.ts';
 
 export interface StopTones {
   /**
@@ -30,9 +29,6 @@ interface Press {
   /** The caller has spoken since. */
   spoken: boolean;
 }
-
-/** The end-pointer calls it speech for so long after the last word: 300 ms (HANGOVER_FRAMES in media/speech.ts). */
-const AFTER_LAST_WORD = samplesOf(300);
 
 /** `interKey`: samples. */
 export function createStopTones(tones: readonly (readonly Key[])[], interKey: number): StopTones {
@@ -78,7 +74,7 @@ export function createStopTones(tones: readonly (readonly Key[])[], interKey: nu
       }
       if (!speech) return;
       for (const press of pressed)
-        press.spoken ||= speechOnset >= press.onset || position - press.onset > AFTER_LAST_WORD;
+        press.spoken ||= speechOnset >= press.onset || position - press.onset > SPEECH_TAIL;
       keep(pressed);
     },
   };

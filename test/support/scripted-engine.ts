@@ -1,4 +1,5 @@
 /** A media engine whose operations go on, and end, when a test says so. */
+
 import { TonearmError } from '../../src/errors.ts';
 import type { AudioParameters } from '../../src/media/session-description.ts';
 import type { MediaEngine, MediaLine, OperationRun } from '../../src/operation/media-engine.ts';
@@ -8,6 +9,7 @@ import type {
   OperationSpec,
   PromptDelivery,
 } from '../../src/operation/operation.ts';
+import { withTake } from '../../src/operation/take-summary.ts';
 
 export class ScriptedEngine implements MediaEngine {
   readonly lines: ScriptedLine[] = [];
@@ -128,16 +130,9 @@ export class ScriptedRun implements OperationRun {
     this.over = true;
     const take =
       this.spec.kind === 'record' && this.captured > 0
-        ? {
-            take: {
-              recordingId: this.spec.take.recordingId,
-              samples: this.captured,
-              rate: 8000,
-              spoken: this.spoken,
-            },
-          }
-        : {};
-    this.#ended.resolve({ by, ...take, ...more });
+        ? { recordingId: this.spec.take.recordingId, samples: this.captured, spoken: this.spoken }
+        : undefined;
+    this.#ended.resolve({ ...withTake({ by }, take), ...more });
     this.#onOver();
   }
 

@@ -49,6 +49,8 @@ export const samples = (ms: number): number => (ms * LINE_RATE) / 1000;
 
 export class ScriptedLine implements Line {
   readonly lookBack = LINE_RATE;
+  /** Its speech ends where the script says. */
+  readonly speechTail: number = 0;
   /** What the caller heard begin, in order. */
   readonly played: Int16Array[] = [];
   /** What `play` fails with. */
