@@ -2,9 +2,10 @@
  * Builds every part from the configuration, starts them, and stops them in the reverse order. The only file that knows all parts.
  */
 import { randomBytes } from 'node:crypto';
+import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
 import { mkdirSync } from 'node:fs';
-import { type AddressInfo, createServer } from 'node:net';
+import { type AddressInfo, createServer, isIPv6 } from 'node:net';
 import { join } from 'node:path';
 import { type Calls, createCalls } from './call/calls.ts';
 import type { Command, Fact, Reply } from './call/model.ts';
@@ -128,6 +129,8 @@ async function start(
   atClose(() => telling.stop());
 
   let calls: Calls | undefined;
+  /** From recovery to the beginning of the drain. */
+  let taking = false;
   const ask = async (callId: string, command: Command): Promise<Reply> =>
     calls?.ask(callId, command) ?? { ok: false, error: 'unavailable', message: 'The server is starting.' };
   const http = await buildHttp({
@@ -145,7 +148,7 @@ async function start(
       tokenRoutes({ tokens, publicUrl }),
       recordingRoutes({ recordings, sendError: sendODataError }),
       healthRoutes({
-        ready: () => calls !== undefined,
+        ready: () => taking,
         gauges: {
           tonearm_calls_active: { help: 'Calls that are not terminated', read: () => calls?.active ?? 0 },
         },
@@ -155,6 +158,7 @@ async function start(
   atClose(() => http.close());
   await listenHttp(http, listen);
 
+  await checkAddress(config.media.address);
   const engine = await openPool({
     address: config.media.address,
     ports: config.media.ports,
@@ -164,7 +168,7 @@ async function start(
   atClose(() => engine.close());
   const userAgent = await createUserAgent({ listen: config.sip.listen, clock, log });
   atClose(() => userAgent.close());
-  const taking = createCalls({
+  const all = createCalls({
     userAgent,
     engine,
     recordings,
@@ -183,12 +187,16 @@ async function start(
     retentionMs: config.calls.retention,
   });
   atClose(async () => {
-    calls = undefined;
-    await taking.close(config.calls.drainTimeout);
+    taking = false;
+    userAgent.drain();
+    // Bots go on steering the calls that still run.
+    await all.close(config.calls.drainTimeout);
     await telling.settled(LAST_NOTIFICATIONS_MS);
+    calls = undefined;
   });
-  await taking.recover();
-  calls = taking;
+  calls = all;
+  await all.recover();
+  taking = true;
   return {
     publicUrl,
     sip: userAgent.listening,
@@ -231,6 +239,22 @@ function tellBots(cluster: Cluster<Command, Reply, Fact>, notifier: Notifier, lo
       await told;
     },
   };
+}
+
+/** Throws TonearmError `mediaAddress` when media can't be served there: better now than at the first call. */
+async function checkAddress(address: string): Promise<void> {
+  const socket = createSocket(isIPv6(address) ? 'udp6' : 'udp4');
+  try {
+    socket.bind(0, address);
+    await once(socket, 'listening');
+  } catch (thrown) {
+    throw new TonearmError(
+      'mediaAddress',
+      `Media can't be served at ${address}: ${reasonOf(thrown)}. Change it in media.address.`,
+    );
+  } finally {
+    socket.close();
+  }
 }
 
 function makeFolder(folder: string): void {

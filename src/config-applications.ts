@@ -56,7 +56,7 @@ function readApplication(
   for (const role of roles)
     if (!ROLES.includes(role as Role)) throw bad(`${at}.roles`, `a list of ${ROLES.join(', ')}`);
   const { dialect = 'app', callbackUri, name } = raw;
-  if (dialect !== 'app' && dialect !== 'communications') throw bad(`${at}.dialect`, 'app or communications');
+  if (dialect !== 'app') throw bad(`${at}.dialect`, 'app: the communications dialect is not served yet');
   const protocol =
     typeof callbackUri === 'string' && URL.canParse(callbackUri) ? new URL(callbackUri).protocol : undefined;
   if (protocol !== 'https:' && !(protocol === 'http:' && allowHttp)) {

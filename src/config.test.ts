@@ -239,7 +239,7 @@ const complaints: readonly (readonly [string, RegExp, Record<string, string>?])[
     /^applications\[0\]\.roles must be a list of Calls\.AccessMedia\.All/,
   ],
   [withApplication({ routes: '*' }), /^applications\[0\]\.routes must be a list/],
-  [withApplication({ dialect: 'teams' }), /^applications\[0\]\.dialect must be app or communications/],
+  [withApplication({ dialect: 'teams' }), /^applications\[0\]\.dialect must be app/],
   [withApplication({ route: ['*'] }), /^applications\[0\]\.route is not a setting\. Did you mean routes\?$/],
   [JSON.stringify({ applications: [APPLICATION, APPLICATION] }), /^applications\[1\]\.id must be another id/],
 ];

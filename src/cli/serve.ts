@@ -1,4 +1,3 @@
-import { mkdirSync } from 'node:fs';
 import { pino } from 'pino';
 import { startTonearm, type Tonearm } from '../compose.ts';
 import { type Config, readConfig } from '../config.ts';
@@ -9,6 +8,8 @@ import { DEFAULT_CALLBACK, defaultApplication } from '../config-applications.ts'
  * starting (`badConfig` for the configuration). Logs are JSON lines on stderr.
  */
 export async function serve(options: { readonly config?: string; readonly data?: string }): Promise<number> {
+  // Keys, tokens and recordings are kept in the data folder: nobody else on this machine is to read them.
+  process.umask(0o077);
   const read = readConfig({ file: options.config, env: process.env, data: options.data });
   const { config, isNew } =
     read.applications.length > 0 ? { config: read, isNew: false } : withDefaultApplication(read);
@@ -27,7 +28,6 @@ export async function serve(options: { readonly config?: string; readonly data?:
 
 /** Without a configuration: one application that takes every call, and whose bot runs on this machine. */
 export function withDefaultApplication(config: Config): { readonly config: Config; readonly isNew: boolean } {
-  mkdirSync(config.data, { recursive: true });
   const { application, isNew } = defaultApplication(config.data);
   return {
     isNew,

@@ -225,12 +225,12 @@ test('past its retention a recording is 410, while its token is still good', asy
   assert.equal((await ask('GET', recordingId, accessToken)).statusCode, 410);
 });
 
-test('a recording that was discarded is 404 for its own token', async (t) => {
+test('a recording that was discarded is 410 for its own token', async (t) => {
   const { stage, ask } = await served(t);
   const { recordingId, accessToken } = await stage.prepare();
   await stage.recordings.discard(recordingId);
   const reply = await ask('GET', recordingId, accessToken);
-  assert.deepEqual([reply.statusCode, reply.json().error.code], [404, 'ResourceNotFound']);
+  assert.deepEqual([reply.statusCode, reply.json().error.code], [410, 'ResourceGone']);
 });
 
 test('a growing recording has no length, no validators and no ranges, and is not deleted', async (t) => {

@@ -18,7 +18,7 @@ export interface RecordingLibrary {
     recordingId: string,
     take: { readonly samples: number; readonly rate: number },
   ): Promise<FinishedRecording>;
-  /** Removes every trace of a recording that came to nothing. */
+  /** Removes a recording that came to nothing; who asks for it hears that it is gone. */
   discard(recordingId: string): Promise<void>;
   /** Finishes what a killed process left in the spool. Called once, at start. */
   recover(): Promise<readonly RecoveredRecording[]>;

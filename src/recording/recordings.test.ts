@@ -176,16 +176,15 @@ test('its token opens a recording, and only until its longest duration and the l
   assert.equal(await stage.recordings.authorize(mine.recordingId, mine.accessToken), 'invalid');
 });
 
-test('a discarded recording leaves no trace', async (t) => {
+test('a discarded recording leaves no audio, only the memory that it is gone', async (t) => {
   const stage = await staged(t);
   const { recordingId } = await stage.prepare();
   const take = stage.take(recordingId);
   take.append(babble(4000));
   await take.seal();
   await stage.recordings.discard(recordingId);
-  assert.equal((await stage.recordings.open(recordingId)).state, 'unknown');
+  assert.equal((await stage.recordings.open(recordingId)).state, 'gone');
   assert.deepEqual(filesIn(stage), []);
-  for await (const { key } of stage.store.list('')) assert.fail(`${key} is left`);
   await stage.recordings.discard(recordingId);
 });
 

@@ -23,6 +23,7 @@ import { LiveTail } from './live-tail.ts';
 import {
   type FinishedRecord,
   type PreparedRecord,
+  type RecordingRecord,
   type RecordStore,
   type Records,
   recordingIdOf,
@@ -152,8 +153,9 @@ class FolderRecordings implements Recordings {
     await removeTake(this.spoolFolder, recordingId);
     await rm(temporaryPath(this.#path(recordingId)), { force: true });
     await rm(this.#path(recordingId), { force: true });
-    // Last: while there are files, the record says whose they are.
-    await this.#records.delete(recordingId);
+    // Last: while there are files, the record says whose they are. Whoever was told of it hears that it is gone.
+    const record = await this.#records.get(recordingId);
+    if (record !== undefined) await this.#bury(recordingId, record);
   }
 
   recover(): Promise<readonly RecoveredRecording[]> {
@@ -201,12 +203,18 @@ class FolderRecordings implements Recordings {
     if (id === undefined || this.#live.has(id)) return false;
     const record = await this.#records.get(id);
     if (record?.state !== 'finished') return false;
-    const { callId, operationId, applicationId, tokenExpiresAt } = record;
     // The audio first: once somebody was told that it is gone, it is.
     await rm(this.#path(id), { force: true });
+    await this.#bury(id, record);
+    return true;
+  }
+
+  async #bury(
+    id: string,
+    { callId, operationId, applicationId, tokenExpiresAt }: RecordingRecord,
+  ): Promise<void> {
     const until = Math.max(tokenExpiresAt, this.#options.clock.now() + REMEMBER_GONE_MS);
     await this.#records.put(id, { state: 'gone', callId, operationId, applicationId, tokenExpiresAt }, until);
-    return true;
   }
 
   async close(): Promise<void> {

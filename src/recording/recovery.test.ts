@@ -144,7 +144,7 @@ test('a spool whose recording was finished, or deleted, is just removed', async 
   assert.equal((await stage.recordings.open(deleted)).state, 'gone');
 });
 
-test('recordings that captured nothing are forgotten', async (t) => {
+test('recordings that captured nothing are gone', async (t) => {
   const stage = await staged(t);
   const onlyPrepared = await stage.prepare();
   const empty = await leaveSealed(stage, new Int16Array(0));
@@ -157,8 +157,7 @@ test('recordings that captured nothing are forgotten', async (t) => {
   assert.deepEqual(await stage.recordings.recover(), []);
   assert.deepEqual(spooled(stage), []);
   for (const id of [onlyPrepared.recordingId, empty, onlyJournal.recordingId, halfJournal.recordingId])
-    assert.equal((await stage.recordings.open(id)).state, 'unknown');
-  for await (const { key } of stage.store.list('')) assert.fail(`${key} is left`);
+    assert.equal((await stage.recordings.open(id)).state, 'gone');
 });
 
 test('a broken journal costs nothing while the store knows the recording', async (t) => {

@@ -74,3 +74,33 @@ test('a bot that cannot be reached costs its own callers a 480, and nobody else 
     await bot.close();
   }
 });
+
+test('a server that drains takes no call, and lets its bots finish those that run', { skip }, async () => {
+  const stage = await voicemailStage();
+  const talking = stage.caller(pcapFile(speechPackets(new Int16Array(8000 * 4))));
+  const call = await stage.answerNext();
+  const stopped = stage.server.stop();
+  await stage.server.logged('stopping: no new calls, running ones may finish');
+  const refused = await runSipp({ port: stage.server.udp, scenario: scenario(ring(503)) });
+  assert.equal(refused.code, 0, refused.output);
+  assert.equal((await fetch(`${stage.server.http}/readyz`)).status, 503);
+  const final = await stage.record(call, {
+    playBeep: false,
+    maxRecordDurationInSeconds: 1,
+    initialSilenceTimeoutInSeconds: 9,
+  });
+  assert.equal(final.completionReason, 'maxRecordDurationReached');
+  assert.equal(
+    (
+      await fetch(final.recordResourceLocation, {
+        headers: { authorization: `Bearer ${final.recordResourceAccessToken}` },
+      })
+    ).status,
+    200,
+  );
+  await stage.hangUp(call);
+  await talking;
+  assert.equal(await stopped, 0);
+  await stage.bot.next('terminated', (one) => call.mine(one) && isState('terminated')(one));
+  await stage.bot.close();
+});

@@ -31,6 +31,8 @@ export interface TestServer {
   readonly pid: number;
   /** Every log line so far, parsed. */
   readonly log: readonly Record<string, unknown>[];
+  /** Resolves once it logs this message. */
+  logged(message: string): Promise<void>;
   /** SIGTERM; resolves with the exit code. */
   stop(): Promise<number | null>;
   /** SIGKILL. */
@@ -70,6 +72,9 @@ export async function startServer(options: ServerOptions = {}): Promise<TestServ
     dataFolder,
     pid: child.pid ?? 0,
     log,
+    async logged(message) {
+      while (!log.some((entry) => entry.msg === message)) await once(child.stderr, 'data');
+    },
     stop: () => end('SIGTERM'),
     kill: async () => void (await end('SIGKILL')),
   };
