@@ -21,6 +21,7 @@ import { openSigningKeys } from './graph/signing-keys.ts';
 import { spellingOf } from './graph/spelling.ts';
 import { tokenRoutes } from './graph/token-routes.ts';
 import { createTokens } from './graph/tokens.ts';
+import { undeliveredRoutes } from './graph/undelivered-routes.ts';
 import { describeError, type SchemaError } from './graph/validation.ts';
 import { healthRoutes } from './http/health.ts';
 import { recordingRoutes } from './http/recordings.ts';
@@ -146,6 +147,7 @@ async function start(
     plugins: [
       callRoutes({ ask, tokens, publicUrl, allowHttp: config.callbacks.allowHttp }),
       tokenRoutes({ tokens, publicUrl }),
+      undeliveredRoutes({ notifier, tokens }),
       recordingRoutes({ recordings, sendError: sendODataError }),
       healthRoutes({
         ready: () => taking,
