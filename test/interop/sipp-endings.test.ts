@@ -56,6 +56,27 @@ test('how recordings end, with sipp for a caller', { skip, concurrency: 1 }, asy
     await calling;
   });
 
+  await t.test('the pause is as long as asked, from the last word on', async () => {
+    // Cut off within a word, so that there is no doubt where it ends.
+    const says = speech.subarray(
+      0,
+      160 * Math.floor(speech.findLastIndex((sample) => Math.abs(sample) > 6000) / 160),
+    );
+    const calling = stage.caller(capture([{ silenceMs: 1000 }, { says }, { silenceMs: 4000 }]).pcap);
+    const call = await stage.answerNext();
+    const final = await stage.record(call, {
+      playBeep: false,
+      maxSilenceTimeoutInSeconds: 1,
+      maxRecordDurationInSeconds: 60,
+    });
+    assert.deepEqual(told(final), ['maxSilenceTimeout', 'completed', 200, 8509]);
+    const recorded = await download(final);
+    const pauseMs = (recorded.length - locate(says, recorded).offset - says.length) / 8;
+    assert.ok(Math.abs(pauseMs - 1000) <= 20, `the pause lasts ${pauseMs} ms`);
+    await stage.hangUp(call);
+    await calling;
+  });
+
   await t.test('no media for the configured time: mediaReceiveTimeout, with what there is', async () => {
     const calling = stage.caller(capture([{ silenceMs: 600 }, { says: speech.subarray(0, 8000) }]).pcap);
     const call = await stage.answerNext();
