@@ -260,7 +260,7 @@ class FolderRecordings implements Recordings {
     const spooled = Math.floor((await stat(spool)).size / 2);
     // Readers may have been given more than the caller knows of; a disk that refused some leaves less.
     const length = Math.min(spooled, Math.max(samples, tail?.samples ?? 0));
-    if (length === 0) throw new Error('nothing of it reached the spool');
+    if (length === 0 && samples > 0) throw new Error('nothing of it reached the spool');
     if (length < samples) {
       const what = { recordingId, samples, spooled };
       this.#options.log.warn(what, 'a recording is shorter than what was heard: the spool lost some of it');

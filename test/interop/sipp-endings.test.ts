@@ -157,6 +157,14 @@ test('how recordings end, with sipp for a caller', { skip, concurrency: 1 }, asy
       };
       const first = await stage.record(call, body);
       assert.deepEqual(told(first), ['stopToneDetected', 'completed', 200, 8514]);
+      const empty = await fetch(first.recordResourceLocation, {
+        headers: { authorization: `Bearer ${first.recordResourceAccessToken}` },
+      });
+      assert.deepEqual(
+        [empty.status, (await empty.arrayBuffer()).byteLength],
+        [200, 44],
+        'a WAV file without a sample',
+      );
       const second = await stage.record(call, body);
       assert.deepEqual(told(second), ['stopToneDetected', 'completed', 200, 8514]);
       await stage.hangUp(call);
@@ -186,7 +194,9 @@ test('how recordings end, with sipp for a caller', { skip, concurrency: 1 }, asy
         headers: { authorization: `Bearer ${running.resourceData.recordResourceAccessToken}` },
       };
       const live = await fetch(running.resourceData.recordResourceLocation, token);
-      const followed = live.arrayBuffer();
+      const heard = Promise.withResolvers<void>();
+      const followed = follow(live, () => heard.resolve());
+      await heard.promise;
       await stage.act(call, 'cancelMediaProcessing', { clientContext: 'cancels' });
       await stage.bot.next(
         'the cancel itself',
@@ -260,3 +270,16 @@ test('how recordings end, with sipp for a caller', { skip, concurrency: 1 }, asy
     }
   });
 });
+
+/** Reads to the end; tells once there is a tenth of a second of audio. */
+async function follow(response: Response, onAudio: () => void): Promise<Buffer> {
+  const parts: Uint8Array[] = [];
+  let length = 0;
+  assert.ok(response.body);
+  for await (const part of response.body) {
+    parts.push(part);
+    length += part.length;
+    if (length > 44 + 3200) onAudio();
+  }
+  return Buffer.concat(parts);
+}
