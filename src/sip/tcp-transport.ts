@@ -1,36 +1,20 @@
 import { once } from 'node:events';
-import { connect, createServer, type Socket } from 'node:net';
+import { connect, createServer, type Server, type Socket } from 'node:net';
 import type { Log } from '../log.ts';
-import { SipFramer } from '../wire/sip-framing.ts';
-import { parseSipMessage } from '../wire/sip-message.ts';
+import { deliver } from './deliver.ts';
 import { facing } from './local-address.ts';
+import { TcpConnection, type TcpConnectionOwner, type TcpLimits } from './tcp-connection.ts';
 import type { Peer, Transport, TransportHandler } from './transport.ts';
 import { cannotListen } from './udp-transport.ts';
 import type { ListenAddress } from './user-agent.ts';
-
-export interface TcpLimits {
-  /** More connections than this at once are refused. */
-  readonly connections: number;
-  /** A connection without a byte for so long is closed; longer than a call's silence between requests is unusual. */
-  readonly idleMs: number;
-  /** A message that has begun must be whole within this. */
-  readonly messageMs: number;
-  /** A peer that does not read: more unsent bytes than this close its connection. */
-  readonly unsentBytes: number;
-}
 
 const DEFAULT_LIMITS: TcpLimits = {
   connections: 1000,
   idleMs: 3_600_000,
   messageMs: 30_000,
+  closingMs: 1_000,
   unsentBytes: 1 << 20,
 };
-
-interface Connection {
-  readonly id: number;
-  readonly peer: Peer;
-  readonly socket: Socket;
-}
 
 /**
  * SIP over TCP (RFC 3261 §18). An answer goes back on its request's connection; a request goes over any connection to its
@@ -42,112 +26,105 @@ export async function openTcp(
   log: Log,
   limits: TcpLimits = DEFAULT_LIMITS,
 ): Promise<Transport> {
-  const connections = new Map<number, Connection>();
-  let lastId = 0;
-
-  const adopt = (socket: Socket, address: string, port: number): Connection => {
-    const connection: Connection = {
-      id: ++lastId,
-      peer: { transport: 'tcp', address, port, connection: lastId },
-      socket,
-    };
-    connections.set(connection.id, connection);
-    socket.setNoDelay(true).setTimeout(limits.idleMs, () => socket.destroy());
-    socket.on('close', () => connections.delete(connection.id));
-    socket.on('error', (error) => {
-      log.debug({ peer: `${address}:${port}`, error: error.message }, 'SIP over TCP: connection failed');
-      handler.onSendError(connection.peer, error);
-    });
-    readMessages(connection, transport, handler, log, limits);
-    return connection;
-  };
-
-  const connectionTo = (to: Peer): Connection => {
-    const own = to.connection === undefined ? undefined : connections.get(to.connection);
-    if (own !== undefined && !own.socket.destroyed) return own;
-    for (const one of connections.values()) {
-      if (one.peer.port === to.port && one.peer.address === to.address && !one.socket.destroyed) return one;
-    }
-    return adopt(connect({ port: to.port, host: to.address }), to.address, to.port);
-  };
-
-  const server = createServer((socket) => {
-    const { remoteAddress, remotePort } = socket;
-    if (remoteAddress === undefined || remotePort === undefined || connections.size >= limits.connections)
-      return void socket.destroy();
-    adopt(socket, remoteAddress.replace(/^::ffff:/, ''), remotePort);
-  });
+  const server = createServer();
   server.listen(listen.port, listen.address);
   await once(server, 'listening').catch((error) => {
     throw cannotListen(listen, error);
   });
-  server.on('error', (error) => log.warn({ error: error.message }, 'SIP over TCP: listening failed'));
-  const address = server.address();
-  const transport: Transport = {
-    listening: {
-      ...listen,
-      port: typeof address === 'object' && address !== null ? address.port : listen.port,
-    },
-    localAddress: (to) => ({ address: facing(listen.address, to.address), port: transport.listening.port }),
-    send(bytes, to) {
-      const { socket, peer } = connectionTo(to);
-      if (socket.writableLength > limits.unsentBytes) {
-        log.warn(
-          { peer: `${peer.address}:${peer.port}` },
-          'SIP over TCP: a peer does not read; its connection is closed',
-        );
-        socket.destroy(new Error('the peer does not read'));
-        return;
-      }
-      socket.write(bytes);
-    },
-    async close() {
-      const closed = once(server, 'close');
-      server.close();
-      for (const { socket } of connections.values()) socket.destroySoon();
-      await closed;
-    },
-  };
-  return transport;
+  return new TcpTransport(server, listen, handler, log, limits);
 }
 
-/** Frames what comes, answers pings, and closes what can't be framed or takes too long. */
-function readMessages(
-  connection: Connection,
-  transport: Transport,
-  handler: TransportHandler,
-  log: Log,
-  limits: TcpLimits,
-): void {
-  const { socket, peer } = connection;
-  const framer = new SipFramer();
-  let patience: NodeJS.Timeout | undefined;
-  socket.on('close', () => clearTimeout(patience));
-  socket.on('data', (chunk: Buffer) => {
-    for (const frame of framer.push(chunk)) {
-      clearTimeout(patience);
-      patience = undefined;
-      if (frame.kind === 'ping') {
-        socket.write('\r\n');
-        continue;
-      }
-      const parsed = parseSipMessage(frame.bytes);
-      if (frame.kind === 'broken') {
-        log.debug(
-          { peer: `${peer.address}:${peer.port}`, reason: frame.reason },
-          'SIP over TCP: not SIP, closed',
-        );
-        handler.onUnparsable(
-          parsed.ok ? { ok: false, reason: frame.reason } : { ...parsed, reason: frame.reason },
-          peer,
-          transport,
-        );
-        return void socket.destroySoon();
-      }
-      if (parsed.ok) handler.onMessage(parsed.message, peer, transport);
-      else handler.onUnparsable(parsed, peer, transport);
+class TcpTransport implements Transport, TcpConnectionOwner {
+  readonly listening: ListenAddress;
+  readonly #server: Server;
+  readonly #handler: TransportHandler;
+  readonly #log: Log;
+  readonly #limits: TcpLimits;
+  readonly #connections = new Map<number, TcpConnection>();
+  #lastId = 0;
+  #closed: Promise<void> | undefined;
+
+  constructor(server: Server, listen: ListenAddress, handler: TransportHandler, log: Log, limits: TcpLimits) {
+    const address = server.address();
+    const port = typeof address === 'object' && address !== null ? address.port : listen.port;
+    this.listening = { ...listen, port };
+    this.#server = server;
+    this.#handler = handler;
+    this.#log = log;
+    this.#limits = limits;
+    server.on('connection', (socket) => this.#accept(socket));
+    server.on('error', (error) => log.warn({ error: error.message }, 'SIP over TCP: listening failed'));
+  }
+
+  localAddress(to: { readonly address: string }): { readonly address: string; readonly port: number } {
+    return { address: facing(this.listening.address, to.address), port: this.listening.port };
+  }
+
+  send(bytes: Uint8Array, to: Peer): void {
+    try {
+      this.#connectionTo(to).write(bytes);
+    } catch (thrown) {
+      // No room for one more connection, or a port that is none. Told later, as every failure to send is.
+      const error = thrown instanceof Error ? thrown : new Error(String(thrown));
+      queueMicrotask(() => this.#handler.onSendError(to, error));
     }
-    if (framer.pending > 0 && patience === undefined)
-      patience = setTimeout(() => socket.destroy(), limits.messageMs).unref();
-  });
+  }
+
+  close(): Promise<void> {
+    this.#closed ??= this.#close();
+    return this.#closed;
+  }
+
+  onMessage(bytes: Uint8Array, from: Peer): void {
+    deliver(bytes, from, this, this.#handler, this.#log);
+  }
+
+  onBroken(bytes: Uint8Array, from: Peer, reason: string): void {
+    this.#log.debug({ peer: `${from.address}:${from.port}`, reason }, 'SIP over TCP: not SIP, closed');
+    deliver(bytes, from, this, this.#handler, this.#log, reason);
+  }
+
+  onError(of: Peer, error: Error): void {
+    this.#log.debug({ peer: `${of.address}:${of.port}`, error: error.message }, 'SIP over TCP: broken off');
+    this.#handler.onSendError(of, error);
+  }
+
+  onClosed(of: Peer): void {
+    if (of.connection !== undefined) this.#connections.delete(of.connection);
+  }
+
+  #accept(socket: Socket): void {
+    const { remoteAddress, remotePort } = socket;
+    if (remoteAddress === undefined || remotePort === undefined || this.#full) return void socket.destroy();
+    // A dual-stack socket gives IPv4 peers as mapped addresses; Via and SDP know them by their own.
+    this.#adopt(socket, remoteAddress.replace(/^::ffff:(?=[\d.]+$)/, ''), remotePort, true);
+  }
+
+  #connectionTo(to: Peer): TcpConnection {
+    const same = to.connection === undefined ? undefined : this.#connections.get(to.connection);
+    if (same?.writable) return same;
+    for (const one of this.#connections.values()) {
+      if (one.peer.port === to.port && one.peer.address === to.address && one.writable) return one;
+    }
+    if (this.#full) throw new Error('Too many SIP connections');
+    return this.#adopt(connect({ port: to.port, host: to.address }), to.address, to.port, false);
+  }
+
+  #adopt(socket: Socket, address: string, port: number, accepted: boolean): TcpConnection {
+    const peer: Peer = { transport: 'tcp', address, port, connection: ++this.#lastId };
+    const connection = new TcpConnection(socket, peer, accepted, this, this.#limits);
+    this.#connections.set(this.#lastId, connection);
+    return connection;
+  }
+
+  get #full(): boolean {
+    return this.#closed !== undefined || this.#connections.size >= this.#limits.connections;
+  }
+
+  async #close(): Promise<void> {
+    const closed = once(this.#server, 'close');
+    this.#server.close();
+    for (const connection of this.#connections.values()) connection.closeSoon();
+    await closed;
+  }
 }

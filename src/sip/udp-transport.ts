@@ -2,7 +2,7 @@ import { createSocket, type RemoteInfo } from 'node:dgram';
 import { isIPv6 } from 'node:net';
 import { reasonOf, TonearmError } from '../errors.ts';
 import type { Log } from '../log.ts';
-import { parseSipMessage } from '../wire/sip-message.ts';
+import { deliver } from './deliver.ts';
 import { facing } from './local-address.ts';
 import type { Transport, TransportHandler } from './transport.ts';
 import type { ListenAddress } from './user-agent.ts';
@@ -18,7 +18,10 @@ export async function openUdp(
 ): Promise<Transport> {
   const socket = createSocket({ type: isIPv6(listen.address) ? 'udp6' : 'udp4' });
   await new Promise<void>((resolve, reject) => {
-    socket.once('error', (error) => reject(cannotListen(listen, error)));
+    socket.once('error', (error) => {
+      socket.close();
+      reject(cannotListen(listen, error));
+    });
     socket.bind(listen.port, listen.address, resolve);
   });
   // An ICMP error of some peer arrives here as an error of the socket: no reason to stop.
@@ -30,6 +33,7 @@ export async function openUdp(
   } catch (thrown) {
     log.debug({ error: reasonOf(thrown) }, 'SIP over UDP: the receive buffer keeps its size');
   }
+  let closed: Promise<void> | undefined;
   const transport: Transport = {
     listening: { ...listen, port: socket.address().port },
     localAddress: (to) => ({ address: facing(listen.address, to.address), port: transport.listening.port }),
@@ -44,14 +48,14 @@ export async function openUdp(
         );
       }
     },
-    close: () => new Promise((resolve) => socket.close(resolve)),
+    close() {
+      closed ??= new Promise((resolve) => socket.close(resolve));
+      return closed;
+    },
   };
   socket.on('message', (bytes: Buffer, { address, port }: RemoteInfo) => {
     if (isKeepAlive(bytes)) return;
-    const peer = { transport: 'udp', address, port } as const;
-    const parsed = parseSipMessage(bytes);
-    if (parsed.ok) handler.onMessage(parsed.message, peer, transport);
-    else handler.onUnparsable(parsed, peer, transport);
+    deliver(bytes, { transport: 'udp', address, port }, transport, handler, log);
   });
   return transport;
 }
@@ -72,5 +76,5 @@ export function cannotListen(listen: ListenAddress, error: NodeJS.ErrnoException
 
 /** Softphones keep NAT bindings open with CRLFs, NULs or blanks. */
 function isKeepAlive(bytes: Uint8Array): boolean {
-  return bytes.length <= 8 && bytes.every((byte) => byte === 13 || byte === 10 || byte === 0 || byte === 32);
+  return bytes.every((byte) => byte === 13 || byte === 10 || byte === 0 || byte === 32);
 }
