@@ -145,7 +145,8 @@ test('a connection too many is closed at once, and none is opened beyond the lim
   const { seen, transport, dial } = await stage(t, { connections: 1 });
   const first = await dial();
   assert.equal((await received(await dial())).length, 0);
-  transport.send(OPTIONS, { transport: 'tcp', address: '127.0.0.1', port: await portOfNobody() });
+  const { peer } = await farEnd(t);
+  transport.send(OPTIONS, peer);
   assert.equal(seen.errors.length, 0, 'never while sending');
   await seen.until(() => seen.errors.length === 1);
   first.write(OPTIONS);
@@ -162,6 +163,17 @@ test('requests to one peer share a connection of ours, over which it answers', a
   socket.write(OPTIONS);
   await seen.until(() => seen.messages.length === 1);
   assert.equal(seen.messages[0]?.from.port, peer.port);
+});
+
+test('what names a connection goes over it, whatever port its Contact told', async (t) => {
+  const { seen, transport, dial } = await stage(t);
+  const socket = await dial();
+  socket.write(OPTIONS);
+  await seen.until(() => seen.messages.length === 1);
+  const { peer } = await farEnd(t);
+  const answer = received(socket, OPTIONS.length);
+  transport.send(OPTIONS, { ...seen.messages[0]!.from, port: peer.port });
+  assert.deepEqual(await answer, OPTIONS);
 });
 
 test('when its connection is gone, a peer is connected to anew', async (t) => {
