@@ -14,3 +14,10 @@ export interface Application {
 }
 
 export type Role = 'Calls.AccessMedia.All' | 'Calls.Initiate.All';
+
+/** The applications that there are now: they may come, change and go while the server runs. */
+export interface ApplicationDirectory {
+  /** The same array as long as nothing has changed; in the order in which their routes are looked at. */
+  all(): readonly Application[];
+  get(id: string): Application | undefined;
+}

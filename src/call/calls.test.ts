@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { APPLICATION, setStage } from '../../test/support/call-stage.ts';
+import { directoryOf } from '../../test/support/directory.ts';
 import { OFFER } from '../../test/support/scripted-sip.ts';
 import { settle } from '../../test/support/virtual-clock.ts';
 
@@ -13,7 +14,7 @@ test('a call that no route takes is 404, and nobody is told', async () => {
 
 test('a call goes to the application whose route takes it', async () => {
   const other = { ...APPLICATION, id: 'other', callbackUri: 'http://other/', routes: ['+1425*'] };
-  const stage = setStage({ applications: [APPLICATION, other] });
+  const stage = setStage({ applications: directoryOf([APPLICATION, other]) });
   await stage.ring({ to: 'sip:+1-425-555-0199@tonearm.example' });
   const { applicationId, callbackUri, dialled } = stage.lastCall();
   assert.deepEqual([applicationId, callbackUri, dialled], ['other', 'http://other/', '+1-425-555-0199']);

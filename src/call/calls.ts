@@ -1,30 +1,37 @@
 /**
- * All calls of this node: takes in what the user agent hears ringing, hands commands to whoever owns the call, and answers for
- * the calls that are over.
+ * All calls of this node: takes in what the user agent hears ringing, places what bots ask for, hands commands to whoever owns the call,
+ * and answers for the calls that are over.
  */
 import { randomUUID } from 'node:crypto';
-import type { Clock, Timer } from '../clock.ts';
+import type { Timer } from '../clock.ts';
 import { reasonOf } from '../errors.ts';
 import type { IncomingInvite, UserAgent } from '../sip/user-agent.ts';
-import type { Application } from './application.ts';
+import type { Application, ApplicationDirectory } from './application.ts';
+import { createDialPlan, type Trunk } from './dial-plan.ts';
 import { askEndedCall } from './ended-calls.ts';
 import { shutDown } from './endings.ts';
-import { IncomingCall, type IncomingParts } from './incoming.ts';
+import { incomingSide } from './incoming.ts';
+import { type CallParts, LiveCall } from './live-call.ts';
 import { whyUnmet } from './media-session.ts';
-import type { CallSnapshot, Command, Reply } from './model.ts';
+import type { CallRequest, CallSnapshot, Command, Reply } from './model.ts';
+import { outgoingSide } from './outgoing.ts';
 import { dialledOf, partyOf } from './party.ts';
 import { recoverCalls } from './recovery.ts';
 import { refuse } from './refusal.ts';
 import { createRouter } from './routing.ts';
 
 export interface CallsOptions
-  extends Omit<IncomingParts, 'answerTimeoutMs' | 'interKeyMs' | 'noMediaMs' | 'retentionMs'> {
-  readonly userAgent: Pick<UserAgent, 'invites'>;
-  readonly applications: readonly Application[];
+  extends Omit<CallParts, 'interKeyMs' | 'noMediaMs' | 'retentionMs' | 'dialPlan'> {
+  readonly userAgent: Pick<UserAgent, 'invites' | 'invite'>;
+  readonly applications: ApplicationDirectory;
+  /** The way to phone numbers; default: none. */
+  readonly trunks?: readonly Trunk[];
   /** How notifications about an incoming call are spelled, until the end of the call. */
   readonly spellingOf: (application: Application) => string;
   /** How long a caller hears it ring; default 15,000. */
   readonly answerTimeoutMs?: number;
+  /** How long a call that a bot placed may ring; default 60,000. */
+  readonly ringTimeoutMs?: number;
   /** Longest pause between two keys of one stop tone; default 3,000. */
   readonly interKeyMs?: number;
   /** Longest time without any media; default 30,000. */
@@ -36,11 +43,13 @@ export interface CallsOptions
 export interface Calls {
   /** Never rejects. */
   ask(callId: string, command: Command): Promise<Reply>;
+  /** Places a call: resolves, with the call, once it is kept and being dialled. Never rejects. */
+  create(request: CallRequest): Promise<Reply>;
   /**
    * Ends, and tells of, what an earlier process left. Once, at start, when everybody who needs the facts has subscribed.
    */
   recover(): Promise<void>;
-  /** From now on callers hear 503; running calls go on. */
+  /** From now on callers hear 503, and no call is placed; running calls go on. */
   drain(): void;
   /** Drains, waits for running calls at most `limitMs`, then ends them. Resolves when every one has been told as terminated. */
   close(limitMs: number): Promise<void>;
@@ -53,29 +62,29 @@ const RETRY_AFTER_S = '30';
 
 /** Takes calls from here on, until the user agent closes. */
 export function createCalls(options: CallsOptions): Calls {
-  const { userAgent, cluster, store, clock, log } = options;
-  const parts: IncomingParts = {
+  const { userAgent, cluster, store, clock, log, applications } = options;
+  const dialPlan = createDialPlan(options.trunks ?? []);
+  const parts: CallParts = {
     ...options,
-    answerTimeoutMs: options.answerTimeoutMs ?? 15_000,
+    dialPlan,
     interKeyMs: options.interKeyMs ?? 3000,
     noMediaMs: options.noMediaMs ?? 30_000,
     retentionMs: options.retentionMs ?? 86_400_000,
   };
-  const route = createRouter(options.applications);
-  const live = new Map<string, { readonly call: IncomingCall; readonly lived: Promise<void> }>();
+  const answerTimeoutMs = options.answerTimeoutMs ?? 15_000;
+  const outgoing = { userAgent, clock, ringTimeoutMs: options.ringTimeoutMs ?? 60_000 };
+  const route = createRouter(applications);
+  const live = new Map<string, { readonly call: LiveCall; readonly lived: Promise<void> }>();
   let draining = false;
 
-  const begin = (invite: IncomingInvite, application: Application) => {
-    const snapshot = snapshotOf(invite, application, options.spellingOf(application), clock);
-    const { id } = snapshot;
-    log.info({ callId: id, sipCallId: invite.callId, application: application.id }, 'a call came in');
-    const call = new IncomingCall(invite, snapshot, parts);
+  const begin = (call: LiveCall, first: 'created' | 'updated', onKept?: (kept: boolean) => void) => {
+    const { id, scenarioId } = call.snapshot;
     const lived = call
-      .run()
+      .run(first, onKept)
       .catch((thrown) => log.error({ callId: id, error: reasonOf(thrown) }, 'a call failed'))
       .finally(() => {
         live.delete(id);
-        log.info({ callId: id }, 'a call is over');
+        log.info({ callId: id, scenarioId }, 'a call is over');
       });
     live.set(id, { call, lived });
   };
@@ -95,7 +104,10 @@ export function createCalls(options: CallsOptions): Calls {
       log.info({ sipCallId: invite.callId, why: unmet }, 'the offer of a call cannot be met');
       return invite.reject(488, { headers: { Warning: warning(unmet) } });
     }
-    begin(invite, application);
+    const snapshot = incomingSnapshot(invite, application, options.spellingOf(application), clock.now());
+    const { id: callId, scenarioId } = snapshot;
+    log.info({ callId, scenarioId, sipCallId: invite.callId, application: application.id }, 'a call came in');
+    begin(new LiveCall(snapshot, incomingSide(invite, clock, answerTimeoutMs), parts), 'created');
   };
 
   const takeCalls = async () => {
@@ -110,16 +122,73 @@ export function createCalls(options: CallsOptions): Calls {
   };
   void takeCalls().catch((thrown) => log.error({ error: reasonOf(thrown) }, 'no more calls are taken'));
 
+  const closing = () => refuse('unavailable', 'The server takes no more calls.');
+
+  const place = async (request: CallRequest): Promise<Reply> => {
+    const application = applications.get(request.applicationId);
+    if (draining || application === undefined) return closing();
+    const dialling = dialPlan.dial(request.target, request.callerId, application.name);
+    if ('why' in dialling) return refuse('badTarget', dialling.why);
+    const snapshot = outgoingSnapshot(request, application, clock.now());
+    const { id: callId, scenarioId, clientRequestId } = snapshot;
+    const call = new LiveCall(snapshot, outgoingSide(dialling, outgoing), parts);
+    try {
+      const { line } = await call.openConnection();
+      if (draining) {
+        await line.close();
+        return closing();
+      }
+    } catch (thrown) {
+      return refuse('unavailable', `The call could not be placed: ${reasonOf(thrown)}`);
+    }
+    for (const media of request.preFetch) void parts.prompts.get(media);
+    log.info(
+      { callId, scenarioId, clientRequestId, application: application.id, target: dialling.requestUri },
+      'a call is placed',
+    );
+    const { promise: kept, resolve } = Promise.withResolvers<boolean>();
+    begin(call, 'updated', resolve);
+    return (await kept)
+      ? { ok: true, call: snapshot }
+      : refuse('unavailable', 'The call could not be written to the store.');
+  };
+
+  const ask = async (callId: string, command: Command): Promise<Reply> => {
+    const reply = await cluster.ask(callId, command);
+    return reply === 'noOwner' ? await askEndedCall(store, callId, command) : reply;
+  };
+
+  /** Asked for before the call itself is: two calls that are to replace each other must not wait for one another. */
+  const withReplaced = async (
+    callId: string,
+    command: Extract<Command, { name: 'transfer' }>,
+  ): Promise<Reply> => {
+    const { applicationId, replaces } = command;
+    if (replaces === undefined) return ask(callId, command);
+    if (replaces === callId) return refuse('badTarget', 'A call cannot replace itself.');
+    const other = await ask(replaces, { name: 'getDialog', applicationId });
+    if (other.ok && other.dialog) return ask(callId, { ...command, replacing: other.dialog });
+    const why = other.ok ? '' : other.message;
+    return refuse('badTarget', `The call ${replaces} cannot be replaced: ${why}`);
+  };
+
   const lived = () => Promise.all([...live.values()].map(({ lived }) => lived));
 
   return {
     async ask(callId, command) {
       try {
-        const reply = await cluster.ask(callId, command);
-        return reply === 'noOwner' ? await askEndedCall(store, callId, command) : reply;
+        return await (command.name === 'transfer' ? withReplaced(callId, command) : ask(callId, command));
       } catch (thrown) {
         log.error({ callId, command: command.name, error: reasonOf(thrown) }, 'a command failed');
         return refuse('internal', 'The command failed; the log of the server says why.');
+      }
+    },
+    async create(request) {
+      try {
+        return await place(request);
+      } catch (thrown) {
+        log.error({ error: reasonOf(thrown) }, 'a call could not be placed');
+        return refuse('internal', 'The call could not be placed; the log of the server says why.');
       }
     },
     recover: () => recoverCalls(parts, (callId) => live.has(callId)),
@@ -143,17 +212,14 @@ export function createCalls(options: CallsOptions): Calls {
   };
 }
 
-function snapshotOf(
+function incomingSnapshot(
   invite: IncomingInvite,
   application: Application,
   spelling: string,
-  clock: Clock,
+  now: number,
 ): CallSnapshot {
   return {
-    id: randomUUID(),
-    revision: 1,
-    applicationId: application.id,
-    tenantId: application.tenantId,
+    ...emptySnapshot(application, now),
     direction: 'incoming',
     state: 'incoming',
     caller: partyOf(invite.from),
@@ -162,8 +228,42 @@ function snapshotOf(
     callbackUri: application.callbackUri,
     spelling,
     scenarioId: randomUUID(),
+  };
+}
+
+function outgoingSnapshot(request: CallRequest, application: Application, now: number): CallSnapshot {
+  const { target, callbackUri, preFetch, subject, spelling, clientRequestId } = request;
+  return {
+    ...emptySnapshot(application, now),
+    direction: 'outgoing',
+    state: 'establishing',
+    caller: { kind: 'application', id: application.id, displayName: application.name },
+    callee: target,
+    dialled: target.id,
+    callbackUri,
+    preFetch,
+    subject,
+    spelling,
+    scenarioId: request.scenarioId ?? randomUUID(),
+    clientRequestId,
+  };
+}
+
+/** What every call begins with. */
+function emptySnapshot({ id: applicationId, tenantId }: Application, createdAt: number) {
+  return {
+    id: randomUUID(),
+    revision: 1,
+    applicationId,
+    tenantId,
+    subject: undefined,
+    preFetch: [],
+    clientRequestId: undefined,
     audioActive: false,
-    createdAt: clock.now(),
+    muted: false,
+    lastTone: undefined,
+    transferFailure: undefined,
+    createdAt,
     ending: undefined,
   };
 }

@@ -6,6 +6,8 @@ export interface Ending {
   readonly ending: CallEnding;
   /** SIP status for a caller who was not answered yet; one who was gets a BYE. */
   readonly refusal: number;
+  /** With that status. */
+  readonly headers?: Readonly<Record<string, string>>;
 }
 
 const ending = (by: CallEnding['by'], refusal: number, message: string, sipStatus?: number): Ending => ({
@@ -36,6 +38,28 @@ export function rejected(reason: keyof typeof refusals): Ending {
   return ending('rejected', status, message, status);
 }
 
+/** The caller is told where else to call, in the order of preference: 302, with several 300 (RFC 3261 §21.3). */
+export function redirected(uris: readonly string[]): Ending {
+  const status = uris.length > 1 ? 300 : 302;
+  const contacts = uris.map((uri, at) =>
+    uris.length > 1 ? `<${uri}>;q=${(1 - at / 10).toFixed(1)}` : `<${uri}>`,
+  );
+  return {
+    ...ending('redirected', status, 'The bot sent the caller elsewhere.', status),
+    headers: { Contact: contacts.join(', ') },
+  };
+}
+
+export const transferred: Ending = ending('transferred', 487, 'The call was transferred.', 200);
+
+/** The far end let it ring for too long. */
+export const ringsForEver = (limitMs: number): Ending =>
+  ending('unanswered', 487, `Nobody answered within ${limitMs / 1000} s.`, 480);
+
+/** The far end's final answer to our INVITE, or what became of it on the way (408, 503). */
+export const refusedBy = (status: number, reason: string): Ending =>
+  ending('refused', 487, `The far end did not take the call: ${status} ${reason}`, status);
+
 export const botHungUp: Ending = ending('bot', 603, 'The bot ended the call.');
 
 /** No line for it: the port range is full or the media engine is gone. */
@@ -55,7 +79,7 @@ export function dialogEnded(end: DialogEnd | undefined): Ending {
     case 'closed':
       return shutDown;
     case 'remote':
-      return ending('caller', 487, end.reasonHeader ?? 'The caller hung up.');
+      return ending('caller', 487, end.reasonHeader ?? 'The far end hung up.');
     default:
       return ending('failed', 500, 'The dialog ended.');
   }

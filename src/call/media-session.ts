@@ -11,6 +11,8 @@ export interface MediaSession {
   readonly waiting: boolean;
   /** Takes the answer to our offer; `undefined` when none is open. */
   accept(answer: string): Negotiated | undefined;
+  /** Reads an answer that is not final: early media, which another fork's answer may follow (RFC 3261 §13.2.1). */
+  preview(answer: string): Negotiated | undefined;
 }
 
 export function openMediaSession(local: { readonly address: string; readonly port: number }): MediaSession {
@@ -50,6 +52,7 @@ export function openMediaSession(local: { readonly address: string; readonly por
       if (negotiated.ok) open = undefined;
       return negotiated;
     },
+    preview: (answer) => (open === undefined ? undefined : acceptAnswer(answer, open)),
   };
 }
 

@@ -1,6 +1,7 @@
 /**
  * The call as data: what is stored, what facts carry, what commands ask. No Graph spelling here.
  */
+import type { Key } from '../media/line.ts';
 import type { OperationEnd, OperationProgress } from '../operation/operation.ts';
 
 export type CallState =
@@ -15,12 +16,34 @@ export type CallState =
   | 'terminating'
   | 'terminated';
 
-/** A SIP party (CONTRACT §2.1 tells how it is spelled). */
+/** Who is at an end of a call (CONTRACT §2.1 tells how it is spelled). */
 export interface Party {
-  /** The user part is a phone number (`+`, digits, separators): then `id` is that number, else the SIP URI. */
+  /**
+   * `phone`: the user part of its SIP URI is a phone number (`+`, digits, separators), and `id` is that number; `user`: `id` is the SIP
+   * URI; `application`: our own side, `id` is the application's.
+   */
+  readonly kind: 'phone' | 'user' | 'application';
+  readonly id: string;
+  readonly displayName: string | undefined;
+}
+
+/** Whom a bot wants to call, or a call to go to: a phone number, as it was written, or a `sip:` URI. */
+export interface Destination {
   readonly kind: 'phone' | 'user';
   readonly id: string;
   readonly displayName: string | undefined;
+}
+
+/** Audio that a bot will want: what `mediaInfo` names. */
+export interface Media {
+  readonly uri: string;
+  readonly resourceId: string | undefined;
+}
+
+/** A key that the caller pressed while the bot was subscribed; numbered from 1 within the call. */
+export interface Tone {
+  readonly sequenceId: number;
+  readonly key: Key;
 }
 
 export interface CallSnapshot {
@@ -33,27 +56,64 @@ export interface CallSnapshot {
   readonly state: CallState;
   readonly caller: Party;
   readonly callee: Party;
-  /** The number or URI that was dialled, as it stood in the Request-URI. */
+  /** The number or URI that was dialled: of an incoming call as it stood in the Request-URI. */
   readonly dialled: string;
+  readonly subject: string | undefined;
+  /** As the bot gave it when it answered or called. */
+  readonly preFetch: readonly Media[];
   readonly callbackUri: string;
   /** How notifications about the call are spelled; opaque here, given by graph/. */
   readonly spelling: string;
   /** One GUID a call, for logs and the Scenario-Id header. */
   readonly scenarioId: string;
+  /** Of the request that made the call, for the bot's logs; `undefined`: a caller made it. */
+  readonly clientRequestId: string | undefined;
   readonly audioActive: boolean;
+  /** Nothing of ours is heard: silence is sent in its place. */
+  readonly muted: boolean;
+  readonly lastTone: Tone | undefined;
+  /** What became of the last transfer when it failed, in SIP's words. */
+  readonly transferFailure: SipOutcome | undefined;
   readonly createdAt: number;
   /** Only once terminating or terminated. */
   readonly ending: CallEnding | undefined;
 }
 
+export interface SipOutcome {
+  readonly status: number;
+  readonly message: string;
+}
+
 export interface CallEnding {
-  readonly by: 'bot' | 'caller' | 'unanswered' | 'rejected' | 'failed' | 'shutdown';
+  readonly by:
+    | 'bot'
+    /** The far end hung up, or gave up before it was answered. */
+    | 'caller'
+    /** Nobody answered in time. */
+    | 'unanswered'
+    /** The bot rejected the incoming call. */
+    | 'rejected'
+    /** The bot sent the caller elsewhere. */
+    | 'redirected'
+    /** The far end went where the bot transferred it. */
+    | 'transferred'
+    /** The far end would not take the call that the bot placed. */
+    | 'refused'
+    | 'failed'
+    | 'shutdown';
   /** What SIP said, when SIP ended it (e.g. 487 after CANCEL). */
   readonly sipStatus: number | undefined;
   readonly message: string | undefined;
 }
 
-export type OperationKind = 'playPrompt' | 'record' | 'cancelMediaProcessing';
+/** All but the first two are done as soon as they are asked for. */
+export type OperationKind =
+  | 'playPrompt'
+  | 'record'
+  | 'subscribeToTone'
+  | 'cancelMediaProcessing'
+  | 'mute'
+  | 'unmute';
 
 export interface OperationSnapshot {
   readonly id: string;
@@ -63,6 +123,8 @@ export interface OperationSnapshot {
   readonly status: 'notStarted' | 'running' | 'completed' | 'failed';
   readonly spelling: string;
   readonly clientContext: string | undefined;
+  /** Of the request that made it, for the bot's logs. */
+  readonly clientRequestId: string | undefined;
   readonly createdAt: number;
   readonly lastActionAt: number;
   readonly end: OperationEnd | undefined;
@@ -78,6 +140,8 @@ export type Fact =
       readonly call: CallSnapshot;
       /** That media began to flow is new in this fact. In one fact of a call at most: a resumed one does not say it again. */
       readonly audioBegan?: boolean;
+      /** A key is what this fact tells of; nothing else has changed. */
+      readonly tone?: Tone;
     }
   | {
       readonly kind: 'operation';
@@ -93,9 +157,7 @@ export type Fact =
       readonly progress: OperationProgress;
     };
 
-export interface PromptRequest {
-  readonly uri: string;
-  readonly resourceId: string | undefined;
+export interface PromptRequest extends Media {
   /** `Infinity`: for ever. */
   readonly times: number;
 }
@@ -117,31 +179,81 @@ export type Command = { readonly applicationId: string } & (
   | {
       readonly name: 'answer';
       readonly callbackUri: string | undefined;
-      readonly preFetch: readonly { uri: string; resourceId: string | undefined }[];
+      readonly preFetch: readonly Media[];
     }
   | {
       readonly name: 'reject';
       readonly reason: 'none' | 'busy' | 'forbidden';
       readonly callbackUri: string | undefined;
     }
+  /** The caller is told where else to call: 302, or 300 with several targets, in the order of preference. */
+  | {
+      readonly name: 'redirect';
+      readonly targets: readonly Destination[];
+      readonly callbackUri: string | undefined;
+    }
+  /** `replaces`: another call of the application, whose far end the target is; the two are then connected (RFC 5589 §7). */
+  | {
+      readonly name: 'transfer';
+      readonly target: Destination;
+      readonly replaces: string | undefined;
+      /** What is known of that call; filled in on the way to this one. */
+      readonly replacing?: FarDialog;
+    }
   | { readonly name: 'hangUp' }
   | { readonly name: 'get' }
-  | (OperationCommand & {
-      readonly name: 'playPrompt';
-      readonly prompts: readonly PromptRequest[];
-      readonly bargeIn: boolean;
-    })
-  | (OperationCommand & { readonly name: 'record'; readonly request: RecordRequest })
+  | (OperationCommand &
+      Breaking & {
+        readonly name: 'playPrompt';
+        readonly prompts: readonly PromptRequest[];
+        readonly bargeIn: boolean;
+        /** All of them over and over. */
+        readonly loop: boolean;
+      })
+  | (OperationCommand & Breaking & { readonly name: 'record'; readonly request: RecordRequest })
   | (OperationCommand & { readonly name: 'cancelMedia' })
+  | (OperationCommand & { readonly name: 'subscribeToTone' })
+  | (OperationCommand & { readonly name: 'mute' | 'unmute' })
   | { readonly name: 'getOperation'; readonly operationId: string }
   | { readonly name: 'listOperations' }
+  /** How a third party names the call's dialog to its far end: for a transfer that replaces it. */
+  | { readonly name: 'getDialog' }
 );
 
 export interface OperationCommand {
   readonly clientContext: string | undefined;
+  readonly clientRequestId: string | undefined;
   readonly spelling: string;
   /** A repeat with the same key returns the first operation. */
   readonly idempotencyKey: string | undefined;
+}
+
+/** A dialog as its far end knows it. */
+export interface FarDialog {
+  /** The value of a Replaces header (RFC 3891 §3). */
+  readonly replaces: string;
+  /** The far end's Contact. */
+  readonly target: string;
+}
+
+interface Breaking {
+  /** Cancels what runs and what waits before it begins. */
+  readonly breaks: boolean;
+}
+
+/** A call that a bot wants to be placed. */
+export interface CallRequest {
+  readonly applicationId: string;
+  readonly target: Destination;
+  /** The number or name that the far end is to see; `undefined`: the trunk's, or the application's name. */
+  readonly callerId: Destination | undefined;
+  readonly callbackUri: string;
+  readonly preFetch: readonly Media[];
+  readonly subject: string | undefined;
+  readonly spelling: string;
+  /** `undefined`: one is made. */
+  readonly scenarioId: string | undefined;
+  readonly clientRequestId: string | undefined;
 }
 
 export type Reply =
@@ -150,6 +262,7 @@ export type Reply =
       readonly call?: CallSnapshot;
       readonly operation?: OperationSnapshot;
       readonly operations?: readonly OperationSnapshot[];
+      readonly dialog?: FarDialog;
     }
   | { readonly ok: false; readonly error: CommandError; readonly message: string };
 
@@ -159,6 +272,8 @@ export type CommandError =
   | 'operationNotFound'
   | 'notEstablished'
   | 'conflict'
+  /** No trunk for that number, no SIP address. */
+  | 'badTarget'
   /** No port, no disk, draining: try again. */
   | 'unavailable'
   | 'internal';

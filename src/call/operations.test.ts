@@ -228,7 +228,7 @@ test('operations queue, and are told of in the order they were made', async () =
   const first = await stage.start({ name: 'playPrompt', bargeIn: true });
   const second = await stage.start({ name: 'record' });
   assert.deepEqual([first.status, second.status], ['running', 'notStarted']);
-  assert.deepEqual(line.running.spec, { kind: 'playPrompt', prompts: [], bargeIn: true });
+  assert.deepEqual(line.running.spec, { kind: 'playPrompt', prompts: [], loop: false, bargeIn: true });
   line.running.end('finished');
   await settle();
   const reply = await stage.ask({ name: 'getOperation', operationId: second.id });
@@ -270,7 +270,7 @@ test('cancelling ends what runs and what waits, and is told of after them', asyn
   await stage.start({ name: 'playPrompt' });
   line.running.record(8000);
   const cancel = await stage.start({ name: 'cancelMedia', clientContext: 'enough' });
-  assert.deepEqual([cancel.kind, cancel.status], ['cancelMediaProcessing', 'running']);
+  assert.deepEqual([cancel.kind, cancel.status], ['cancelMediaProcessing', 'completed']);
   assert.deepEqual(since(stage), [
     'deleted record failed cancelled with recording',
     'deleted playPrompt failed cancelled',

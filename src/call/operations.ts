@@ -15,7 +15,11 @@ import { discard, type OutcomeParts, outcomeOf, readable } from './outcome.ts';
 import { refuse } from './refusal.ts';
 import { type SpecSettings, specOf } from './specs.ts';
 
-export type OperationStart = Extract<Command, { name: 'playPrompt' | 'record' | 'cancelMedia' }>;
+/** What runs on the line, one after the other. */
+export type MediaStart = Extract<Command, { name: 'playPrompt' | 'record' }>;
+/** What is done as soon as it is asked for, by the call itself. */
+export type CallStart = Extract<Command, { name: 'subscribeToTone' | 'mute' | 'unmute' }>;
+export type OperationStart = MediaStart | CallStart | Extract<Command, { name: 'cancelMedia' }>;
 
 export interface OperationParts extends OutcomeParts, SpecSettings {
   readonly prompts: PromptLibrary;
@@ -28,6 +32,7 @@ export interface OperationsOwner {
   call(): CallSnapshot;
   /** Set from the moment the call is over, while its last facts are still on their way. */
   ending(): CallEnding | undefined;
+  perform(command: CallStart, line: MediaLine): void;
 }
 
 export interface Operations {
@@ -49,6 +54,7 @@ interface Entry {
   over: boolean;
 }
 
+const DONE: OperationEnd = { by: 'finished' };
 /** Running and waiting ones together. */
 const MOST_AT_ONCE = 100;
 
@@ -81,17 +87,19 @@ export function openOperations(owner: OperationsOwner, parts: OperationParts): O
 
   const create = (command: OperationStart, prepared: PreparedRecording | undefined, id: string): Entry => {
     const now = clock.now();
+    const atOnce = command.name !== 'record' && command.name !== 'playPrompt';
     const operation: OperationSnapshot = {
       id,
       callId: owner.call().id,
       revision: 1,
       kind: kindOf(command),
-      status: command.name === 'cancelMedia' || unfinished() === 0 ? 'running' : 'notStarted',
+      status: atOnce ? 'completed' : unfinished() === 0 ? 'running' : 'notStarted',
       spelling: command.spelling,
       clientContext: command.clientContext,
+      clientRequestId: command.clientRequestId,
       createdAt: now,
       lastActionAt: now,
-      end: undefined,
+      end: atOnce ? DONE : undefined,
       recording: undefined,
     };
     return {
@@ -121,12 +129,15 @@ export function openOperations(owner: OperationsOwner, parts: OperationParts): O
 
   /** Starts what the command asks for. Synchronous: nothing can come between this and the place in the queue. */
   const begin = (entry: Entry, command: OperationStart, line: MediaLine): Promise<OperationEnd> => {
-    if (command.name === 'cancelMedia') {
-      for (const other of entries.values()) if (other !== entry) other.run?.cancel();
-      // What it cancelled is told of first; its own turn in the order of facts sees to that.
-      return Promise.resolve({ by: 'finished' });
-    }
+    const cancels = command.name === 'cancelMedia' || ('breaks' in command && command.breaks);
+    // What it cancels is told of first; its own turn in the order of facts sees to that.
+    if (cancels) for (const other of entries.values()) if (other !== entry) other.run?.cancel();
+    if (command.name === 'cancelMedia') return Promise.resolve(DONE);
     try {
+      if (command.name !== 'record' && command.name !== 'playPrompt') {
+        owner.perform(command, line);
+        return Promise.resolve(DONE);
+      }
       const asked = command.name === 'record' ? command.request.prompts : command.prompts;
       const deliveries = asked.map((prompt) => parts.prompts.get(prompt));
       const spec = specOf(command, entry.record.operation, entry.record.prepared, parts);

@@ -2,12 +2,14 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { APPLICATION } from '../../test/support/call-stage.ts';
+import { directoryOf } from '../../test/support/directory.ts';
 import { parseSipUri } from '../wire/sip-uri.ts';
 import { createRouter } from './routing.ts';
 
 /** The applications' ids are their routes. */
 function routeTo(uri: string, ...routes: string[]): string | undefined {
-  const router = createRouter(routes.map((route) => ({ ...APPLICATION, id: route, routes: [route] })));
+  const applications = routes.map((route) => ({ ...APPLICATION, id: route, routes: [route] }));
+  const router = createRouter(directoryOf(applications));
   return router(parseSipUri(uri)!)?.id;
 }
 

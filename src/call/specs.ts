@@ -3,7 +3,7 @@ import type { Key } from '../media/line.ts';
 import type { OperationSpec, PromptSpec } from '../operation/operation.ts';
 import type { PreparedRecording } from '../recording/library.ts';
 import type { OperationSnapshot, RecordRequest } from './model.ts';
-import type { OperationStart } from './operations.ts';
+import type { MediaStart } from './operations.ts';
 
 export interface SpecSettings {
   /** Longest pause between two keys of one stop tone. */
@@ -20,13 +20,14 @@ const STREAMING_BLOCK_MS = 250;
 
 /** `prompts[i]` is what `command`'s i-th prompt is to be: `audio` i, as often as was asked. `prepared` is there for a record. */
 export function specOf(
-  command: Exclude<OperationStart, { name: 'cancelMedia' }>,
+  command: MediaStart,
   operation: OperationSnapshot,
   prepared: PreparedRecording | undefined,
   settings: SpecSettings,
 ): OperationSpec {
   if (command.name === 'playPrompt') {
-    return { kind: 'playPrompt', prompts: promptSpecs(command.prompts), bargeIn: command.bargeIn };
+    const { loop, bargeIn } = command;
+    return { kind: 'playPrompt', prompts: promptSpecs(command.prompts), loop, bargeIn };
   }
   const { request } = command;
   return {

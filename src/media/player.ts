@@ -51,6 +51,8 @@ export interface Player {
   play(audio: Int16Array, signal: AbortSignal): Promise<boolean>;
   /** `durationMs` 10–8000. Throws TonearmError `noTelephoneEvents` when the far end takes none. */
   keys(keys: readonly Key[], durationMs: number, gapMs: number, signal: AbortSignal): Promise<boolean>;
+  /** While muted, silence is sent in the place of audio; keys are sent all the same. */
+  mute(muted: boolean): void;
   /** What plays rejects with `error`. */
   fail(error: Error): void;
   /** What plays ends as if aborted. */
@@ -98,6 +100,7 @@ export function createPlayer(options: {
     Buffer.alloc(RTP_HEADER_BYTES + LONGEST_PACKET_MS * SAMPLES_PER_MS),
   );
   let sending: Sending | undefined;
+  let muted = false;
   let activity: Activity | undefined;
   let sequence = options.sequence & 0xffff;
   let timestamp = options.timestamp >>> 0;
@@ -124,7 +127,7 @@ export function createPlayer(options: {
   const sendAudio = (audio: Int16Array, from: number, packetSamples: number, marker: boolean) => {
     if (sending === undefined) return;
     const payload = buffers[packets % BUFFERS]!;
-    const to = Math.min(audio.length, from + packetSamples);
+    const to = muted ? from : Math.min(audio.length, from + packetSamples);
     encodeG711(sending.codec, audio, from, to, payload, RTP_HEADER_BYTES);
     payload.fill(SILENCE[sending.codec], RTP_HEADER_BYTES + to - from, RTP_HEADER_BYTES + packetSamples);
     put(sending.payloadType, marker, timestamp, packetSamples);
@@ -259,6 +262,9 @@ export function createPlayer(options: {
         if (!(await run(signal, press(key, duration, gapMs * SAMPLES_PER_MS)))) return false;
       }
       return true;
+    },
+    mute(now) {
+      muted = now;
     },
     fail(error) {
       activity?.fail(error);

@@ -84,6 +84,7 @@ export class RtpLine implements Line {
   #speaking = false;
   #watch: BargeInWatch | undefined;
   #brokeIn: ((end: PlayEnd) => void) | undefined;
+  #onKey: ((key: Key) => void) | undefined;
   #received = 0;
   #invalid = 0;
   #strays = 0;
@@ -207,6 +208,16 @@ export class RtpLine implements Line {
     await pressed;
   }
 
+  /** Sends silence in the place of what plays, or no longer. */
+  mute(muted: boolean): void {
+    this.#player.mute(muted);
+  }
+
+  /** Tells of every key that is pressed from now on, whoever listens besides. */
+  watchKeys(onKey: (key: Key) => void): void {
+    this.#onKey = onKey;
+  }
+
   /** Says goodbye by RTCP, ends who listens and what plays, gives the ports back. Idempotent. */
   async close(): Promise<void> {
     if (this.#closed) return;
@@ -268,6 +279,7 @@ export class RtpLine implements Line {
 
   #heard(frame: Omit<Frame, 'samples'>): void {
     this.#speaking = frame.speech;
+    if (frame.tone !== undefined) this.#onKey?.(frame.tone);
     const end = this.#watch?.(frame);
     if (end === undefined) return;
     this.#watch = undefined;

@@ -176,3 +176,26 @@ test('a prompt alone plays to its end when the caller may not break in', async (
   assert.deepEqual(await stage.run(promptSpec({ prompts }), deliveries()).ended, { by: 'finished' });
   assert.equal(stage.heard().length, 3);
 });
+
+test('prompts that loop are played in turn over and over, as long as the call lasts', async () => {
+  const stage = operationStage([...quiet(100), ...when(() => stage.line.close())]);
+  const prompts = [
+    { audio: 0, times: 1 },
+    { audio: 1, times: 1 },
+  ];
+  const { ended } = stage.run(promptSpec({ prompts, loop: true }), [ready(tune(20, 1)), ready(tune(20, 2))]);
+  assert.equal((await ended).by, 'hangUp');
+  assert.deepEqual(
+    stage
+      .heard()
+      .map(({ value }) => value)
+      .slice(0, 5),
+    [1, 2, 1, 2, 1],
+  );
+});
+
+test('prompts of no length that loop are finished at once', async () => {
+  const stage = operationStage(quiet(100));
+  const ended = stage.run(promptSpec({ loop: true }), [ready(new Int16Array(0))]).ended;
+  assert.deepEqual(await ended, { by: 'finished' });
+});

@@ -24,6 +24,8 @@ class ScriptedOwnedLine extends ScriptedLine implements OwnedLine {
   readonly port = 4002;
   closes = 0;
   connect(): void {}
+  mute(): void {}
+  watchKeys(): void {}
   override async close(): Promise<void> {
     this.closes++;
     super.close();

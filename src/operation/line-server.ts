@@ -1,7 +1,7 @@
 /** The worker's side of the protocol: owns the lines of one worker and their queues. */
 import { reasonOf, TonearmError } from '../errors.ts';
 import type { Log } from '../log.ts';
-import type { Line } from '../media/line.ts';
+import type { Key, Line } from '../media/line.ts';
 import type { AudioParameters } from '../media/session-description.ts';
 import type { OperationRun } from './media-engine.ts';
 import type { PromptDelivery } from './operation.ts';
@@ -13,6 +13,8 @@ import type { StopReason } from './stage.ts';
 export interface OwnedLine extends Line {
   readonly port: number;
   connect(parameters: AudioParameters): void;
+  mute(muted: boolean): void;
+  watchKeys(onKey: (key: Key) => void): void;
   close(): Promise<void>;
 }
 
@@ -107,6 +109,14 @@ export function serveLines(
       case 'connect':
         lines.get(message.line)?.line.connect(message.parameters);
         break;
+      case 'mute':
+        lines.get(message.line)?.line.mute(message.muted);
+        break;
+      case 'watchKeys': {
+        const { line } = message;
+        lines.get(line)?.line.watchKeys((key) => send({ type: 'key', line, key }));
+        break;
+      }
       case 'run':
         run(message);
         break;

@@ -2,6 +2,7 @@
  * The media workers as the main thread sees them. pool.ts implements it over worker threads, worker.ts is
  * the thread's side. Commands cross by MessagePort, a few an operation.
  */
+import type { Key } from '../media/line.ts';
 import type { AudioParameters } from '../media/session-description.ts';
 import type { OperationEnd, OperationProgress, OperationSpec, PromptDelivery } from './operation.ts';
 
@@ -22,6 +23,10 @@ export interface MediaLine {
   readonly failed: AbortSignal;
   /** Sets, or at a re-INVITE changes, what offer/answer settled. */
   connect(parameters: AudioParameters): void;
+  /** While muted, the caller hears silence in the place of what plays. */
+  mute(muted: boolean): void;
+  /** Tells of each key that the caller presses from now on, whatever operations make of it. Once a line. */
+  watchKeys(onKey: (key: Key) => void): void;
   /**
    * Queues an operation behind those that were queued before. `prompts[i]` is delivered when it settles: nothing waits for it
    * but the operation itself, in its turn.

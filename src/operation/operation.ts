@@ -23,6 +23,8 @@ export type OperationSpec = PlayPromptSpec | RecordSpec;
 export interface PlayPromptSpec {
   readonly kind: 'playPrompt';
   readonly prompts: readonly PromptSpec[];
+  /** All of them over and over, until something else ends it. */
+  readonly loop: boolean;
   /** The caller may break in with a key or with speech: the operation is then finished. */
   readonly bargeIn: boolean;
 }

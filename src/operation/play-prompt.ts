@@ -13,7 +13,9 @@ export type Played =
 
 /** Plays its prompts in order; the caller's breaking in is an end like any other. */
 export async function playPrompt(spec: PlayPromptSpec, stage: Stage, signal: AbortSignal): Promise<Ended> {
-  const played = await playPrompts(spec.prompts, spec.bargeIn, stage, signal);
+  let played: Played;
+  do played = await playPrompts(spec.prompts, spec.bargeIn, stage, signal);
+  while (spec.loop && played.by === 'end' && (await takeTime(stage.prompts)));
   return played.by === 'over' ? played.end : { by: 'finished' };
 }
 
@@ -32,7 +34,6 @@ export async function playPrompts(
       return over({ by, message: delivery.message });
     }
     stage.tell({ phase: 'prompt', index });
-    // Nothing, however often, takes no time: looping over it would never let anything else run.
     const loops = delivery.samples.length === 0 ? 0 : times;
     for (let loop = 0; loop < loops; loop++) {
       const played = await play(delivery.samples, bargeIn, 'promptFailed', stage, signal);
@@ -59,6 +60,12 @@ export async function play(
   } catch (thrown) {
     return over(signal.aborted ? stoppedBy(signal) : { by: failure, message: reasonOf(thrown) });
   }
+}
+
+/** Prompts of no length, however often, take no time: looping over them would never let anything else run. */
+async function takeTime(prompts: Stage['prompts']): Promise<boolean> {
+  const deliveries = await Promise.all(prompts);
+  return deliveries.some((delivery) => delivery.ok && delivery.samples.length > 0);
 }
 
 function over(end: Ended): Extract<Played, { by: 'over' }> {

@@ -76,6 +76,29 @@ test('a call is prompted, beeped at and recorded; the stop tone ends it and is n
   await line.close();
 });
 
+test('keys are told while a prompt plays that they do not break into; muted, it goes by as silence', async (t) => {
+  const stage = await poolStage(t);
+  const line = await stage.pool.openLine({ callId: 'c1' });
+  const phone = await stage.call(line);
+  const keys: string[] = [];
+  const pressed = Promise.withResolvers<void>();
+  line.watchKeys((key) => {
+    keys.push(key);
+    if (key === '#') pressed.resolve();
+  });
+  line.mute(true);
+  const hangUp = new AbortController();
+  const heard = heardBy(phone, hangUp.signal);
+  const run = line.run(promptSpec({ loop: true }), [Promise.resolve(shared(200, 400))], () => {});
+  await phone.sendKeys(['4', '4', '#'], { signal: never });
+  await pressed.promise;
+  run.cancel();
+  hangUp.abort();
+  assert.equal((await run.ended).by, 'cancelled');
+  assert.deepEqual(keys, ['4', '4', '#']);
+  assert.equal(toneMs(await heard, 400), 0);
+});
+
 test('speech breaks into a prompt for ever, and is recorded from its onset', async (t) => {
   const stage = await poolStage(t);
   const line = await stage.pool.openLine({ callId: 'c1' });

@@ -2,6 +2,7 @@
  * What crosses between the main thread and a media worker: a few messages an operation, never one per packet. The main thread numbers
  * lines and operations; messages arrive in the order they were sent.
  */
+import type { Key } from '../media/line.ts';
 import type { PortRange } from '../media/ports.ts';
 import type { AudioParameters } from '../media/session-description.ts';
 import type { OperationEnd, OperationProgress, OperationSpec, PromptDelivery } from './operation.ts';
@@ -16,6 +17,8 @@ export interface WorkerStart {
 export type ToWorker =
   | { readonly type: 'openLine'; readonly line: number; readonly callId: string }
   | { readonly type: 'connect'; readonly line: number; readonly parameters: AudioParameters }
+  | { readonly type: 'mute'; readonly line: number; readonly muted: boolean }
+  | { readonly type: 'watchKeys'; readonly line: number }
   | {
       readonly type: 'run';
       readonly line: number;
@@ -45,6 +48,8 @@ export type FromWorker =
       readonly code: string;
       readonly message: string;
     }
+  /** Of a line whose keys are watched. */
+  | { readonly type: 'key'; readonly line: number; readonly key: Key }
   | { readonly type: 'progress'; readonly operation: number; readonly progress: OperationProgress }
   /** The last message of an operation. */
   | { readonly type: 'ended'; readonly operation: number; readonly end: OperationEnd }

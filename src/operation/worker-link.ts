@@ -2,6 +2,7 @@
 import type { Worker } from 'node:worker_threads';
 import { reasonOf, TonearmError } from '../errors.ts';
 import type { Log } from '../log.ts';
+import type { Key } from '../media/line.ts';
 import type { MediaLine, OperationRun } from './media-engine.ts';
 import type { OperationEnd, OperationProgress, OperationSpec, PromptDelivery } from './operation.ts';
 import type { FromWorker, ToWorker } from './protocol.ts';
@@ -25,6 +26,7 @@ interface LinkedLine {
   readonly opened: PromiseWithResolvers<MediaLine>;
   readonly failed: AbortController;
   readonly closed: PromiseWithResolvers<void>;
+  onKey: ((key: Key) => void) | undefined;
   closing: boolean;
 }
 
@@ -74,6 +76,9 @@ export function linkWorker(worker: Worker, log: Log): WorkerLink {
         lines.get(message.line)?.opened.reject(new TonearmError(message.code, message.message));
         lines.delete(message.line);
         break;
+      case 'key':
+        lines.get(message.line)?.onKey?.(message.key);
+        break;
       case 'progress': {
         const operation = operations.get(message.operation);
         if (operation) progressed(operation, message.progress);
@@ -116,6 +121,13 @@ export function linkWorker(worker: Worker, log: Log): WorkerLink {
     failed: line.failed.signal,
     connect(parameters) {
       if (lines.has(id)) post({ type: 'connect', line: id, parameters });
+    },
+    mute(muted) {
+      if (lines.has(id)) post({ type: 'mute', line: id, muted });
+    },
+    watchKeys(onKey) {
+      line.onKey = onKey;
+      if (lines.has(id)) post({ type: 'watchKeys', line: id });
     },
     run(spec, prompts, onProgress) {
       if (line.closing) return over({ by: 'hangUp' });
@@ -176,7 +188,7 @@ export function linkWorker(worker: Worker, log: Log): WorkerLink {
       const id = ++numbers;
       const opened = Promise.withResolvers<MediaLine>();
       const closed = Promise.withResolvers<void>();
-      lines.set(id, { opened, closed, failed: new AbortController(), closing: false });
+      lines.set(id, { opened, closed, failed: new AbortController(), onKey: undefined, closing: false });
       post({ type: 'openLine', line: id, callId });
       return opened.promise;
     },

@@ -1,7 +1,9 @@
 /** The calls of a node on a stage: scripted callers, engine and recordings, a virtual clock, and a bot that notes every fact. */
 import type { Application } from '../../src/call/application.ts';
 import { type Calls, type CallsOptions, createCalls } from '../../src/call/calls.ts';
+import type { Trunk } from '../../src/call/dial-plan.ts';
 import type {
+  CallRequest,
   CallSnapshot,
   Command,
   Fact,
@@ -11,6 +13,7 @@ import type {
 } from '../../src/call/model.ts';
 import { embeddedCluster } from '../../src/cluster/embedded.ts';
 import { silentLog } from '../../src/log.ts';
+import { directoryOf } from './directory.ts';
 import { MemoryStore } from './memory-store.ts';
 import { ScriptedEngine } from './scripted-engine.ts';
 import { ScriptedRecordings } from './scripted-recordings.ts';
@@ -25,6 +28,18 @@ export const APPLICATION: Application = {
   callbackUri: 'http://bot/calls',
   dialect: 'app',
   routes: ['sip:voicemail@*'],
+};
+
+/** Takes North American numbers. */
+export const TRUNK: Trunk = {
+  name: 'provider',
+  host: 'sip.provider.example',
+  port: 5070,
+  transport: 'tcp',
+  credentials: { username: 'tonearm', password: 'secret' },
+  callerId: '+14255550199',
+  domain: 'tonearm.example',
+  numbers: ['+1*'],
 };
 
 /** A command without what the stage fills in. */
@@ -68,18 +83,15 @@ export function setStage(options: Partial<CallsOptions> & { readonly store?: Mem
     cluster,
     clock,
     log: silentLog,
-    applications: [APPLICATION],
+    applications: directoryOf([APPLICATION]),
+    trunks: [TRUNK],
     mediaAddress: '192.0.2.1',
     spoolFolder: '/spool',
     spellingOf: ({ dialect }) => dialect,
     ...options,
   });
 
-  const callIds = () => [
-    ...new Set(
-      facts.flatMap((fact) => (fact.kind === 'call' && fact.change === 'created' ? [fact.call.id] : [])),
-    ),
-  ];
+  const callIds = () => [...new Set(facts.flatMap((fact) => (fact.kind === 'call' ? [fact.call.id] : [])))];
   const latestCall = () => callIds().at(-1) ?? 'none';
 
   const ask = async (asked: Asked, callId = latestCall()): Promise<Reply> => {
@@ -88,6 +100,10 @@ export function setStage(options: Partial<CallsOptions> & { readonly store?: Mem
       callbackUri: undefined,
       preFetch: [],
       clientContext: undefined,
+      clientRequestId: undefined,
+      breaks: false,
+      loop: false,
+      replaces: undefined,
       spelling: 'app',
       idempotencyKey: undefined,
       prompts: [],
@@ -104,6 +120,23 @@ export function setStage(options: Partial<CallsOptions> & { readonly store?: Mem
     return ringing;
   };
 
+  const create = async (request: Partial<CallRequest> = {}): Promise<Reply> => {
+    const reply = await calls.create({
+      applicationId: APPLICATION.id,
+      target: { kind: 'user', id: 'sip:bob@phones.example', displayName: 'Bob' },
+      callerId: undefined,
+      callbackUri: 'http://bot/outgoing',
+      preFetch: [],
+      subject: undefined,
+      spelling: 'communications',
+      scenarioId: undefined,
+      clientRequestId: undefined,
+      ...request,
+    });
+    await settle();
+    return reply;
+  };
+
   return {
     clock,
     store,
@@ -116,6 +149,7 @@ export function setStage(options: Partial<CallsOptions> & { readonly store?: Mem
     calls,
     ask,
     ring,
+    create,
     callIds,
     /** What the bot was told, in short; progress is left out. */
     told: () => facts.flatMap((fact) => (fact.kind === 'progress' ? [] : [inShort(fact)])),
@@ -158,5 +192,8 @@ function inShort(fact: Exclude<Fact, { kind: 'progress' }>): string {
     const what = [fact.change, kind, status, end?.by, recording && 'with recording'];
     return what.filter(Boolean).join(' ');
   }
-  return [fact.change, fact.call.state, fact.audioBegan && 'audio'].filter(Boolean).join(' ');
+  const { call, change, audioBegan, tone } = fact;
+  return [change, call.state, audioBegan && 'audio', tone && `${tone.sequenceId}: ${tone.key}`]
+    .filter(Boolean)
+    .join(' ');
 }

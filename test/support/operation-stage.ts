@@ -34,7 +34,7 @@ export function recordSpec(
 }
 
 export function promptSpec(changes: Partial<Omit<PlayPromptSpec, 'kind'>> = {}): PlayPromptSpec {
-  return { kind: 'playPrompt', prompts: [{ audio: 0, times: 1 }], bargeIn: false, ...changes };
+  return { kind: 'playPrompt', loop: false, prompts: [{ audio: 0, times: 1 }], bargeIn: false, ...changes };
 }
 
 /** Audio that is known again by its value. */

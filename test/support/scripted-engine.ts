@@ -1,6 +1,7 @@
 /** A media engine whose operations go on, and end, when a test says so. */
 
 import { TonearmError } from '../../src/errors.ts';
+import type { Key } from '../../src/media/line.ts';
 import type { AudioParameters } from '../../src/media/session-description.ts';
 import type { MediaEngine, MediaLine, OperationRun } from '../../src/operation/media-engine.ts';
 import type {
@@ -37,6 +38,9 @@ export class ScriptedLine implements MediaLine {
   readonly port: number;
   readonly connected: AudioParameters[] = [];
   readonly runs: ScriptedRun[] = [];
+  muted = false;
+  /** Presses a key, once our side watches. */
+  press: (key: Key) => void = () => {};
   closed = false;
   readonly #failed = new AbortController();
 
@@ -50,6 +54,14 @@ export class ScriptedLine implements MediaLine {
 
   connect(parameters: AudioParameters): void {
     this.connected.push(parameters);
+  }
+
+  mute(muted: boolean): void {
+    this.muted = muted;
+  }
+
+  watchKeys(onKey: (key: Key) => void): void {
+    this.press = onKey;
   }
 
   run(

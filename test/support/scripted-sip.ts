@@ -4,6 +4,10 @@ import type {
   DialogEnd,
   DialogHandler,
   IncomingInvite,
+  InviteOutcome,
+  OutgoingInvite,
+  ReferOutcome,
+  ReferRequest,
   UserAgent,
 } from '../../src/sip/user-agent.ts';
 import type { NameAddr } from '../../src/wire/sip-uri.ts';
@@ -22,7 +26,9 @@ export const OFFER = [
 
 export const withDirection = (direction: string) => `${OFFER}a=${direction}\r\n`;
 
-export class ScriptedUserAgent implements Pick<UserAgent, 'invites'> {
+export class ScriptedUserAgent implements Pick<UserAgent, 'invites' | 'invite'> {
+  /** What our side dialled, oldest first. */
+  readonly dialled: ScriptedCallee[] = [];
   readonly #waiting: IncomingInvite[] = [];
   #wake: (() => void) | undefined;
   #closed = false;
@@ -32,6 +38,12 @@ export class ScriptedUserAgent implements Pick<UserAgent, 'invites'> {
     this.#waiting.push(invite);
     this.#wake?.();
     return invite;
+  }
+
+  invite(request: OutgoingInvite, signal: AbortSignal): Promise<InviteOutcome> {
+    const callee = new ScriptedCallee(request, signal);
+    this.dialled.push(callee);
+    return callee.outcome;
   }
 
   close(): void {
@@ -47,6 +59,41 @@ export class ScriptedUserAgent implements Pick<UserAgent, 'invites'> {
     }
   }
 }
+
+/** Whom our side called: rings, answers, refuses. */
+export class ScriptedCallee {
+  readonly request: OutgoingInvite;
+  /** Whether our side gave up. */
+  readonly cancelled: AbortSignal;
+  readonly dialog: ScriptedDialog;
+  readonly #outcome = Promise.withResolvers<InviteOutcome>();
+
+  constructor(request: OutgoingInvite, cancelled: AbortSignal) {
+    this.request = request;
+    this.cancelled = cancelled;
+    this.dialog = new ScriptedDialog(request.sdp, request.handler, []);
+    cancelled.addEventListener('abort', () => this.refuse(487, 'Request Terminated'));
+  }
+
+  get outcome(): Promise<InviteOutcome> {
+    return this.#outcome.promise;
+  }
+
+  ring(status = 180, sdp?: string): void {
+    this.request.onProgress?.(status, sdp);
+  }
+
+  answer(sdp = ANSWER): void {
+    this.#outcome.resolve({ answered: true, dialog: this.dialog, sdp });
+  }
+
+  refuse(status: number, reason: string): void {
+    this.#outcome.resolve({ answered: false, status, reason, contacts: [] });
+  }
+}
+
+/** To our offer. */
+export const ANSWER = OFFER;
 
 export interface InviteOptions {
   readonly to?: string;
@@ -114,6 +161,10 @@ export class ScriptedDialog implements Dialog {
   readonly callId = 'call-id@caller';
   readonly localUri = 'sip:voicemail@tonearm.example';
   readonly remoteUri = 'sip:+14255550100@caller.example';
+  readonly remoteTarget = 'sip:phone@192.0.2.7';
+  readonly replaces = 'call-id@caller;to-tag=far;from-tag=near';
+  /** Where our side sent the far end, and what became of it. */
+  readonly referrals: { readonly referTo: string; readonly end: (outcome: ReferOutcome) => void }[] = [];
   /** The SDP of our 200. */
   readonly sdp: string;
   readonly handler: DialogHandler;
@@ -152,6 +203,17 @@ export class ScriptedDialog implements Dialog {
 
   closeAgent(): void {
     this.#end({ by: 'closed' });
+  }
+
+  /** What our side sent: `accept`, `bye` … */
+  get sent(): readonly string[] {
+    return this.#sent;
+  }
+
+  refer({ referTo }: ReferRequest): Promise<ReferOutcome> {
+    const { promise, resolve } = Promise.withResolvers<ReferOutcome>();
+    this.referrals.push({ referTo, end: resolve });
+    return promise;
   }
 
   async bye(): Promise<void> {
