@@ -32,6 +32,11 @@ export function readApplications(
   return applications;
 }
 
+/** The environment variables that hold secrets. */
+export function secretVariables(given: unknown): readonly string[] {
+  return Array.isArray(given) ? given.map((one) => String(Object(one).secretEnv)) : [];
+}
+
 function readApplication(
   given: unknown,
   at: string,

@@ -6,8 +6,10 @@ import { readFileSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { parse } from 'yaml';
 import type { Application } from './call/application.ts';
-import { readApplications } from './config-applications.ts';
+import type { Trunk } from './call/dial-plan.ts';
+import { readApplications, secretVariables } from './config-applications.ts';
 import { nearest } from './config-did-you-mean.ts';
+import { passwordVariables, readTrunks } from './config-trunks.ts';
 import {
   addressAndPort,
   BadValue,
@@ -83,6 +85,7 @@ const SETTINGS = {
   },
   calls: {
     answerTimeout: setting(duration(1, 600), '15s', 'a call that no bot answers in time ends with 480'),
+    ringTimeout: setting(duration(1, 600), '60s', 'a call that a bot placed may ring so long'),
     drainTimeout: setting(
       duration(0, 86_400),
       '30s',
@@ -123,6 +126,8 @@ export interface Config extends Values<typeof SETTINGS> {
   readonly baseFolder: string;
   /** Empty: nothing was configured; `defaultApplication` then makes one. */
   readonly applications: readonly ConfiguredApplication[];
+  /** The way to phone numbers. */
+  readonly trunks: readonly Trunk[];
 }
 
 export interface ConfigSource {
@@ -134,21 +139,29 @@ export interface ConfigSource {
 }
 
 const APPLICATIONS = 'TONEARM_APPLICATIONS';
+const TRUNKS = 'TONEARM_TRUNKS';
 
 /** Throws TonearmError `badConfig`, whose message names the key and says what would be right. */
 export function readConfig(source: ConfigSource): Config {
   const document = source.file === undefined ? {} : readDocument(source.file);
-  const { applications: inFile, ...settings } = document;
-  const inEnvironment = source.env[APPLICATIONS] ?? '';
-  const applications = inEnvironment === '' ? inFile : readYaml(inEnvironment, APPLICATIONS);
-  checkVariables(source.env, applications);
+  const { applications: applicationsInFile, trunks: trunksInFile, ...settings } = document;
+  const applications = listOf(APPLICATIONS, applicationsInFile, source.env);
+  const trunks = listOf(TRUNKS, trunksInFile, source.env);
+  checkVariables(source.env, [...secretVariables(applications), ...passwordVariables(trunks)]);
   const values = readSection(SETTINGS, settings, source.env, []) as Values<typeof SETTINGS>;
   return {
     ...values,
     data: resolve(source.data ?? values.data),
     baseFolder: source.file === undefined ? process.cwd() : dirname(resolve(source.file)),
     applications: readApplications(applications, source.env, values.callbacks.allowHttp),
+    trunks: readTrunks(trunks, source.env),
   };
+}
+
+/** What has keys of its own in each entry: YAML in the file, or in one environment variable, which wins. */
+function listOf(variable: string, inFile: unknown, env: ConfigSource['env']): unknown {
+  const inEnvironment = env[variable] ?? '';
+  return inEnvironment === '' ? inFile : readYaml(inEnvironment, variable);
 }
 
 /** One line a setting, for `--help` and the documentation: key, environment variable, meaning, default. */
@@ -199,9 +212,8 @@ function readYaml(content: string, name: string): unknown {
 }
 
 /** Whoever mistypes a variable should hear of it; those of other software, and of secrets, are left alone. */
-function checkVariables(env: ConfigSource['env'], applications: unknown): void {
-  const secrets = Array.isArray(applications) ? applications.map((one) => Object(one).secretEnv) : [];
-  const known = [APPLICATIONS, ...describeSettings().map(({ variable }) => variable)];
+function checkVariables(env: ConfigSource['env'], secrets: readonly string[]): void {
+  const known = [APPLICATIONS, TRUNKS, ...describeSettings().map(({ variable }) => variable)];
   for (const name of Object.keys(env)) {
     if (!name.startsWith('TONEARM_') || known.includes(name) || secrets.includes(name)) continue;
     const near = nearest(name, known);
@@ -273,10 +285,10 @@ function variableOf(path: readonly string[]): string {
 
 function unknownKey(path: readonly string[], known: readonly string[]): TonearmError {
   const name = path.at(-1) ?? '';
-  const near = nearest(name, path.length === 1 ? [...known, 'applications'] : known);
+  const near = nearest(name, path.length === 1 ? [...known, 'applications', 'trunks'] : known);
   const hint =
     near === undefined
-      ? `Known here: ${known.join(', ')}${path.length === 1 ? ', applications' : ''}.`
+      ? `Known here: ${known.join(', ')}${path.length === 1 ? ', applications, trunks' : ''}.`
       : `Did you mean ${near}?`;
   return new TonearmError('badConfig', `${path.join('.')} is not a setting. ${hint}`);
 }

@@ -10,6 +10,7 @@ const LEVELS: Readonly<Record<string, number>> = {
   'config.ts': 5,
   'config-applications.ts': 5,
   'config-did-you-mean.ts': 5,
+  'config-trunks.ts': 5,
   'config-values.ts': 5,
   cli: 5,
   graph: 4,
