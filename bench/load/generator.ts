@@ -60,7 +60,7 @@ async function placeCall(): Promise<string | undefined> {
   const outcome = await agent.invite(
     {
       requestUri: `sip:bench@${LOOPBACK}:${sipPort}`,
-      from: `<sip:load-${stream.port}@${LOOPBACK}>`,
+      from: { user: `load-${stream.port}` },
       to: `<sip:bench@${LOOPBACK}:${sipPort}>`,
       transport: 'udp',
       sdp: `${offer}a=rtcp:${rtcp.port}\r\n`,

@@ -2,24 +2,43 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { type Asked, setStage } from '../../test/support/call-stage.ts';
-import type { ScriptedInvite } from '../../test/support/scripted-sip.ts';
-import { OFFER, withDirection } from '../../test/support/scripted-sip.ts';
+import {
+  OFFER,
+  type ScriptedCallee,
+  type ScriptedInvite,
+  withDirection,
+} from '../../test/support/scripted-sip.ts';
 import { settle } from '../../test/support/virtual-clock.ts';
-import type { CallSnapshot, Fact, OperationSnapshot, Reply } from './model.ts';
+import type { Fact, OperationSnapshot, Reply } from './model.ts';
 
 type Stage = ReturnType<typeof setStage>;
-/** Something that happens to the call of `invite`, the `index`-th that rang. */
-type Act = (stage: Stage, invite: ScriptedInvite, index: number) => unknown;
+/** The far end of a call: a caller, or whom the bot called. */
+interface Far {
+  readonly caller?: ScriptedInvite;
+  readonly callee?: ScriptedCallee;
+}
+/** Something that happens to the call with that far end, the `index`-th that began. */
+type Act = (stage: Stage, far: Far, index: number) => unknown;
+
+const dialogOf = ({ caller, callee }: Far) => caller?.dialog ?? callee?.dialog;
+const lastReferral = (far: Far) => dialogOf(far)?.referrals.at(-1);
 
 const running = (stage: Stage, index: number) => stage.engine.lines[index]?.runs.find(({ over }) => !over);
 
 const acts = {
-  'the caller cancels': (_, invite) => invite.cancel(),
-  'the caller acknowledges': (_, invite) => invite.dialog?.acknowledge(),
-  'the ACK is lost': (_, invite) => invite.dialog?.loseAck(),
-  'the caller hangs up': (_, invite) => invite.dialog?.hangUp(),
-  'the caller holds': (_, invite) => invite.dialog?.handler.onOffer(withDirection('sendonly')),
-  'the caller resumes': (_, invite) => invite.dialog?.handler.onOffer(OFFER),
+  'the caller cancels': (_, { caller }) => caller?.cancel(),
+  'the caller acknowledges': (_, { caller }) => caller?.dialog?.acknowledge(),
+  'the ACK is lost': (_, { caller }) => caller?.dialog?.loseAck(),
+  'the callee rings': (_, { callee }) => callee?.ring(),
+  'the callee answers': (_, { callee }) => callee?.answer(),
+  'the callee is busy': (_, { callee }) => callee?.refuse(486, 'Busy Here'),
+  'the far end hangs up': (_, far) => dialogOf(far)?.hangUp(),
+  'the far end holds': (_, far) => dialogOf(far)?.handler.onOffer(withDirection('sendonly')),
+  'the far end resumes': (_, far) => dialogOf(far)?.handler.onOffer(OFFER),
+  'a key is pressed': (stage, _, index) => stage.engine.lines[index]?.press('5'),
+  'the transfer succeeds': (_, far) => lastReferral(far)?.end({ accepted: true, status: 200, reason: 'OK' }),
+  'the transfer fails': (_, far) =>
+    lastReferral(far)?.end({ accepted: true, status: 603, reason: 'Decline' }),
   'recording goes on': (stage, _, index) => running(stage, index)?.record(8000),
   'an operation finishes': (stage, _, index) => running(stage, index)?.end('finished'),
   'a pause is reached': (stage, _, index) => running(stage, index)?.end('maxSilence'),
@@ -42,13 +61,21 @@ const commands: readonly Asked['name'][] = [
   'record',
   'playPrompt',
   'cancelMedia',
+  'subscribeToTone',
+  'mute',
+  'unmute',
+  'transfer',
+  'redirect',
   'reject',
   'hangUp',
   'get',
 ];
 
+const carol = { kind: 'user', id: 'sip:carol@phones.example', displayName: undefined } as const;
+const more = { reason: 'busy', target: carol, targets: [carol] };
+
 const step = fc.record({
-  call: fc.nat(1),
+  call: fc.nat(2),
   what: fc.oneof(
     fc.constantFrom(...(Object.keys(acts) as (keyof typeof acts)[])).map((act) => ({ act })),
     fc.constantFrom(...commands).map((command) => ({ command })),
@@ -60,12 +87,14 @@ test('whatever happens in whatever order, each call and each operation is told o
     fc.asyncProperty(fc.array(step, { maxLength: 30 }), fc.boolean(), async (steps, established) => {
       const stage = setStage();
       const begin = established ? stage.establish : stage.ring;
-      const invites = [await begin(), await begin()];
+      const fars: Far[] = [{ caller: await begin() }, { caller: await begin() }];
+      await stage.create();
+      fars.push({ callee: stage.userAgent.dialled[0]! });
       const ids = stage.callIds();
       const replies: Promise<Reply>[] = [];
       for (const { call, what } of steps) {
-        if ('act' in what) await acts[what.act](stage, invites[call]!, call);
-        else replies.push(stage.ask({ name: what.command, reason: 'busy' } as Asked, ids[call]));
+        if ('act' in what) await acts[what.act](stage, fars[call]!, call);
+        else replies.push(stage.ask({ name: what.command, ...more } as Asked, ids[call]));
       }
       await settle();
       for (const id of ids) replies.push(stage.ask({ name: 'hangUp' }, id));
@@ -90,13 +119,14 @@ function checkCall(facts: readonly Fact[], callId: string, made: readonly Operat
   const ofCall = facts.filter((fact) => (fact.kind === 'progress' ? fact.callId : fact.call.id) === callId);
   const first = ofCall[0];
   const last = ofCall.at(-1);
-  assert.ok(first?.kind === 'call' && first.change === 'created');
+  assert.ok(first?.kind === 'call');
+  assert.equal(first.change, first.call.direction === 'incoming' ? 'created' : 'updated');
   assert.ok(last?.kind === 'call' && last.change === 'deleted' && last.call.state === 'terminated');
 
   const changes = ofCall.flatMap((fact) => (fact.kind === 'call' ? [fact] : []));
-  assert.equal(changes.filter(({ change }) => change !== 'updated').length, 2);
+  assert.equal(changes.filter(({ change }) => change === 'deleted').length, 1);
   assert.ok(changes.filter(({ audioBegan }) => audioBegan).length <= 1);
-  assertSteps(changes.map(({ call }) => call));
+  assertSteps(changes);
 
   const finals = ofCall.flatMap((fact) =>
     fact.kind === 'operation' && fact.change === 'deleted' ? [fact.operation.id] : [],
@@ -104,13 +134,14 @@ function checkCall(facts: readonly Fact[], callId: string, made: readonly Operat
   assert.deepEqual(finals.sort(), made.map(({ id }) => id).sort());
 }
 
-/** Every fact is news: another state, a higher revision. */
-function assertSteps(calls: readonly CallSnapshot[]): void {
-  for (const [index, call] of calls.entries()) {
-    const before = calls[index - 1];
+/** Every fact is news: another state or a key, a higher revision. */
+function assertSteps(changes: readonly Extract<Fact, { kind: 'call' }>[]): void {
+  for (const [index, { call, tone }] of changes.entries()) {
+    const before = changes[index - 1]?.call;
     if (before === undefined) continue;
     assert.ok(call.revision > before.revision);
-    assert.notEqual(call.state, before.state);
+    if (tone === undefined) assert.notEqual(call.state, before.state);
+    else assert.equal(call.state, before.state);
   }
 }
 

@@ -44,7 +44,7 @@ export async function placeCall(options: {
     const outcome = await phone.invite(
       {
         requestUri: target,
-        from: `"Demo caller" <sip:+14255550100@${LOOPBACK}>`,
+        from: { displayName: 'Demo caller', user: '+14255550100' },
         to: `<${target}>`,
         transport: 'udp',
         sdp: offer,
