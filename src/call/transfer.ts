@@ -22,7 +22,8 @@ export function referTo(
 /** Sends the REFER and follows it to its end: the call is over when it succeeds, and goes on when it does not. */
 export async function transfer(dialog: Dialog, referTo: string, call: LiveCall): Promise<void> {
   try {
-    const { status, reason } = await dialog.refer({ referTo, referredBy: dialog.localUri });
+    const referredBy = parseNameAddr(dialog.localUri)?.uri.text;
+    const { status, reason } = await dialog.refer({ referTo, referredBy });
     if (call.over) return;
     if (status >= 200 && status < 300) {
       call.step('transferSucceeded');

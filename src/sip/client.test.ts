@@ -3,19 +3,25 @@ import { test } from 'node:test';
 import { response, SDP, type SipStage, sipStage, titleOf, willing } from '../../test/support/sip-stage.ts';
 import { settle } from '../../test/support/virtual-clock.ts';
 import { header } from '../wire/sip-message.ts';
+import type { OutgoingInvite } from './user-agent.ts';
 
-async function calling(stage: SipStage, transport: 'udp' | 'tcp' = 'udp') {
+async function calling(
+  stage: SipStage,
+  transport: 'udp' | 'tcp' = 'udp',
+  options: Partial<OutgoingInvite> = {},
+) {
   const hangUp = new AbortController();
   const progress: number[] = [];
   const outcome = stage.agent.invite(
     {
       requestUri: 'sip:far@192.0.2.9',
-      from: '<sip:bot@192.0.2.1>',
+      from: { user: 'bot', host: '192.0.2.1' },
       to: '<sip:far@192.0.2.9>',
       transport,
       sdp: SDP,
       handler: willing,
       onProgress: (status) => void progress.push(status),
+      ...options,
     },
     hangUp.signal,
   );
@@ -168,4 +174,125 @@ test('a response with a second Via, or to nobody, changes nothing', async () => 
   );
   await stage.receive(response(invite, 486).replace(/branch=z9hG4bK\w+/, 'branch=z9hG4bKnobody'));
   assert.deepEqual(stage.trace(), ['0 INVITE']);
+});
+
+test('CANCEL is sent once, whatever else is told while it is on its way', async () => {
+  const stage = await sipStage('udp');
+  const { hangUp, progress } = await calling(stage);
+  const invite = stage.last('INVITE');
+  await stage.receive(response(invite, 180));
+  hangUp.abort();
+  await settle();
+  await stage.receive(response(stage.last('CANCEL'), 200));
+  await stage.receive(response(invite, 183));
+  await stage.receive(response(invite, 183));
+  assert.deepEqual(stage.trace(), ['0 INVITE', '0 CANCEL']);
+  assert.deepEqual(progress, [180]);
+});
+
+test('a cancelled call that is never answered is given up 64·T1 after the CANCEL (§9.1)', async () => {
+  const stage = await sipStage('udp');
+  const { outcome, hangUp } = await calling(stage);
+  await stage.receive(response(stage.last('INVITE'), 100));
+  await stage.clock.advance(100_000);
+  hangUp.abort();
+  await settle();
+  await stage.receive(response(stage.last('CANCEL'), 200));
+  await stage.clock.advance(31_999);
+  assert.deepEqual(stage.trace(), ['0 INVITE', '100 CANCEL']);
+  await stage.clock.advance(1);
+  const result = await outcome;
+  assert.deepEqual(!result.answered && result.status, 487);
+  assert.equal(stage.clock.timers, 0);
+});
+
+test('a 200 to a call that was given up before any response is acknowledged and ended', async () => {
+  const stage = await sipStage('udp');
+  const { outcome, hangUp } = await calling(stage);
+  hangUp.abort();
+  await stage.receive(response(stage.last('INVITE'), 200, { body: SDP }));
+  const result = await outcome;
+  assert.deepEqual(!result.answered && result.status, 487);
+  assert.deepEqual(stage.trace(), ['0 INVITE', '0 ACK', '0 BYE']);
+});
+
+test('closing cancels what rings, and ends what is answered all the same', async () => {
+  const stage = await sipStage('udp');
+  const ringing = await calling(stage);
+  const invite = stage.last('INVITE');
+  await stage.receive(response(invite, 180));
+  const closed = stage.agent.close();
+  await settle();
+  await stage.receive(response(stage.last('CANCEL'), 200));
+  await stage.receive(response(invite, 200, { body: SDP }));
+  assert.equal((await ringing.outcome).answered, false);
+  await stage.receive(response(stage.last('BYE'), 200));
+  await closed;
+  assert.deepEqual(stage.trace(), ['0 INVITE', '0 CANCEL', '0 ACK', '0 BYE']);
+  assert.equal(stage.clock.timers, 0);
+});
+
+for (const [what, from, wanted] of [
+  ['a number', { user: '+14255550100' }, '<sip:+14255550100@192.0.2.1>'],
+  [
+    'a display name with quotes',
+    { displayName: 'A "B" \\ C\r\nX: y', user: 'a', host: 'pbx.example' },
+    '"A \\"B\\" \\\\ C X: y" <sip:a@pbx.example>',
+  ],
+  ['odd letters', { user: 'jürgen @home;x=1#' }, '<sip:j%C3%BCrgen%20%40home;x=1%23@192.0.2.1>'],
+  ['half a surrogate pair', { user: '\ud800' }, '<sip:%EF%BF%BD@192.0.2.1>'],
+  ['nobody', { user: '' }, '<sip:192.0.2.1>'],
+] as const) {
+  test(`From of ${what} is written so that it can be read (§25.1)`, async () => {
+    const stage = await sipStage('udp');
+    await calling(stage, 'udp', { from });
+    assert.equal(header(stage.last('INVITE'), 'from')?.replace(/;tag=[^;]*$/, ''), wanted);
+  });
+}
+
+test('From and Contact hold an IPv6 address of ours in brackets', async () => {
+  const stage = await sipStage('udp', { address: '2001:db8::1' });
+  await calling(stage, 'udp', { from: { user: 'bot' } });
+  const invite = stage.last('INVITE');
+  assert.match(header(invite, 'from') ?? '', /^<sip:bot@\[2001:db8::1\]>/);
+  assert.equal(header(invite, 'contact'), '<sip:tonearm@[2001:db8::1]:5060>');
+});
+
+test('To is put into brackets unless it has them', async () => {
+  const stage = await sipStage('udp');
+  await calling(stage, 'udp', { to: 'sip:+1425@pbx.example;user=phone' });
+  assert.equal(header(stage.last('INVITE'), 'to'), '<sip:+1425@pbx.example;user=phone>');
+  await calling(stage, 'udp', { to: '"Far" <sip:far@pbx.example>' });
+  assert.equal(header(stage.last('INVITE'), 'to'), '"Far" <sip:far@pbx.example>');
+});
+
+for (const [what, options, status] of [
+  ['a Request-URI that is none', { requestUri: 'sip:a b@192.0.2.9' }, 416],
+  ['a Request-URI of another scheme', { requestUri: 'mailto:a@b' }, 416],
+  ['sips, for which there is no TLS', { requestUri: 'sips:far@192.0.2.9' }, 416],
+  ['a transport that the agent has not', { transport: 'tcp' }, 503],
+  ['a To that is no address', { to: 'nobody' }, 400],
+  ['a From host that is none', { from: { user: 'a', host: 'b c' } }, 400],
+] as const) {
+  test(`${what} ends with ${status}, and nothing is sent`, async () => {
+    const stage = await sipStage('udp');
+    const { outcome } = await calling(stage, 'udp', options);
+    const result = await outcome;
+    assert.equal(!result.answered && result.status, status);
+    assert.deepEqual(stage.trace(), []);
+  });
+}
+
+test('the dialog names itself for Replaces as the far end knows it, and its Contact', async () => {
+  const stage = await sipStage('udp');
+  const { outcome } = await calling(stage);
+  const invite = stage.last('INVITE');
+  await stage.receive(
+    response(invite, 200, { body: SDP, contact: '<sip:far@192.0.2.9:5071;x=1>;expires=9' }),
+  );
+  const result = await outcome;
+  assert.ok(result.answered);
+  const ours = /;tag=(.*)$/.exec(header(invite, 'from') ?? '')?.[1];
+  assert.equal(result.dialog.replaces, `${header(invite, 'call-id')};to-tag=far;from-tag=${ours}`);
+  assert.equal(result.dialog.remoteTarget, 'sip:far@192.0.2.9:5071;x=1');
 });

@@ -1,23 +1,44 @@
 import type { Clock } from '../clock.ts';
 import { parseCSeq } from '../wire/sip-header.ts';
-import { header, type SipRequest } from '../wire/sip-message.ts';
+import { header, type SipRequest, type SipResponse } from '../wire/sip-message.ts';
+import { parseSipUri } from '../wire/sip-uri.ts';
 import { AnswerKeeper } from './answer-keeper.ts';
+import { type Authenticator, credentialsOf } from './authentication.ts';
 import { contactOf, type DialogState, dialogKey, requestIn } from './dialog-state.ts';
-import { ALLOW, responseTo, sdpOf } from './messages.ts';
+import { ALLOW, inBrackets, requestAgain, responseTo, sdpOf } from './messages.ts';
+import { Referral, readNotify } from './referral.ts';
 import type { ServerTransaction } from './server-transaction.ts';
 import type { TimerValues } from './timers.ts';
-import type { Dialog, DialogEnd, DialogHandler } from './user-agent.ts';
+import type { Dialog, DialogEnd, DialogHandler, ReferOutcome, ReferRequest } from './user-agent.ts';
+
+/** How a request ended: by a response, or (408, 503) without one. */
+export type FinalAnswer = Pick<SipResponse, 'status' | 'reason' | 'headers'>;
 
 /** What a dialog needs of the endpoint that owns it. */
 export interface DialogHost {
   readonly clock: Clock;
   readonly values: TimerValues;
-  /** Sends a request of this dialog; resolves with its final status (408, 503: it failed). */
-  send(request: SipRequest): Promise<number>;
+  /** How long news of a REFER may be missing. */
+  readonly referPatienceMs: number;
+  readonly authenticator: Authenticator;
+  /** Sends a request of this dialog; never rejects. */
+  send(request: SipRequest): Promise<FinalAnswer>;
+  /** The endpoint does not close before this is over. */
+  hold(work: Promise<unknown>): void;
   /** Sends an ACK, which has no transaction. */
   sendAck(ack: SipRequest): void;
   readonly contact: string;
   onEnded(dialog: SipDialog): void;
+}
+
+/** A request of ours and what goes with it until its final answer. */
+interface ExchangeParts {
+  readonly headers: Readonly<Record<string, string>>;
+  readonly contact?: string;
+  /** Told the CSeq number, each time it is sent. */
+  readonly onSent?: (sequence: number) => void;
+  /** Whether it is worth sending again with credentials; default: always. */
+  readonly isWanted?: () => boolean;
 }
 
 /** A confirmed, or soon to be confirmed, dialog (RFC 3261 §12), whichever side made it. */
@@ -30,6 +51,7 @@ export class SipDialog implements Dialog {
   readonly #confirm: (outcome: { readonly ackSdp: string | undefined } | 'lost') => void;
   #keeper: AnswerKeeper | undefined;
   #bye: Promise<void> | undefined;
+  #referral: Referral | undefined;
 
   constructor(state: DialogState, handler: DialogHandler, host: DialogHost) {
     this.state = state;
@@ -56,6 +78,16 @@ export class SipDialog implements Dialog {
     return this.state.remote;
   }
 
+  get replaces(): string {
+    const { callId, remoteTag, localTag } = this.state;
+    // RFC 3891 §3: 0 stands for the tag that an RFC 2543 peer does not have.
+    return `${callId};to-tag=${remoteTag || '0'};from-tag=${localTag}`;
+  }
+
+  get remoteTarget(): string {
+    return this.state.remoteTarget;
+  }
+
   get ended(): AbortSignal {
     return this.#over.signal;
   }
@@ -72,8 +104,9 @@ export class SipDialog implements Dialog {
   }
 
   /** As the calling side: acknowledges a 2xx, each time it comes (§13.2.2.4). */
-  acknowledge(sequence: number): void {
-    this.#host.sendAck(requestIn(this.state, 'ACK', { sequence }));
+  acknowledge(invite: SipRequest): void {
+    const sequence = parseCSeq(header(invite, 'cseq') ?? '')?.sequence ?? 1;
+    this.#host.sendAck(requestIn(this.state, 'ACK', { sequence, headers: credentialsOf(invite) }));
     this.#confirm({ ackSdp: undefined });
   }
 
@@ -97,6 +130,8 @@ export class SipDialog implements Dialog {
         return this.#onReinvite(transaction);
       case 'UPDATE':
         return this.#onUpdate(transaction);
+      case 'NOTIFY':
+        return this.#onNotify(transaction);
       case 'INFO':
         // RFC 6086 §3.2: no Info Package was agreed on.
         return transaction.respond(
@@ -115,12 +150,41 @@ export class SipDialog implements Dialog {
     return this.#bye;
   }
 
+  async refer(request: ReferRequest, signal?: AbortSignal): Promise<ReferOutcome> {
+    const refused = (status: number, reason: string) => ({ accepted: false, status, reason });
+    if (this.#over.signal.aborted) return refused(487, 'the dialog ended');
+    if (signal?.aborted) return refused(487, 'given up');
+    if (this.#referral !== undefined) return refused(491, 'another REFER is open');
+    if (parseSipUri(request.referTo) === undefined) return refused(416, 'Refer-To is no URI of ours');
+    const referral = new Referral(request, this.#host);
+    this.#referral = referral;
+    const giveUp = () => referral.end(487, 'given up');
+    signal?.addEventListener('abort', giveUp, { once: true });
+    try {
+      const answered = this.#request('REFER', {
+        contact: this.#host.contact,
+        headers: {
+          'Refer-To': `<${request.referTo}>`,
+          ...(request.referredBy !== undefined && { 'Referred-By': inBrackets(request.referredBy) }),
+        },
+        onSent: (sequence) => referral.sent(sequence),
+        isWanted: () => !referral.over,
+      });
+      void answered.then((answer) => referral.onAnswer(answer));
+      return await referral.outcome;
+    } finally {
+      signal?.removeEventListener('abort', giveUp);
+      this.#referral = undefined;
+    }
+  }
+
   /** The dialog is over; idempotent. */
   end(how: DialogEnd): void {
     if (this.#over.signal.aborted) return;
     this.#keeper?.stop();
     this.#keeper = undefined;
     this.#over.abort(how);
+    this.#referral?.end(487, 'the dialog ended');
     this.#confirm('lost');
     this.#host.onEnded(this);
   }
@@ -128,9 +192,27 @@ export class SipDialog implements Dialog {
   async #sendBye(how: DialogEnd, reason?: string): Promise<void> {
     const headers: Record<string, string> =
       reason === undefined ? {} : { Reason: `SIP;text="${reason.replace(/["\\]/g, '\\$&')}"` };
-    const answered = this.#host.send(requestIn(this.state, 'BYE', { headers }));
+    const answered = this.#request('BYE', { headers });
     this.end(how);
     await answered;
+  }
+
+  #request(method: 'BYE' | 'REFER', parts: ExchangeParts): Promise<FinalAnswer> {
+    const answered = this.#exchange(method, parts);
+    this.#host.hold(answered);
+    return answered;
+  }
+
+  async #exchange(method: string, { onSent, isWanted, ...parts }: ExchangeParts): Promise<FinalAnswer> {
+    const challenged = this.#host.authenticator.forRequest();
+    let request = requestIn(this.state, method, parts);
+    for (;;) {
+      onSent?.(this.state.localSequence);
+      const answer = await this.#host.send(request);
+      const credentials = isWanted?.() === false ? undefined : challenged(request, answer);
+      if (credentials === undefined) return answer;
+      request = requestAgain(request, ++this.state.localSequence, credentials);
+    }
   }
 
   #lost(): void {
@@ -166,6 +248,17 @@ export class SipDialog implements Dialog {
     transaction.respond(
       responseTo(request, 200, { headers: { Contact: this.#host.contact }, sdp: decided.sdp }),
     );
+  }
+
+  /** RFC 6665 §4.1.3. */
+  #onNotify(transaction: ServerTransaction): void {
+    const { request } = transaction;
+    const read = readNotify(request);
+    if (!read.ok) return transaction.respond(responseTo(request, read.status, read.parts));
+    const referral = this.#referral;
+    if (!referral?.concerns(read.notice)) return transaction.respond(responseTo(request, 481));
+    transaction.respond(responseTo(request, 200));
+    referral.onNotice(read.notice);
   }
 
   #keep(transaction: ServerTransaction, sdp: string, onDone: (ack: SipRequest | undefined) => void): void {

@@ -6,10 +6,12 @@ import type { Clock } from '../clock.ts';
 import type { Log } from '../log.ts';
 import { header, type SipRequest } from '../wire/sip-message.ts';
 import { parseNameAddr } from '../wire/sip-uri.ts';
+import { Authenticator } from './authentication.ts';
 import { refusalOf } from './checks.ts';
-import { type DialogHost, SipDialog } from './dialog.ts';
+import { type DialogHost, type FinalAnswer, SipDialog } from './dialog.ts';
 import { type DialogState, dialogOfInvite, keyOfRequest, nextHop } from './dialog-state.ts';
 import { IncomingCall } from './incoming-call.ts';
+import { contactFor } from './local-address.ts';
 import { ALLOW, responseTo } from './messages.ts';
 import { locate } from './next-hop.ts';
 import { placeCall } from './outgoing-call.ts';
@@ -20,7 +22,14 @@ import { DEFAULT_TIMERS, type TimerValues } from './timers.ts';
 import { TransactionLayer, type TransactionUser } from './transactions.ts';
 import type { Peer, Transport, TransportHandler } from './transport.ts';
 import { openUdp } from './udp-transport.ts';
-import type { DialogHandler, IncomingInvite, ListenAddress, UserAgent } from './user-agent.ts';
+import type {
+  DialogHandler,
+  IncomingInvite,
+  InviteOutcome,
+  ListenAddress,
+  OutgoingInvite,
+  UserAgent,
+} from './user-agent.ts';
 
 export interface UserAgentOptions {
   readonly listen: readonly ListenAddress[];
@@ -29,6 +38,8 @@ export interface UserAgentOptions {
   readonly timers?: TimerValues;
   /** Server transactions at one time; default 20,000. */
   readonly transactionLimit?: number;
+  /** How long a REFER waits after the last that was heard of it; default 60,000. */
+  readonly referPatienceMs?: number;
   /** Opens a transport; default: real sockets. Tests pass one without a network. */
   readonly open?: (listen: ListenAddress, handler: TransportHandler, log: Log) => Promise<Transport>;
 }
@@ -53,6 +64,9 @@ class Endpoint implements UserAgent, TransactionUser {
   readonly #dialogs = new Map<string, SipDialog>();
   readonly #ringing = new Map<ServerTransaction, IncomingCall>();
   readonly #invites = new Queue<IncomingInvite>();
+  readonly #closing = new AbortController();
+  /** Calls that are being placed and requests of dialogs: closing lets them finish. */
+  readonly #pending = new Set<Promise<unknown>>();
   #draining = false;
 
   constructor(options: UserAgentOptions) {
@@ -89,13 +103,17 @@ class Endpoint implements UserAgent, TransactionUser {
     return this.#invites;
   }
 
-  invite(...[request, signal]: Parameters<UserAgent['invite']>): ReturnType<UserAgent['invite']> {
-    return placeCall(request, signal, {
+  invite(request: OutgoingInvite, signal: AbortSignal): Promise<InviteOutcome> {
+    const cancelled = AbortSignal.any([signal, this.#closing.signal]);
+    const outcome = placeCall(request, cancelled, {
       clock: this.#options.clock,
+      values: this.#values,
       layer: this.#layer,
       transport: this.#transports.find(({ listening }) => listening.transport === request.transport),
-      openDialog: (state, handler, transport, peer) => this.#openDialog(state, handler, transport, peer),
+      openDialog: (...parts) => this.#openDialog(...parts),
     });
+    this.#hold(outcome);
+    return outcome;
   }
 
   drain(): void {
@@ -105,9 +123,11 @@ class Endpoint implements UserAgent, TransactionUser {
   async close(): Promise<void> {
     this.#draining = true;
     this.#invites.end();
+    this.#closing.abort();
     for (const call of this.#ringing.values()) call.cancel(503);
-    const byes = [...this.#dialogs.values()].map((dialog) => dialog.bye('server closes'));
-    await Promise.all(byes);
+    for (const dialog of [...this.#dialogs.values()]) void dialog.bye('server closes');
+    // What ends may leave a BYE: of a call that was answered while it was being cancelled.
+    while (this.#pending.size > 0) await Promise.allSettled(this.#pending);
     this.#layer.close();
     await Promise.all(this.#transports.splice(0).map((transport) => transport.close()));
   }
@@ -171,12 +191,21 @@ class Endpoint implements UserAgent, TransactionUser {
     if (invite !== undefined) this.#ringing.get(invite)?.cancel(487);
   }
 
-  #openDialog(state: DialogState, handler: DialogHandler, transport: Transport, peer: Peer): SipDialog {
+  #openDialog(
+    state: DialogState,
+    handler: DialogHandler,
+    transport: Transport,
+    peer: Peer,
+    authenticator = new Authenticator(undefined),
+  ): SipDialog {
     const host: DialogHost = {
       clock: this.#options.clock,
       values: this.#values,
+      referPatienceMs: this.#options.referPatienceMs ?? 60_000,
+      authenticator,
       contact: contactFor(transport, peer),
       send: (request) => this.#sendInDialog(state, request, transport, peer),
+      hold: (work) => this.#hold(work),
       sendAck: (ack) => {
         void locate(nextHop(state), peer).then(
           (to) => to !== undefined && this.#layer.sendStateless(ack, to, transport),
@@ -189,31 +218,31 @@ class Endpoint implements UserAgent, TransactionUser {
     return dialog;
   }
 
+  #hold(work: Promise<unknown>): void {
+    const done = () => this.#pending.delete(work);
+    this.#pending.add(work);
+    work.then(done, done);
+  }
+
   async #sendInDialog(
     state: DialogState,
     request: SipRequest,
     transport: Transport,
     peer: Peer,
-  ): Promise<number> {
+  ): Promise<FinalAnswer> {
     const to = await locate(nextHop(state), peer);
-    if (to === undefined) return 503;
+    if (to === undefined) return { status: 503, reason: 'the host is not known', headers: [] };
     return new Promise((resolve) => {
       this.#layer.send(request, to, transport, {
-        onResponse: ({ status }) => status >= 200 && resolve(status),
+        onResponse: (response) => response.status >= 200 && resolve(response),
         onFailure: (status, reason) => {
           this.#options.log.warn(
             { to: `${to.address}:${to.port}`, method: request.method, reason },
             'SIP: a request was not answered',
           );
-          resolve(status);
+          resolve({ status, reason, headers: [] });
         },
       });
     });
   }
-}
-
-function contactFor(transport: Transport, peer: Peer): string {
-  const { address, port } = transport.localAddress(peer);
-  const host = address.includes(':') ? `[${address}]` : address;
-  return `<sip:tonearm@${host}:${port}${peer.transport === 'tcp' ? ';transport=tcp' : ''}>`;
 }

@@ -1,5 +1,6 @@
 import { BlockList, isIPv6 } from 'node:net';
 import { networkInterfaces } from 'node:os';
+import type { Peer, Transport } from './transport.ts';
 
 /** The address that a peer reaches us at: `listening` itself, or for a wildcard the interface in the peer's network, else the first outward one. */
 export function facing(listening: string, peer: string): string {
@@ -18,4 +19,15 @@ export function facing(listening: string, peer: string): string {
     return network.check(peer, family === 'IPv6' ? 'ipv6' : 'ipv4');
   });
   return (sameNetwork ?? own.find((one) => !one.internal) ?? own[0])?.address ?? listening;
+}
+
+/** An address as the host of a URI or a Via: IPv6 in brackets. */
+export function hostOf(address: string): string {
+  return address.includes(':') ? `[${address}]` : address;
+}
+
+/** Our Contact, as this peer reaches us. */
+export function contactFor(transport: Transport, peer: Peer): string {
+  const { address, port } = transport.localAddress(peer);
+  return `<sip:tonearm@${hostOf(address)}:${port}${peer.transport === 'tcp' ? ';transport=tcp' : ''}>`;
 }

@@ -2,7 +2,7 @@
 import { randomBytes } from 'node:crypto';
 import { header, type SipHeader, type SipRequest, type SipResponse } from '../wire/sip-message.ts';
 
-export const ALLOW = 'INVITE, ACK, BYE, CANCEL, OPTIONS, UPDATE, INFO';
+export const ALLOW = 'INVITE, ACK, BYE, CANCEL, OPTIONS, UPDATE, INFO, NOTIFY';
 
 export const REASONS: Readonly<Record<number, string>> = {
   100: 'Trying',
@@ -23,6 +23,7 @@ export const REASONS: Readonly<Record<number, string>> = {
   486: 'Busy Here',
   487: 'Request Terminated',
   488: 'Not Acceptable Here',
+  489: 'Bad Event',
   491: 'Request Pending',
   500: 'Server Internal Error',
   501: 'Not Implemented',
@@ -104,6 +105,13 @@ export function makeRequest(parts: RequestParts): SipRequest {
   return { kind: 'request', method: parts.method, uri: parts.uri, headers, body };
 }
 
+/** The request again with another CSeq number, and this header in the place of any of its name. It has no Via yet. */
+export function requestAgain(request: SipRequest, sequence: number, added: SipHeader): SipRequest {
+  const kept = request.headers.filter(({ name }) => name !== 'cseq' && name !== added.name);
+  const cseq = { name: 'cseq', value: `${sequence} ${request.method}` };
+  return { ...request, headers: [...kept, cseq, added] };
+}
+
 /** The ACK of a non-2xx final response: same branch, same Request-URI, the response's To (RFC 3261 §17.1.1.3). */
 export function ackOf(invite: SipRequest, response: SipResponse): SipRequest {
   const kept = invite.headers.filter(({ name }, at, all) => {
@@ -139,6 +147,11 @@ export function cancelOf(invite: SipRequest): SipRequest {
 /** The SDP of a message; `undefined` when it has no body. */
 export function sdpOf(message: { readonly body: Uint8Array }): string | undefined {
   return message.body.length === 0 ? undefined : Buffer.from(message.body).toString('utf8');
+}
+
+/** A bare URI as a name-addr: its parameters would else be the header's (RFC 3261 §20). */
+export function inBrackets(address: string): string {
+  return address.includes('<') ? address : `<${address}>`;
 }
 
 function headersOf(headers: Readonly<Record<string, string>> = {}): SipHeader[] {

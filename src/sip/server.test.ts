@@ -10,7 +10,7 @@ import {
   willing,
 } from '../../test/support/sip-stage.ts';
 import { settle } from '../../test/support/virtual-clock.ts';
-import { header } from '../wire/sip-message.ts';
+import { header, headerList } from '../wire/sip-message.ts';
 
 /** An INVITE that was answered 200, and whose ACK is still to come. */
 async function answered(stage: SipStage, options: Parameters<typeof request>[1] = { body: SDP }) {
@@ -203,8 +203,24 @@ test('a delayed offer: the answer in the ACK comes to the handler', async () => 
   assert.deepEqual(await dialog?.confirmed, { ackSdp: SDP });
 });
 
+test('a caller is redirected to several Contacts in the order that was given', async () => {
+  const stage = await sipStage('udp');
+  await stage.receive(request('INVITE', { body: SDP }));
+  const contacts = '<sip:one@192.0.2.20;transport=tcp>;q=0.9, "Two, or so" <sip:two@192.0.2.21>';
+  (await stage.nextInvite()).reject(302, { headers: { Contact: contacts } });
+  assert.deepEqual(headerList(stage.last('302 INVITE'), 'contact'), [
+    '<sip:one@192.0.2.20;transport=tcp>;q=0.9',
+    '"Two, or so" <sip:two@192.0.2.21>',
+  ]);
+});
+
 for (const [what, text, status, check] of [
-  ['an unknown method', request('PUBLISH'), '405 PUBLISH', ['allow', /INVITE, ACK, BYE, CANCEL, OPTIONS/]],
+  [
+    'an unknown method',
+    request('PUBLISH'),
+    '405 PUBLISH',
+    ['allow', /^INVITE, ACK, BYE, CANCEL, OPTIONS, UPDATE, INFO, NOTIFY$/],
+  ],
   ['REFER, which is not served', request('REFER'), '405 REFER', ['allow', /BYE/]],
   [
     'a body that is not SDP',
@@ -227,6 +243,8 @@ for (const [what, text, status, check] of [
   ['a URI of another scheme', request('OPTIONS', { uri: 'soap.beep://192.0.2.1' }), '416 OPTIONS', undefined],
   ['a BYE of no dialog', request('BYE', { toTag: 'nobody' }), '481 BYE', undefined],
   ['a BYE without a dialog at all', request('BYE'), '481 BYE', undefined],
+  ['a NOTIFY without a dialog', request('NOTIFY', { headers: 'Event: refer\n' }), '481 NOTIFY', undefined],
+  ['a NOTIFY of no dialog', request('NOTIFY', { toTag: 'nobody' }), '481 NOTIFY', undefined],
   ['a CANCEL of nothing', request('CANCEL'), '481 CANCEL', undefined],
   ['a re-INVITE of no dialog', request('INVITE', { toTag: 'nobody', body: SDP }), '481 INVITE', undefined],
   [

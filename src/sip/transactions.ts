@@ -13,6 +13,7 @@ import {
   type SipResponse,
 } from '../wire/sip-message.ts';
 import { ClientTransaction, type ClientUser } from './client-transaction.ts';
+import { hostOf } from './local-address.ts';
 import { answerPeer, inviteKey, mergeKey, serverKey, withReceived } from './matching.ts';
 import { newBranch, responseTo } from './messages.ts';
 import { ServerTransaction } from './server-transaction.ts';
@@ -144,6 +145,6 @@ function branchOf(message: SipMessage): string {
 /** RFC 3261 §18.1.1, with rport (RFC 3581 §3). */
 function withVia(request: SipRequest, branch: string, to: Peer, via: Transport): SipRequest {
   const { address, port } = via.localAddress(to);
-  const value = `SIP/2.0/${to.transport.toUpperCase()} ${address.includes(':') ? `[${address}]` : address}:${port};rport;branch=${branch}`;
+  const value = `SIP/2.0/${to.transport.toUpperCase()} ${hostOf(address)}:${port};rport;branch=${branch}`;
   return { ...request, headers: [{ name: 'via', value }, ...request.headers] };
 }

@@ -15,7 +15,7 @@ export interface UserAgent {
   invite(request: OutgoingInvite, signal: AbortSignal): Promise<InviteOutcome>;
   /** From now on new INVITEs are answered 503 with Retry-After; what runs goes on. */
   drain(): void;
-  /** Ends every dialog with BYE, lets transactions finish (bounded by timer B/F), closes the sockets. */
+  /** Cancels what is being placed, ends every dialog with BYE, lets transactions finish (bounded by timer B/F), closes the sockets. */
   close(): Promise<void>;
 }
 
@@ -65,6 +65,13 @@ export interface Dialog {
   readonly localUri: string;
   readonly remoteUri: string;
   /**
+   * The value of a Replaces header (RFC 3891 §3) for this dialog, as a third party names it to the far end:
+   * `callid;to-tag=<the far end's>;from-tag=<ours>`. Unescaped.
+   */
+  readonly replaces: string;
+  /** The remote Contact URI. */
+  readonly remoteTarget: string;
+  /**
    * Resolves with the SDP of the ACK (`undefined` when it had none) when the 200 was acknowledged;
    * resolves `'lost'` when it never was (64·T1, RFC 3261 §13.3.1.4): the dialog has then been ended with BYE.
    */
@@ -73,6 +80,29 @@ export interface Dialog {
   readonly ended: AbortSignal;
   /** Ends the dialog with BYE. Idempotent; resolves when the BYE is answered or timed out. */
   bye(reason?: string): Promise<void>;
+  /**
+   * Asks the far end to call somebody (REFER, RFC 3515) and resolves when it told how that ended, when the dialog
+   * ended (487), or when it told nothing for long (408). One at a time: a second is refused with 491. Abort stops the
+   * listening (487), not the far end. Never rejects.
+   */
+  refer(request: ReferRequest, signal?: AbortSignal): Promise<ReferOutcome>;
+}
+
+export interface ReferRequest {
+  /** Refer-To: an URI; a Replaces header is in its header part, escaped. */
+  readonly referTo: string;
+  /** Referred-By (RFC 3892): an URI or name-addr. */
+  readonly referredBy?: string | undefined;
+  /** Told of each NOTIFY before the last: the status of its sipfrag (100, 180 …). */
+  readonly onProgress?: (status: number) => void;
+}
+
+export interface ReferOutcome {
+  /** The REFER itself got 2xx. */
+  readonly accepted: boolean;
+  /** The status that ended it: of the last NOTIFY's sipfrag, or of the REFER's own refusal. */
+  readonly status: number;
+  readonly reason: string;
 }
 
 export type DialogEnd =
@@ -83,13 +113,21 @@ export type DialogEnd =
 
 export interface OutgoingInvite {
   readonly requestUri: string;
-  readonly from: string;
+  /** `user` is unescaped; `host`: default our own address. */
+  readonly from: {
+    readonly displayName?: string | undefined;
+    readonly user: string;
+    readonly host?: string | undefined;
+  };
+  /** An URI or a name-addr. */
   readonly to: string;
   readonly transport: 'udp' | 'tcp';
   /** Where to send it, when that is not the Request-URI's host and port. */
   readonly destination?: { readonly address: string; readonly port: number };
   readonly sdp: string;
   readonly headers?: Readonly<Record<string, string>>;
+  /** What a challenge (401, 407) to the INVITE or to a later request of its dialog is answered with. */
+  readonly credentials?: { readonly username: string; readonly password: string } | undefined;
   readonly handler: DialogHandler;
   /** Told of each 1xx (with its SDP, if any) before the final answer. */
   readonly onProgress?: (status: number, sdp: string | undefined) => void;

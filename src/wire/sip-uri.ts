@@ -39,6 +39,14 @@ export function formatSipUri(uri: SipUri): string {
   return uri.text;
 }
 
+/** The user part of a SIP URI, with what may not stand in it escaped (RFC 3261 §25.1). */
+export function escapedUser(user: string): string {
+  // encodeURIComponent throws on half a surrogate pair, and escapes all of user-unreserved.
+  return encodeURIComponent(user.toWellFormed()).replace(/%(26|3D|2B|24|2C|3B|3F|2F)/g, (escaped) =>
+    decodeURIComponent(escaped),
+  );
+}
+
 /** A From, To, Contact, Route … value: name-addr or addr-spec, with header parameters. */
 export function parseNameAddr(text: string): NameAddr | undefined {
   const bracket = openingBracket(text);
@@ -146,10 +154,11 @@ function parseDisplayName(text: string): string | false {
 }
 
 /** The text of a quoted-string (RFC 3261 §25.1). */
-function unquoted(text: string): string {
+export function unquoted(text: string): string {
   return text.slice(1, -1).replace(/\\(.)/gs, '$1');
 }
 
-function quotedString(text: string): string {
+/** A quoted-string (RFC 3261 §25.1). */
+export function quotedString(text: string): string {
   return `"${text.replace(/["\\]/g, '\\$&')}"`;
 }

@@ -119,3 +119,69 @@ CSeq: 1 ACK
 Max-Forwards: 70
 Content-Length: 0
 `);
+
+/**
+ * As the called party: an INVITE comes; the caller's From is kept for requests of ours. `verify`: whose Authorization it must
+ * have (sipp looks at no Proxy-Authorization); `has`: a pattern that this header of it must match.
+ */
+export function called(
+  must: {
+    readonly verify?: { readonly username: string; readonly password: string };
+    readonly has?: { readonly header: string; readonly pattern: string };
+  } = {},
+): string {
+  const { verify, has } = must;
+  const search = (header: string, pattern: string, more: string) =>
+    `<ereg regexp="${pattern.replaceAll('"', '&quot;')}" search_in="hdr" header="${header}:" ${more}/>`;
+  const actions = [search('From', '.*', 'assign_to="caller"')];
+  if (has !== undefined) actions.push(search(has.header, has.pattern, 'check_it="true" assign_to="matched"'));
+  if (verify !== undefined)
+    actions.push(
+      `<verifyauth assign_to="right" username="${verify.username}" password="${verify.password}"/>`,
+    );
+  return `<recv request="INVITE" rrs="true"><action>${actions.join('\n')}</action></recv>
+<Reference variables="caller${has === undefined ? '' : ',matched'}"/>
+${verify === undefined ? '' : '<nop condexec="right" condexec_inverse="true"><action><error message="the credentials are wrong"/></action></nop>'}`;
+}
+
+/** As the called party: answers the last request. */
+export function reply(
+  status: number,
+  options: { readonly headers?: string; readonly sdp?: boolean; readonly cseq?: string } = {},
+): string {
+  const { headers = '', sdp = false, cseq = '[last_CSeq:]' } = options;
+  return send(`SIP/2.0 ${status} Whatever
+[last_Via:]
+[last_From:]
+[last_To:]${status === 100 ? '' : OUR_TAG}
+[last_Call-ID:]
+${cseq}
+Contact: <sip:far@[local_ip]:[local_port];transport=[transport]>
+${headers}${sdp ? withBody(SDP('0')) : 'Content-Length: 0\n'}`);
+}
+
+/** As the called party: answers a request of the dialog, which has our tag already. */
+export const replyWithin = (status: number) => reply(status).replace(OUR_TAG, '');
+
+export const receive = (method: string) => `<recv request="${method}"/>`;
+
+/** As the called party: tells what a REFER has come to, and takes the 200 for it. */
+export function notify(cseq: number, sipfrag: string, state: string): string {
+  return `${send(`NOTIFY [next_url] SIP/2.0
+Via: SIP/2.0/[transport] [local_ip]:[local_port];rport;branch=[branch]
+From: <sip:far@[local_ip]:[local_port]>${OUR_TAG}
+To:[$caller]
+Call-ID: [call_id]
+CSeq: ${cseq} NOTIFY
+Max-Forwards: 70
+Contact: <sip:far@[local_ip]:[local_port];transport=[transport]>
+Event: refer
+Subscription-State: ${state}
+Content-Type: message/sipfrag;version=2.0
+Content-Length: [len]
+
+${sipfrag}`)}
+<recv response="200"/>`;
+}
+
+const OUR_TAG = ';tag=[pid]F[call_number]';

@@ -26,14 +26,19 @@ export interface SipStage {
   last(what: string): SipMessage;
 }
 
-export async function sipStage(transport: 'udp' | 'tcp'): Promise<SipStage> {
+export async function sipStage(
+  transport: 'udp' | 'tcp',
+  options: { readonly address?: string; readonly referPatienceMs?: number } = {},
+): Promise<SipStage> {
+  const { address = '192.0.2.1', ...rest } = options;
   const clock = new VirtualClock();
   const start = clock.now();
   const sent: { at: number; message: SipMessage; to: Peer }[] = [];
   let handler: TransportHandler | undefined;
   let wire: Transport | undefined;
   const agent = await createUserAgent({
-    listen: [{ transport, address: '192.0.2.1', port: 5060 }],
+    ...rest,
+    listen: [{ transport, address, port: 5060 }],
     clock,
     log: silentLog,
     open: async (listen, given) => {
@@ -100,6 +105,8 @@ export function request(
     toTag?: string;
     cseq?: number;
     body?: string;
+    /** Of the body; default SDP. */
+    type?: string;
     headers?: string;
     uri?: string;
     callId?: string;
@@ -111,6 +118,7 @@ export function request(
     toTag,
     cseq = 1,
     body = '',
+    type = 'application/sdp',
     headers = '',
     uri = 'sip:bot@192.0.2.1',
     callId = 'call-1',
@@ -123,7 +131,7 @@ To: <sip:bot@192.0.2.1>${toTag === undefined ? '' : `;tag=${toTag}`}
 Call-ID: ${callId}
 CSeq: ${cseq} ${method}
 Contact: <sip:alice@192.0.2.9:5060>
-${headers}${body === '' ? '' : 'Content-Type: application/sdp\n'}Content-Length: ${body.length}
+${headers}${body === '' ? '' : `Content-Type: ${type}\n`}Content-Length: ${body.length}
 
 ${body}`;
 }
@@ -132,9 +140,9 @@ ${body}`;
 export function response(
   to: SipMessage,
   status: number,
-  options: { tag?: string; body?: string; contact?: string } = {},
+  options: { tag?: string; body?: string; contact?: string; headers?: string } = {},
 ): string {
-  const { tag = 'far', body = '', contact = '<sip:far@192.0.2.9:5060>' } = options;
+  const { tag = 'far', body = '', contact = '<sip:far@192.0.2.9:5060>', headers = '' } = options;
   const copied = to.headers
     .filter(({ name }) => ['via', 'from', 'call-id', 'cseq'].includes(name))
     .map(({ name, value }) => `${name}: ${value}`);
@@ -143,7 +151,7 @@ export function response(
 ${copied.join('\n')}
 To: ${target.includes('tag=') || status === 100 ? target : `${target};tag=${tag}`}
 Contact: ${contact}
-${body === '' ? '' : 'Content-Type: application/sdp\n'}Content-Length: ${body.length}
+${headers}${body === '' ? '' : 'Content-Type: application/sdp\n'}Content-Length: ${body.length}
 
 ${body}`;
 }

@@ -1,4 +1,5 @@
 import { spawn } from 'node:child_process';
+import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -7,7 +8,10 @@ import { join } from 'node:path';
 export interface SippRun {
   /** XML of the scenario, or the name of one of sipp's own (`uac`). */
   readonly scenario: string;
+  /** Where the server is that it calls; or, when it is `called`, where it listens itself. */
   readonly port: number;
+  /** It waits for calls instead of placing them. */
+  readonly called?: boolean;
   readonly transport?: 'udp' | 'tcp';
   /** Called number. */
   readonly service?: string;
@@ -24,7 +28,7 @@ export interface SippResult {
   readonly output: string;
 }
 
-/** Runs sipp, a caller that we did not write, until its calls are over. Code 0: each went as its scenario says. */
+/** Runs sipp, a caller (or called party) that we did not write, until its calls are over. Code 0: each went as its scenario says. */
 export async function runSipp(run: SippRun): Promise<SippResult> {
   const folder = mkdtempSync(join(tmpdir(), 'tonearm-sipp-'));
   try {
@@ -34,7 +38,7 @@ export async function runSipp(run: SippRun): Promise<SippResult> {
     const child = spawn(
       'sipp',
       [
-        `127.0.0.1:${run.port}`,
+        ...(run.called ? ['-p', String(run.port)] : [`127.0.0.1:${run.port}`]),
         ...(own ? ['-sn', run.scenario] : ['-sf', 'scenario.xml']),
         ...[
           '-t',
@@ -72,6 +76,15 @@ export async function runSipp(run: SippRun): Promise<SippResult> {
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
+}
+
+/** A UDP port that nobody listens on. */
+export async function freeUdpPort(): Promise<number> {
+  const socket = createSocket('udp4').bind(0, '127.0.0.1');
+  await once(socket, 'listening');
+  const { port } = socket.address();
+  await new Promise<void>((resolve) => socket.close(resolve));
+  return port;
 }
 
 /** sipp looks upwards from here for a pair that is free. */
