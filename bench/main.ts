@@ -1,5 +1,7 @@
 // npm run bench -- capacity [--seconds 5] [--max 3200]
+// npm run bench -- api [--seconds 12] [--clients 16]
 import { Command, InvalidArgumentError } from 'commander';
+import { api } from './api.ts';
 import { capacity } from './capacity.ts';
 
 const program = new Command('bench').description('One question each; prints a table and one JSON line.');
@@ -10,6 +12,13 @@ program
   .option('--seconds <n>', 'how long each step is measured', positive, 5)
   .option('--max <calls>', 'the most calls to try', positive, 3200)
   .action(capacity);
+
+program
+  .command('api')
+  .description('How fast is a record accepted, beside a plain route of the same web server?')
+  .option('--seconds <n>', 'how long each of the two is measured', positive, 12)
+  .option('--clients <n>', 'requests at one time, at most one a call', positive, 16)
+  .action(api);
 
 await program.parseAsync();
 

@@ -8,7 +8,7 @@ import { mkdirSync } from 'node:fs';
 import { type AddressInfo, createServer, isIPv6 } from 'node:net';
 import { join } from 'node:path';
 import { type Calls, createCalls } from './call/calls.ts';
-import type { Command, Fact, Reply } from './call/model.ts';
+import type { CallRequest, Command, Fact, Reply } from './call/model.ts';
 import { pause, systemClock } from './clock.ts';
 import type { Cluster } from './cluster/cluster.ts';
 import { embeddedCluster } from './cluster/embedded.ts';
@@ -134,6 +134,8 @@ async function start(
   let taking = false;
   const ask = async (callId: string, command: Command): Promise<Reply> =>
     calls?.ask(callId, command) ?? { ok: false, error: 'unavailable', message: 'The server is starting.' };
+  const create = async (request: CallRequest): Promise<Reply> =>
+    calls?.create(request) ?? { ok: false, error: 'unavailable', message: 'The server is starting.' };
   const http = await buildHttp({
     log,
     errors: {
@@ -145,7 +147,7 @@ async function start(
       clientRequestId,
     },
     plugins: [
-      callRoutes({ ask, tokens, publicUrl, allowHttp: config.callbacks.allowHttp }),
+      callRoutes({ ask, create, tokens, publicUrl, allowHttp: config.callbacks.allowHttp }),
       tokenRoutes({ tokens, publicUrl }),
       undeliveredRoutes({ notifier, tokens }),
       recordingRoutes({ recordings, sendError: sendODataError }),
@@ -179,11 +181,13 @@ async function start(
     cluster,
     clock,
     log,
-    applications,
+    applications: { all: () => applications, get: (id) => applications.find((one) => one.id === id) },
+    trunks: config.trunks,
     mediaAddress: config.media.address,
     spoolFolder: recordings.spoolFolder,
     spellingOf,
     answerTimeoutMs: config.calls.answerTimeout,
+    ringTimeoutMs: config.calls.ringTimeout,
     interKeyMs: config.record.interKeyGap,
     noMediaMs: config.media.receiveTimeout,
     retentionMs: config.calls.retention,

@@ -5,9 +5,10 @@ import { systemClock } from '../../src/clock.ts';
 import { silentLog } from '../../src/log.ts';
 import { createUserAgent } from '../../src/sip/endpoint.ts';
 import type { InviteOutcome, OutgoingInvite, UserAgent } from '../../src/sip/user-agent.ts';
+import { freeUdpPort } from '../support/free-port.ts';
 import { called, hungUp, notify, receive, reply, replyWithin, scenario, wait } from '../support/scenarios.ts';
 import { SDP, willing } from '../support/sip-stage.ts';
-import { freeUdpPort, runSipp } from '../support/sipp.ts';
+import { runSipp } from '../support/sipp.ts';
 import { missing } from '../support/tools.ts';
 
 const BOB = { username: 'bob', password: 'zanzibar' };

@@ -1,9 +1,10 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
-import { type AddressInfo, connect, createServer } from 'node:net';
+import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { freeTcpPort } from './free-port.ts';
 import { outputOf } from './output.ts';
 
 /** A softphone that we did not write, without a screen: speaks a file, keeps what it sends and hears. */
@@ -23,7 +24,7 @@ export async function startBaresip(
   options: { readonly codec?: 'pcmu' | 'pcma' } = {},
 ): Promise<Baresip> {
   const folder = mkdtempSync(join(tmpdir(), 'tonearm-baresip-'));
-  const control = await freePort();
+  const control = await freeTcpPort();
   const modules = ['module g711.so', 'module aufile.so', 'module sndfile.so', `snd_path ${folder}`];
   writeFileSync(
     join(folder, 'config'),
@@ -81,14 +82,4 @@ export async function startBaresip(
       rmSync(folder, { recursive: true, force: true });
     },
   };
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return port;
 }

@@ -21,6 +21,8 @@ export interface Bot {
   serve(name: string, body: Uint8Array): string;
   /** The first notification, past or future, that fits; rejects after 20 s with what came instead. */
   next(what: string, fits: (notification: Notification) => boolean): Promise<Notification>;
+  /** An access token of APP for `server`. */
+  token(server: string): Promise<string>;
   /** Calls the API of `server` with a token of APP. */
   act(server: string, method: string, path: string, body?: unknown): Promise<Response>;
   close(): Promise<void>;
@@ -64,6 +66,11 @@ export async function startBot(
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
   const tokens = new Map<string, Promise<string>>();
+  const tokenOf = (api: string): Promise<string> => {
+    const token = tokens.get(api) ?? fetchToken(api);
+    tokens.set(api, token);
+    return token;
+  };
 
   return {
     origin,
@@ -93,10 +100,9 @@ export async function startBot(
         look();
       });
     },
+    token: tokenOf,
     async act(api, method, path, body) {
-      let token = tokens.get(api);
-      if (token === undefined) tokens.set(api, (token = fetchToken(api)));
-      const headers: Record<string, string> = { authorization: `Bearer ${await token}` };
+      const headers: Record<string, string> = { authorization: `Bearer ${await tokenOf(api)}` };
       if (body !== undefined) headers['content-type'] = 'application/json';
       return fetch(`${api}/beta${path}`, {
         method,

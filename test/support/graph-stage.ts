@@ -1,0 +1,115 @@
+/**
+ * A whole server but for sockets, threads and disk: HTTP by inject, the real calls API over the real call layer, with scripted callers, lines
+ * and recordings, on the virtual clock. What bots would be notified of is in `notifications`.
+ */
+import type { FastifyInstance, InjectOptions, LightMyRequestResponse } from 'fastify';
+import type { Application } from '../../src/call/application.ts';
+import type { Fact } from '../../src/call/model.ts';
+import { callRoutes } from '../../src/graph/call-routes.ts';
+import { clientRequestId, newRequestId, sendError, sendThrown } from '../../src/graph/errors.ts';
+import { spellFact } from '../../src/graph/notifications.ts';
+import { openSigningKeys } from '../../src/graph/signing-keys.ts';
+import { tokenRoutes } from '../../src/graph/token-routes.ts';
+import { createTokens } from '../../src/graph/tokens.ts';
+import { describeError, type SchemaError } from '../../src/graph/validation.ts';
+import { buildHttp } from '../../src/http/server.ts';
+import { silentLog } from '../../src/log.ts';
+import { BOT, OTHER_BOT, PUBLIC_URL } from './api-stage.ts';
+import { setStage } from './call-stage.ts';
+import { directoryOf } from './directory.ts';
+import { settle } from './virtual-clock.ts';
+
+export interface Notified {
+  readonly changeType: string;
+  readonly resource: string;
+  // biome-ignore lint/suspicious/noExplicitAny: JSON as it travels, asserted on member by member
+  readonly resourceData: any;
+  // biome-ignore lint/suspicious/noExplicitAny: the same
+  readonly envelope: any;
+  readonly headers: Readonly<Record<string, string>>;
+}
+
+export type Answer = LightMyRequestResponse;
+export type GraphStage = Awaited<ReturnType<typeof setGraphStage>>;
+
+/** `dialect`: of the notifications about incoming calls. */
+export async function setGraphStage(dialect: Application['dialect'] = 'app') {
+  const applications = directoryOf([{ ...BOT, dialect }, OTHER_BOT]);
+  const stage = setStage({ applications });
+  const tokens = createTokens({
+    keys: await openSigningKeys(stage.store),
+    issuer: PUBLIC_URL,
+    applications: [BOT, OTHER_BOT],
+    lifetimeMs: 3_600_000,
+    clock: stage.clock,
+  });
+  const app: FastifyInstance = await buildHttp({
+    log: silentLog,
+    errors: {
+      notFound: (reply) => sendError(reply, 'pathNotFound', 'There is nothing here.'),
+      thrown: sendThrown,
+      describe: (errors) => describeError(errors as SchemaError[]),
+      newRequestId,
+      clientRequestId,
+    },
+    plugins: [
+      callRoutes({
+        ask: (callId, command) => stage.calls.ask(callId, command),
+        create: (request) => stage.calls.create(request),
+        tokens,
+        publicUrl: PUBLIC_URL,
+        allowHttp: false,
+      }),
+      tokenRoutes({ tokens, publicUrl: PUBLIC_URL }),
+    ],
+  });
+  const bearer = { [BOT.id]: await tokens.issue(BOT), [OTHER_BOT.id]: await tokens.issue(OTHER_BOT) };
+
+  /** As the bot, unless `headers` say otherwise; a text body goes as it is. */
+  const send = async (
+    method: string,
+    path: string,
+    body?: unknown,
+    headers: Readonly<Record<string, string>> = {},
+  ): Promise<Answer> => {
+    const answer = await app.inject({
+      method: method as NonNullable<InjectOptions['method']>,
+      url: path,
+      headers: {
+        authorization: `Bearer ${bearer[BOT.id]?.token}`,
+        ...(body !== undefined && { 'content-type': 'application/json' }),
+        ...headers,
+      },
+      ...(body !== undefined && { payload: typeof body === 'string' ? body : JSON.stringify(body) }),
+    });
+    await settle();
+    return answer;
+  };
+
+  return {
+    ...stage,
+    app,
+    tokens,
+    send,
+    otherBearer: `Bearer ${bearer[OTHER_BOT.id]?.token}`,
+    /** What bots were notified of, in order. */
+    notifications: (): readonly Notified[] => stage.facts.flatMap(notified),
+    /** What was told last about an operation. */
+    lastOperationTold: (): Notified => {
+      const last = stage.facts
+        .flatMap(notified)
+        .findLast(({ resource }) => resource.includes('/operations/'));
+      if (last === undefined) throw new Error('no operation was told of');
+      return last;
+    },
+    /** Path of the call that came last, under a root such as `/beta/app`. */
+    path: (root: string) => `${root}/calls/${stage.callIds().at(-1)}`,
+  };
+}
+
+function notified(fact: Fact): Notified[] {
+  const notification = spellFact(fact);
+  if (notification === undefined) return [];
+  const envelope = JSON.parse(notification.body);
+  return [{ ...envelope.value[0], envelope, headers: notification.headers }];
+}
