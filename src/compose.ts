@@ -17,6 +17,9 @@ import { reasonOf, TonearmError } from './errors.ts';
 import { callRoutes } from './graph/call-routes.ts';
 import { clientRequestId, newRequestId, sendError, sendODataError, sendThrown } from './graph/errors.ts';
 import { spellFact } from './graph/notifications.ts';
+import { openApiRoutes } from './graph/openapi.ts';
+import { createOutsideIssuers } from './graph/outside-issuers.ts';
+import { limitRequests } from './graph/request-limit.ts';
 import { openSigningKeys } from './graph/signing-keys.ts';
 import { spellingOf } from './graph/spelling.ts';
 import { tokenRoutes } from './graph/token-routes.ts';
@@ -26,6 +29,7 @@ import { describeError, type SchemaError } from './graph/validation.ts';
 import { healthRoutes } from './http/health.ts';
 import { recordingRoutes } from './http/recordings.ts';
 import { buildHttp, listenHttp } from './http/server.ts';
+import { openApplications } from './kept-applications.ts';
 import type { Log } from './log.ts';
 import { createPrompts } from './media/prompts.ts';
 import { startNotifier } from './notify/notifier.ts';
@@ -37,6 +41,7 @@ import { createUserAgent } from './sip/endpoint.ts';
 import type { ListenAddress } from './sip/user-agent.ts';
 import { openSqliteStore } from './store/sqlite-store.ts';
 import type { Store } from './store/store.ts';
+import { readTls } from './tls-files.ts';
 
 /** A running server. */
 export interface Tonearm {
@@ -75,6 +80,7 @@ async function start(
   close: () => Promise<void>,
 ): Promise<Tonearm> {
   const clock = systemClock;
+  const tls = readTls(config);
   makeFolder(config.data);
   const store = openSqliteStore(join(config.data, 'tonearm.db'));
   atClose(() => store.close());
@@ -86,10 +92,15 @@ async function start(
       ? { ...config.http.listen, port: await freePort(config.http.listen.address) }
       : config.http.listen;
   const host = listen.address.includes(':') ? `[${listen.address}]` : listen.address;
-  const publicUrl = config.http.publicUrl ?? `http://${host}:${listen.port}`;
-  const { applications } = config;
+  const publicUrl =
+    config.http.publicUrl ?? `${tls === undefined ? 'http' : 'https'}://${host}:${listen.port}`;
+  const applications = openApplications(config.applications, config.data, { clock, log });
+  atClose(() => applications.close());
+  const keys = await openSigningKeys({ store, clock, log, lifetimeMs: config.tokens.keyLifetime });
+  atClose(() => keys.close());
   const tokens = createTokens({
-    keys: await openSigningKeys(store),
+    keys,
+    outside: createOutsideIssuers(config.tokens.trusted ?? [], { clock, log }),
     issuer: config.tokens.issuer ?? publicUrl,
     applications,
     lifetimeMs: config.tokens.lifetime,
@@ -138,6 +149,7 @@ async function start(
     calls?.create(request) ?? { ok: false, error: 'unavailable', message: 'The server is starting.' };
   const http = await buildHttp({
     log,
+    tls,
     errors: {
       notFound: (reply) =>
         sendError(reply, 'pathNotFound', `There is nothing at ${reply.request.url.split('?')[0]}.`),
@@ -147,9 +159,12 @@ async function start(
       clientRequestId,
     },
     plugins: [
-      callRoutes({ ask, create, tokens, publicUrl, allowHttp: config.callbacks.allowHttp }),
-      tokenRoutes({ tokens, publicUrl }),
-      undeliveredRoutes({ notifier, tokens }),
+      openApiRoutes({ publicUrl }),
+      limitRequests(config.http.requestsPerMinute, [
+        callRoutes({ ask, create, tokens, publicUrl, allowHttp: config.callbacks.allowHttp }),
+        undeliveredRoutes({ notifier, tokens }),
+      ]),
+      tokenRoutes({ tokens, publicUrl, clock }),
       recordingRoutes({ recordings, sendError: sendODataError }),
       healthRoutes({
         ready: () => taking,
@@ -181,7 +196,7 @@ async function start(
     cluster,
     clock,
     log,
-    applications: { all: () => applications, get: (id) => applications.find((one) => one.id === id) },
+    applications,
     trunks: config.trunks,
     mediaAddress: config.media.address,
     spoolFolder: recordings.spoolFolder,
@@ -206,7 +221,7 @@ async function start(
   return {
     publicUrl,
     sip: userAgent.listening,
-    applications,
+    applications: applications.all(),
     events: (signal) => cluster.events(signal),
     close,
   };

@@ -6,13 +6,20 @@ import type { Role } from './call/application.ts';
 import type { ConfiguredApplication } from './config.ts';
 import { nearest } from './config-did-you-mean.ts';
 import { reasonOf, TonearmError } from './errors.ts';
+import { type Credentials, isSecretHash } from './graph/secrets.ts';
 
 const ROLES: readonly Role[] = ['Calls.AccessMedia.All', 'Calls.Initiate.All'];
 const GUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
-const KEYS = ['id', 'tenantId', 'name', 'secret', 'secretEnv', 'roles', 'callbackUri', 'dialect', 'routes'];
+const KEYS = [
+  ...['id', 'tenantId', 'name', 'secret', 'secretEnv', 'secretHash'],
+  ...['roles', 'callbackUri', 'dialect', 'routes'],
+];
 
 /** Where the default application's bot is told of calls: what examples/voicemail-bot listens on. */
 export const DEFAULT_CALLBACK = 'http://127.0.0.1:9000/api/calls';
+
+/** Where its id and secret are kept, in the data folder. */
+export const DEFAULT_FILE = 'default-application.json';
 
 /** Throws TonearmError `badConfig`. */
 export function readApplications(
@@ -37,7 +44,8 @@ export function secretVariables(given: unknown): readonly string[] {
   return Array.isArray(given) ? given.map((one) => String(Object(one).secretEnv)) : [];
 }
 
-function readApplication(
+/** `at` names it in errors. Throws TonearmError `badConfig`. */
+export function readApplication(
   given: unknown,
   at: string,
   env: Readonly<Record<string, string | undefined>>,
@@ -61,7 +69,7 @@ function readApplication(
   for (const role of roles)
     if (!ROLES.includes(role as Role)) throw bad(`${at}.roles`, `a list of ${ROLES.join(', ')}`);
   const { dialect = 'app', callbackUri, name } = raw;
-  if (dialect !== 'app') throw bad(`${at}.dialect`, 'app: the communications dialect is not served yet');
+  if (dialect !== 'app' && dialect !== 'communications') throw bad(`${at}.dialect`, 'app or communications');
   const protocol =
     typeof callbackUri === 'string' && URL.canParse(callbackUri) ? new URL(callbackUri).protocol : undefined;
   if (protocol !== 'https:' && !(protocol === 'http:' && allowHttp)) {
@@ -71,7 +79,7 @@ function readApplication(
     id: guid('id'),
     tenantId: guid('tenantId'),
     name: typeof name === 'string' ? name : guid('id'),
-    secret: secretOf(raw, at, env),
+    ...secretOf(raw, at, env),
     roles: roles as readonly Role[],
     callbackUri: callbackUri as string,
     dialect,
@@ -83,7 +91,15 @@ function secretOf(
   raw: Record<string, unknown>,
   at: string,
   env: Readonly<Record<string, string | undefined>>,
-): string {
+): Omit<Credentials, 'id'> {
+  if (typeof raw.secretHash === 'string') {
+    if (!isSecretHash(raw.secretHash))
+      throw bad(
+        `${at}.secretHash`,
+        'a scrypt hash: scrypt$N$r$p$salt$hash, the last two in base64url, N r p such as 16384$8$1',
+      );
+    return { hashes: [{ hash: raw.secretHash }] };
+  }
   if (typeof raw.secretEnv === 'string') {
     const secret = env[raw.secretEnv];
     if (secret === undefined || secret === '')
@@ -91,11 +107,14 @@ function secretOf(
         `${at}.secretEnv`,
         `the name of an environment variable that is set; ${raw.secretEnv} is not`,
       );
-    return secret;
+    return { secret };
   }
   if (typeof raw.secret !== 'string' || raw.secret === '')
-    throw bad(`${at}.secret`, 'a text (or give secretEnv, the name of an environment variable)');
-  return raw.secret;
+    throw bad(
+      `${at}.secret`,
+      'a text (or give secretEnv, the name of an environment variable, or secretHash)',
+    );
+  return { secret: raw.secret };
 }
 
 /**
@@ -106,7 +125,7 @@ export function defaultApplication(dataFolder: string): {
   readonly application: ConfiguredApplication;
   readonly isNew: boolean;
 } {
-  const file = join(dataFolder, 'default-application.json');
+  const file = join(dataFolder, DEFAULT_FILE);
   const kept = readKept(file);
   const { id, tenantId, secret } = kept ?? {
     id: randomUUID(),

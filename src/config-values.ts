@@ -13,6 +13,9 @@ export const text: Reader<string> = (value) =>
 export const folder: Reader<string> = (value) =>
   typeof value === 'string' && value !== '' ? value : bad('the path of a folder');
 
+export const file: Reader<string> = (value) =>
+  typeof value === 'string' && value !== '' ? value : bad('the path of a file');
+
 export const boolean: Reader<boolean> = (value) => {
   if (value === true || value === 'true') return true;
   if (value === false || value === 'false') return false;
@@ -109,6 +112,23 @@ export const httpUrl: Reader<string> = (value) => {
     ? url.href.replace(/\/$/, '')
     : bad('an http: or https: URL');
 };
+
+/** http: is for an issuer on this machine: what it says would else be anybody's who is on the way. */
+export const trustedIssuer: Reader<{ readonly issuer: string; readonly audience: string }> = (value) => {
+  const { issuer, audience } =
+    typeof value === 'string' ? named(value.trim().split(/\s+/)) : (Object(value) as Record<string, unknown>);
+  const url = typeof issuer === 'string' && URL.canParse(issuer) ? new URL(issuer) : undefined;
+  const safe =
+    url?.protocol === 'https:' ||
+    (url?.protocol === 'http:' && /^(localhost|127\.|\[::1\])/.test(url.hostname));
+  return safe && typeof audience === 'string' && audience !== ''
+    ? { issuer: String(issuer), audience }
+    : bad('an issuer, https: unless it is on this machine, with the audience that its tokens have for us');
+};
+
+function named([issuer, audience, ...rest]: readonly string[]): Record<string, unknown> {
+  return rest.length > 0 ? {} : { issuer, audience };
+}
 
 function splitAddress(value: unknown): { address: string; port: number } | undefined {
   const found = typeof value === 'string' ? /^(?:\[([^\]]+)\]|([^:]+)):(\d{1,5})$/.exec(value) : null;

@@ -37,7 +37,12 @@ function complaint(source: string, env: Record<string, string> = {}): string {
 
 test('without a file everything is on loopback', () => {
   const config = readConfig({ env: {} });
-  assert.deepEqual(config.http, { listen: { address: '127.0.0.1', port: 8080 }, publicUrl: undefined });
+  assert.deepEqual(config.http, {
+    listen: { address: '127.0.0.1', port: 8080 },
+    publicUrl: undefined,
+    tls: { cert: undefined, key: undefined },
+    requestsPerMinute: 6000,
+  });
   assert.deepEqual(config.sip.listen, [
     { transport: 'udp', address: '127.0.0.1', port: 5060 },
     { transport: 'tcp', address: '127.0.0.1', port: 5060 },
@@ -212,6 +217,11 @@ const complaints: readonly (readonly [string, RegExp, Record<string, string>?])[
   ['prompts: { maxBytes: 1.5 }', /^prompts\.maxBytes is .* whole number from 1000/],
   ['callbacks: { allowHttp: yes }', /^callbacks\.allowHttp is "yes"; it must be true or false\.$/],
   ['tokens: { issuer: me }', /^tokens\.issuer is /],
+  ['tokens: { keyLifetime: 1h }', /^tokens\.keyLifetime is .* from 604800s/],
+  ['tokens: { trusted: [ https://login.example ] }', /^tokens\.trusted is .* with the audience/],
+  ['tokens: { trusted: [ { issuer: http://login.example, audience: a } ] }', /^tokens\.trusted is .* https:/],
+  ['http: { requestsPerMinute: 0 }', /^http\.requestsPerMinute is .* whole number from 1/],
+  ['trunks: x', /^trunks must be a list/],
   ['log: { level: loud }', /^log\.level is "loud"; it must be one of debug, info, warn, error/],
   [
     '',
@@ -277,7 +287,7 @@ test('the application that is made for you is made once, and only its owner can 
   const made = defaultApplication(data);
   assert.equal(made.isNew, true);
   assert.deepEqual(defaultApplication(data), { application: made.application, isNew: false });
-  assert.ok(made.application.secret.length >= 32);
+  assert.ok((made.application.secret?.length ?? 0) >= 32);
   assert.deepEqual(made.application.routes, ['*']);
   assert.equal(statSync(join(data, 'default-application.json')).mode & 0o777, 0o600);
   assert.notEqual(defaultApplication(join(folder, 'other')).application.secret, made.application.secret);

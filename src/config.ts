@@ -15,6 +15,7 @@ import {
   BadValue,
   boolean,
   duration,
+  file,
   folder,
   httpUrl,
   integer,
@@ -25,14 +26,14 @@ import {
   type Reader,
   sipAddress,
   text,
+  trustedIssuer,
   workers,
 } from './config-values.ts';
 import { reasonOf, TonearmError } from './errors.ts';
+import type { Credentials } from './graph/secrets.ts';
 
-/** An application with the secret that it asks for tokens with. */
-export interface ConfiguredApplication extends Application {
-  readonly secret: string;
-}
+/** An application with what it asks for tokens with. */
+export type ConfiguredApplication = Application & Credentials;
 
 interface Setting<T> {
   readonly read: Reader<T>;
@@ -57,7 +58,16 @@ const derived = <T>(read: Reader<T>, about: string): Setting<T | undefined> => (
 const SETTINGS = {
   http: {
     listen: setting(addressAndPort, '127.0.0.1:8080', 'address:port of the API; port 0 takes a free one'),
-    publicUrl: derived(httpUrl, 'how bots reach the API; default: http:// and the listening address'),
+    publicUrl: derived(httpUrl, 'how bots reach the API; default: the scheme and the listening address'),
+    tls: {
+      cert: derived(file, 'PEM file of a certificate (chain): HTTP is then HTTPS'),
+      key: derived(file, 'PEM file of its private key'),
+    },
+    requestsPerMinute: setting(
+      integer(1, 1_000_000_000),
+      '6000',
+      'requests that one application may make in a minute; more are answered 429',
+    ),
   },
   sip: {
     listen: setting(
@@ -115,6 +125,15 @@ const SETTINGS = {
   tokens: {
     issuer: derived(httpUrl, 'iss of tokens; default: http.publicUrl'),
     lifetime: setting(duration(60, 86_400), '1h', 'of access tokens'),
+    keyLifetime: setting(
+      duration(7 * 86_400, 31_536_000),
+      '90d',
+      'how long a key signs tokens; its successor is published a day before it signs',
+    ),
+    trusted: derived(
+      list(trustedIssuer),
+      'whose access tokens are taken besides ours: each { issuer, audience }, or the two with a space between',
+    ),
   },
   log: { level: setting(logLevel, 'info', 'debug, info, warn or error') },
 } as const;

@@ -12,6 +12,8 @@ const LEVELS: Readonly<Record<string, number>> = {
   'config-did-you-mean.ts': 5,
   'config-trunks.ts': 5,
   'config-values.ts': 5,
+  'kept-applications.ts': 5,
+  'tls-files.ts': 5,
   cli: 5,
   graph: 4,
   http: 4,

@@ -16,8 +16,8 @@ export interface Application {
 export type Role = 'Calls.AccessMedia.All' | 'Calls.Initiate.All';
 
 /** The applications that there are now: they may come, change and go while the server runs. */
-export interface ApplicationDirectory {
+export interface ApplicationDirectory<A extends Application = Application> {
   /** The same array as long as nothing has changed; in the order in which their routes are looked at. */
-  all(): readonly Application[];
-  get(id: string): Application | undefined;
+  all(): readonly A[];
+  get(id: string): A | undefined;
 }

@@ -1,6 +1,7 @@
 import { Command } from 'commander';
 import { describeSettings } from '../config.ts';
 import { reasonOf, TonearmError } from '../errors.ts';
+import { appCommand } from './app.ts';
 import { demo } from './demo.ts';
 import { serve } from './serve.ts';
 
@@ -36,6 +37,7 @@ export async function run(argv: readonly string[]): Promise<number> {
     .action(async () => {
       code = await demo();
     });
+  program.addCommand(appCommand((text) => console.log(text)));
   try {
     await program.parseAsync(argv as string[]);
   } catch (thrown) {
@@ -51,5 +53,5 @@ function settingsHelp(): string {
     ({ key, variable, about, fallback }) =>
       `  ${key}  (${variable})\n      ${about}${fallback === '' ? '' : `; default ${fallback}`}`,
   );
-  return `Settings, in the file or the environment:\n${rows.join('\n')}\n  applications  (TONEARM_APPLICATIONS)\n      the bots: see the README`;
+  return `Settings, in the file or the environment:\n${rows.join('\n')}\n  applications  (TONEARM_APPLICATIONS)\n      the bots: see the README\n  trunks  (TONEARM_TRUNKS)\n      the way to phone numbers: see the README`;
 }

@@ -1,7 +1,10 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
 import { pino } from 'pino';
 import { startTonearm, type Tonearm } from '../compose.ts';
 import { type Config, readConfig } from '../config.ts';
-import { DEFAULT_CALLBACK, defaultApplication } from '../config-applications.ts';
+import { DEFAULT_CALLBACK, DEFAULT_FILE, defaultApplication } from '../config-applications.ts';
+import { readKeptApplications } from '../kept-applications.ts';
 
 /**
  * Runs the server until SIGTERM or SIGINT, then drains and stops. Resolves with the exit code. Throws TonearmError for what keeps it from
@@ -11,8 +14,10 @@ export async function serve(options: { readonly config?: string; readonly data?:
   // Keys, tokens and recordings are kept in the data folder: nobody else on this machine is to read them.
   process.umask(0o077);
   const read = readConfig({ file: options.config, env: process.env, data: options.data });
+  // One that the command line made is enough; but whoever began with the default one keeps it.
+  const isAlone = readKeptApplications(read.data).length === 0 || existsSync(join(read.data, DEFAULT_FILE));
   const { config, isNew } =
-    read.applications.length > 0 ? { config: read, isNew: false } : withDefaultApplication(read);
+    read.applications.length === 0 && isAlone ? withDefaultApplication(read) : { config: read, isNew: false };
   const log = pino({ level: config.log.level, base: null }, pino.destination({ dest: 2, sync: true }));
   const stop = stopSignal();
   const server = await startTonearm(config, log);

@@ -2,10 +2,23 @@
 import type { OperationKind } from '../call/model.ts';
 import type { OperationEnd, OperationEnding } from '../operation/operation.ts';
 
+/** Of a record operation. Ours: `callTerminated` (CONTRACT §3.1). */
+export type CompletionReason =
+  | 'stopToneDetected'
+  | 'maxRecordDurationReached'
+  | 'maxSilenceTimeout'
+  | 'initialSilenceTimeout'
+  | 'operationCanceled'
+  | 'callTerminated'
+  | 'mediaReceiveTimeout'
+  | 'playPromptFailed'
+  | 'playBeepFailed'
+  | 'unspecifiedError';
+
+/** A row of the table. */
 export interface SpelledEnding {
   readonly status: 'completed' | 'failed';
-  /** Of a record operation only. */
-  readonly completionReason: string;
+  readonly completionReason: CompletionReason;
   readonly code: 200 | 400 | 500;
   readonly subcode: number;
   readonly message: string;
@@ -13,7 +26,7 @@ export interface SpelledEnding {
 
 const ended = (
   status: SpelledEnding['status'],
-  completionReason: string,
+  completionReason: CompletionReason,
   code: SpelledEnding['code'],
   subcode: number,
   message: string,

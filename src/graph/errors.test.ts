@@ -39,6 +39,7 @@ for (const [error, status, code] of [
   ['callEnded', 404, '8528'],
   ['operationNotFound', 404, '8522'],
   ['notEstablished', 400, '8501'],
+  ['badTarget', 400, '8523'],
   ['conflict', 409, '8519'],
   ['unavailable', 503, 'ServiceUnavailable'],
   ['internal', 500, '9999'],
@@ -53,6 +54,9 @@ for (const [error, status, code] of [
       ['POST', '/keepAlive'],
       ['GET', '/operations'],
       ['GET', `/operations/${CALL_ID}`],
+      ['GET', '/participants'],
+      ['GET', `/participants/${CALL_ID}`],
+      ['POST', '/mute'],
     ] as const) {
       const reply = await stage.send(method, CALL + path);
       assertError(reply, status, code);
@@ -144,6 +148,8 @@ for (const [path, allowed] of [
   ['/microsoft.graph.answer', 'POST'],
   ['/operations', 'GET, HEAD'],
   [`/operations/${CALL_ID}`, 'GET, HEAD'],
+  ['/participants', 'GET, HEAD'],
+  ['/microsoft.graph.transfer', 'POST'],
 ] as const) {
   test(`methods that …${path} does not have are 405, and Allow names those that it has`, async () => {
     const all = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'];

@@ -2,9 +2,12 @@
 import { randomUUID } from 'node:crypto';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { CommandError } from '../call/model.ts';
+import { TonearmError } from '../errors.ts';
 
-const ERRORS = {
+/** By our own names; several share a code, as Graph's do. */
+export const ERRORS = {
   badRequest: { status: 400, code: '8523' },
+  badTarget: { status: 400, code: '8523' },
   appHostedMedia: { status: 400, code: '8500' },
   notEstablished: { status: 400, code: '8501' },
   unauthorized: { status: 401, code: 'InvalidAuthenticationToken' },
@@ -12,20 +15,26 @@ const ERRORS = {
   otherApplication: { status: 403, code: '7504' },
   callNotFound: { status: 404, code: '8522' },
   operationNotFound: { status: 404, code: '8522' },
+  participantNotFound: { status: 404, code: '8522' },
   callEnded: { status: 404, code: '8528' },
   pathNotFound: { status: 404, code: 'ResourceNotFound' },
   methodNotAllowed: { status: 405, code: 'MethodNotAllowed' },
   conflict: { status: 409, code: '8519' },
   bodyTooLarge: { status: 413, code: 'RequestBodyTooLarge' },
   mediaType: { status: 415, code: 'UnsupportedMediaType' },
+  tooManyRequests: { status: 429, code: '8589' },
   internal: { status: 500, code: '9999' },
   unavailable: { status: 503, code: 'ServiceUnavailable' },
 } as const satisfies Readonly<Record<string, { readonly status: number; readonly code: string }>>;
 
+/** A row of the table. */
 export type ErrorName = keyof typeof ERRORS;
 
 // Every error that the call layer can give has its row.
 ERRORS satisfies Readonly<Record<CommandError, unknown>>;
+
+/** Thrown on the way from a request to its command, and answered as the table says. Its message is for the bot. */
+export class Refused extends TonearmError<ErrorName> {}
 
 /** Answers with an error of the table. */
 export function sendError(reply: FastifyReply, name: ErrorName, message: string): FastifyReply {
@@ -68,6 +77,7 @@ export function sendThrown(
     readonly message?: string;
     readonly validation?: unknown;
   };
+  if (thrown instanceof Refused) return sendError(reply, thrown.code, thrown.message);
   if (error.validation !== undefined)
     return sendError(reply, 'badRequest', error.message ?? 'The body is wrong.');
   if (error.statusCode === 413)

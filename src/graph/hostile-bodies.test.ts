@@ -24,11 +24,30 @@ const NAMES = [
   'mediaConfig',
   'preFetchMedia',
   'reason',
+  'targets',
+  'transferTarget',
+  'identity',
+  'phone',
+  'user',
+  'source',
+  'id',
+  'requestedModalities',
   '@odata.type',
   '__proto__',
   'constructor',
 ];
-const ACTIONS = ['answer', 'reject', 'playPrompt', 'record', 'cancelMediaProcessing', 'keepAlive'];
+const ACTIONS = [
+  'answer',
+  'reject',
+  'redirect',
+  'transfer',
+  'playPrompt',
+  'record',
+  'cancelMediaProcessing',
+  'subscribeToTone',
+  'mute',
+  'keepAlive',
+];
 
 /** JSON whose members have the names that matter, at any depth. */
 const { body } = fc.letrec((tie) => ({
@@ -51,6 +70,47 @@ test('no body makes the server fail', async () => {
       if (reply.statusCode >= 400) assert.match(reply.json().error.code, /^85\d\d$/);
     }),
     { numRuns: 400 },
+  );
+});
+
+test('no body of a new call makes the server fail', async () => {
+  const target = { identity: { phone: { id: '+14255550100' } } };
+  await fc.assert(
+    fc.asyncProperty(
+      fc.constantFrom('/beta/app/calls', '/v1.0/communications/calls'),
+      body,
+      async (root, value) => {
+        const good = { callbackUri: 'https://bot.example.com/', targets: [target] };
+        for (const sent of [
+          value,
+          { ...good, ...(value as object) },
+          { ...good, targets: [value] },
+          { ...good, source: value },
+        ]) {
+          const reply = await stage.send('POST', root, JSON.stringify(sent));
+          assert.ok(reply.statusCode < 500, `${reply.statusCode} ${reply.body}`);
+        }
+      },
+    ),
+    { numRuns: 200 },
+  );
+});
+
+test('no query makes the server fail', async () => {
+  const names = ['$select', '$top', '$skip', '$count', '$filter', 'x', '__proto__'];
+  const parameter = fc.tuple(
+    fc.constantFrom(...names),
+    fc.oneof(fc.string(), fc.constantFrom('1', 'id', 'true')),
+  );
+  await fc.assert(
+    fc.asyncProperty(fc.array(parameter, { maxLength: 5 }), async (parameters) => {
+      for (const path of ['', '/operations', '/participants']) {
+        const query = new URLSearchParams(parameters).toString();
+        const reply = await stage.send('GET', `/beta/app/calls/${CALL_ID}${path}?${query}`);
+        assert.ok(reply.statusCode < 500, `${reply.statusCode} ${reply.body}`);
+      }
+    }),
+    { numRuns: 200 },
   );
 });
 

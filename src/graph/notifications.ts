@@ -2,7 +2,9 @@
 import { randomUUID } from 'node:crypto';
 import type { CallSnapshot, Fact } from '../call/model.ts';
 import type { NewNotification } from '../notify/outbox.ts';
-import { spellCall, spellCallChange, spellOperation } from './resources.ts';
+import { dialectOf } from './dialects.ts';
+import { type CallChange, spellCall, spellCallChange, spellTone } from './resources.ts';
+import { isGuid } from './spelling.ts';
 
 /** `undefined`: bots are not told of this. */
 export function spellFact(fact: Fact): NewNotification | undefined {
@@ -10,52 +12,45 @@ export function spellFact(fact: Fact): NewNotification | undefined {
   const { call, change } = fact;
   if (fact.kind === 'operation') {
     const { operation } = fact;
-    const resource = spellOperation(call, operation);
-    return notification(
-      call,
-      `op:${operation.id}:${operation.revision}:${change}`,
-      operation.spelling,
-      change,
-      resource,
-    );
+    const dialect = dialectOf(operation.spelling);
+    if (!dialect.tellsOf(operation)) return undefined;
+    return {
+      ...addressed(call, operation.clientRequestId),
+      key: `op:${operation.id}:${operation.revision}:${change}`,
+      body: JSON.stringify(dialect.envelope(change, dialect.spellOperation(call, operation))),
+    };
   }
-  const resource =
-    change === 'created'
-      ? spellCall(call, call.spelling)
-      : spellCallChange(call, call.spelling, fact.audioBegan === true);
-  return notification(call, `call:${call.revision}:${change}`, call.spelling, change, resource);
+  return {
+    ...addressed(call, undefined),
+    key: `call:${call.revision}:${change}`,
+    body: JSON.stringify(dialectOf(call.spelling).envelope(change, spellCallFact(fact))),
+  };
 }
 
-function notification(
-  call: CallSnapshot,
-  key: string,
-  spelling: string,
-  changeType: string,
-  resourceData: Readonly<Record<string, unknown>>,
-): NewNotification {
-  const resource = resourceData['@odata.id'];
-  const body =
-    spelling === 'communications'
-      ? {
-          '@odata.type': '#microsoft.graph.commsNotifications',
-          value: [
-            {
-              '@odata.type': '#microsoft.graph.commsNotification',
-              changeType,
-              resource,
-              resourceUrl: resource,
-              resourceData,
-            },
-          ],
-        }
-      : { value: [{ changeType, resource, resourceData }] };
+function spellCallFact({
+  call,
+  change,
+  audioBegan,
+  tone,
+}: Extract<Fact, { readonly kind: 'call' }>): CallChange {
+  if (tone !== undefined) return spellTone(call, call.spelling, tone);
+  return change === 'created'
+    ? spellCall(call, call.spelling)
+    : spellCallChange(call, call.spelling, audioBegan === true);
+}
+
+/** All of a notification but what it says. `asked`: the id of the request that it answers to in the end. */
+function addressed(call: CallSnapshot, asked: string | undefined): Omit<NewNotification, 'key' | 'body'> {
   return {
     lane: call.id,
-    key,
     target: call.callbackUri,
     applicationId: call.applicationId,
     tenantId: call.tenantId,
-    body: JSON.stringify(body),
-    headers: { 'Scenario-Id': call.scenarioId, 'Client-Request-Id': randomUUID() },
+    headers: {
+      'Scenario-Id': call.scenarioId,
+      // Bots log it and take it for a GUID, which a client-request-id need not be.
+      'Client-Request-Id':
+        [asked, call.clientRequestId].find((id) => id !== undefined && isGuid(id)) ?? randomUUID(),
+    },
   };
 }

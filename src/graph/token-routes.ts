@@ -1,14 +1,19 @@
 import type { FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify';
+import type { Clock } from '../clock.ts';
+import { createFailedLogins, type FailedLogins } from './failed-logins.ts';
 import type { Tokens } from './tokens.ts';
 
 /** The token endpoint (RFC 6749 §4.4, §5), the discovery document and the keys (CONTRACT §4, §6). */
 export function tokenRoutes({
   tokens,
   publicUrl,
+  clock,
 }: {
   readonly tokens: Tokens;
   readonly publicUrl: string;
+  readonly clock: Clock;
 }): FastifyPluginAsync {
+  const failures = createFailedLogins(clock);
   const metadata = (tenant: string) => ({
     issuer: tokens.issuer,
     jwks_uri: `${publicUrl}/discovery/keys`,
@@ -44,9 +49,12 @@ export function tokenRoutes({
       async ({ params }) => metadata(encodeURIComponent(params.tenant)),
     );
     app.get('/discovery/keys', async () => tokens.keys.jwks);
-    app.post<{ Params: { tenant: string } }>('/:tenant/oauth2/v2.0/token', (request, reply) =>
-      grant(request, reply, tokens),
-    );
+    // The second is Entra's older endpoint, with resource in the place of scope.
+    for (const path of ['/:tenant/oauth2/v2.0/token', '/:tenant/oauth2/token']) {
+      app.post<{ Params: { tenant: string } }>(path, (request, reply) =>
+        grant(request, reply, tokens, failures),
+      );
+    }
   };
 }
 
@@ -54,8 +62,11 @@ async function grant(
   request: FastifyRequest<{ Params: { tenant: string } }>,
   reply: FastifyReply,
   tokens: Tokens,
+  failures: FailedLogins,
 ): Promise<FastifyReply> {
   reply.header('cache-control', 'no-store').header('pragma', 'no-cache');
+  const wait = failures.waitFor(request.ip);
+  if (wait > 0) return slowDown(reply, wait, 'Too many logins from this address have failed.');
   const fields = request.body instanceof URLSearchParams ? request.body : new URLSearchParams();
   const form: Readonly<Record<string, string | undefined>> = Object.fromEntries(fields);
   const basic = basicCredentials(request.headers.authorization);
@@ -80,7 +91,16 @@ async function grant(
       'grant_type must be client_credentials.',
     );
   }
-  if (form.scope === undefined || !form.scope.endsWith('/.default')) {
+  const older = !request.url.includes('/v2.0/');
+  if (older && !form.resource && !form.scope) {
+    return refuse(
+      reply,
+      400,
+      'invalid_request',
+      'resource must be given, such as https://graph.microsoft.com.',
+    );
+  }
+  if (!older && !form.scope?.endsWith('/.default')) {
     return refuse(reply, 400, 'invalid_scope', 'scope must end in /.default, such as tonearm/.default.');
   }
   const id = form.client_id ?? basic?.id;
@@ -93,8 +113,10 @@ async function grant(
       'client_id and client_secret must be given, in the form or as Basic authorization.',
     );
   }
-  const application = tokens.login(id, secret, request.params.tenant);
+  const application = await tokens.login(id, secret, request.params.tenant);
+  if (application === 'busy') return slowDown(reply, 2, 'Too many logins are being checked.');
   if (application === undefined) {
+    failures.failed(request.ip);
     reply.header('www-authenticate', 'Basic realm="tonearm"');
     return refuse(
       reply,
@@ -110,6 +132,15 @@ async function grant(
     ext_expires_in: expiresIn,
     access_token: token,
   });
+}
+
+function slowDown(reply: FastifyReply, seconds: number, why: string): FastifyReply {
+  return refuse(
+    reply.header('retry-after', String(seconds)),
+    429,
+    'temporarily_unavailable',
+    `${why} Try again in ${seconds} s.`,
+  );
 }
 
 /** RFC 6749 §5.2. */

@@ -10,6 +10,7 @@ import {
   setApiStage,
 } from '../../test/support/api-stage.ts';
 import { MemoryStore } from '../../test/support/memory-store.ts';
+import { VirtualClock } from '../../test/support/virtual-clock.ts';
 import { openSigningKeys } from './signing-keys.ts';
 
 let stage: ApiStage;
@@ -158,7 +159,7 @@ test('a notification token is signed once in ten minutes and an application, and
 });
 
 test('a token of our key for another issuer, audience or time is not taken', async () => {
-  const { keys } = stage.tokens;
+  const { current: key } = stage.tokens.keys;
   const now = Math.floor(stage.clock.now() / 1000);
   const claims = {
     appid: BOT.id,
@@ -171,8 +172,8 @@ test('a token of our key for another issuer, audience or time is not taken', asy
   };
   const sign = (changes: object) =>
     new SignJWT({ ...claims, ...changes })
-      .setProtectedHeader({ alg: 'RS256', kid: keys.kid })
-      .sign(keys.privateKey);
+      .setProtectedHeader({ alg: 'RS256', kid: key.kid })
+      .sign(key.privateKey);
   assert.equal((await stage.tokens.verify(await sign({})))?.application.id, BOT.id);
   assert.ok(
     await stage.tokens.verify(await sign({ nbf: now + 59, exp: now + 120 })),
@@ -191,14 +192,14 @@ test('a token of our key for another issuer, audience or time is not taken', asy
 });
 
 test('a token grants what it says and the configuration still allows', async () => {
-  const { keys } = stage.tokens;
+  const { current: key } = stage.tokens.keys;
   const grantOf = async (appid: string, roles: unknown) => {
     const jwt = new SignJWT({ appid, roles, exp: Math.floor(stage.clock.now() / 1000) + 60 });
     const signed = jwt
       .setIssuer(PUBLIC_URL)
       .setAudience(PUBLIC_URL)
-      .setProtectedHeader({ alg: 'RS256', kid: keys.kid });
-    return (await stage.tokens.verify(await signed.sign(keys.privateKey)))?.roles;
+      .setProtectedHeader({ alg: 'RS256', kid: key.kid });
+    return (await stage.tokens.verify(await signed.sign(key.privateKey)))?.roles;
   };
   assert.deepEqual(await grantOf(BOT.id, ['Calls.AccessMedia.All', 'Other']), ['Calls.AccessMedia.All']);
   assert.deepEqual(await grantOf(BOT.id, 'Calls.AccessMedia.All'), []);
@@ -206,14 +207,14 @@ test('a token grants what it says and the configuration still allows', async () 
 });
 
 test('a token that names no algorithm, or signs with the public key, is not taken', async () => {
-  const { keys } = stage.tokens;
+  const { current: key, jwks } = stage.tokens.keys;
   const { token } = await stage.tokens.issue(BOT);
   const [, payload] = token.split('.');
-  const none = `${Buffer.from(JSON.stringify({ alg: 'none', kid: keys.kid })).toString('base64url')}.${payload}.`;
+  const none = `${Buffer.from(JSON.stringify({ alg: 'none', kid: key.kid })).toString('base64url')}.${payload}.`;
   assert.equal(await stage.tokens.verify(none), undefined);
-  const secret = new TextEncoder().encode(JSON.stringify(keys.jwks.keys[0]));
+  const secret = new TextEncoder().encode(JSON.stringify(jwks.keys[0]));
   const hmac = await new SignJWT({ appid: BOT.id })
-    .setProtectedHeader({ alg: 'HS256', kid: keys.kid })
+    .setProtectedHeader({ alg: 'HS256', kid: key.kid })
     .setIssuer(PUBLIC_URL)
     .setAudience(PUBLIC_URL)
     .setExpirationTime('1h')
@@ -222,14 +223,16 @@ test('a token that names no algorithm, or signs with the public key, is not take
 });
 
 test('the key outlives a restart', async () => {
-  const store = new MemoryStore(() => 0);
-  const first = await openSigningKeys(store);
-  const second = await openSigningKeys(store);
-  assert.equal(second.kid, first.kid);
+  const clock = new VirtualClock();
+  const store = new MemoryStore(() => clock.now());
+  const first = await openSigningKeys({ store, clock });
+  const second = await openSigningKeys({ store, clock });
+  assert.equal(second.current.kid, first.current.kid);
   const token = await new SignJWT({})
-    .setProtectedHeader({ alg: 'RS256', kid: first.kid })
-    .sign(first.privateKey);
+    .setProtectedHeader({ alg: 'RS256', kid: first.current.kid })
+    .sign(first.current.privateKey);
   await jwtVerify(token, second.verify);
   assert.equal(decodeProtectedHeader(token).kid, second.jwks.keys[0]?.kid);
-  assert.notEqual((await openSigningKeys(new MemoryStore(() => 0))).kid, first.kid);
+  const other = await openSigningKeys({ store: new MemoryStore(() => 0), clock });
+  assert.notEqual(other.current.kid, first.current.kid);
 });

@@ -1,15 +1,19 @@
 /** Tokens as Entra ID gives them (CONTRACT §4, §6): access tokens for bots, and the token that each notification carries. */
-import { createHash, randomUUID, timingSafeEqual } from 'node:crypto';
-import { jwtVerify, SignJWT } from 'jose';
-import type { Application, Role } from '../call/application.ts';
+import { randomUUID } from 'node:crypto';
+import { decodeJwt, jwtVerify, SignJWT } from 'jose';
+import type { Application, ApplicationDirectory, Role } from '../call/application.ts';
 import type { Clock } from '../clock.ts';
+import type { OutsideIssuers } from './outside-issuers.ts';
+import { type Credentials, createSecretChecker } from './secrets.ts';
 import { ALGORITHM, type SigningKeys } from './signing-keys.ts';
 
 export interface TokenOptions {
   readonly keys: SigningKeys;
   /** `iss`, and the base of the discovery document. */
   readonly issuer: string;
-  readonly applications: readonly (Application & { readonly secret: string })[];
+  readonly applications: ApplicationDirectory<Application & Credentials>;
+  /** Whose tokens are taken besides ours; default: nobody's. */
+  readonly outside?: OutsideIssuers;
   readonly lifetimeMs: number;
   readonly clock: Clock;
 }
@@ -17,8 +21,8 @@ export interface TokenOptions {
 export interface Tokens {
   readonly issuer: string;
   readonly keys: SigningKeys;
-  /** The application with this id and secret, compared in constant time. */
-  login(clientId: string, secret: string, tenant: string): Application | undefined;
+  /** The application with this id and secret; `busy`: too many are logging in. Wrong takes as long as right. */
+  login(clientId: string, secret: string, tenant: string): Promise<Application | undefined | 'busy'>;
   /** An access token for the API, and its lifetime in seconds. */
   issue(application: Application): Promise<{ readonly token: string; readonly expiresIn: number }>;
   /** Who an access token is for; `undefined`: it is not one of ours, or not any more. */
@@ -36,8 +40,9 @@ const REUSED_FOR_MS = 600_000;
 /** Tenants in the token endpoint's path that stand for any. */
 const ANY_TENANT = new Set(['common', 'organizations', 'botframework.com']);
 
-export function createTokens({ keys, issuer, applications, lifetimeMs, clock }: TokenOptions): Tokens {
-  const byId = new Map(applications.map((application) => [application.id, application]));
+export function createTokens(options: TokenOptions): Tokens {
+  const { keys, issuer, applications, lifetimeMs, clock } = options;
+  const secrets = createSecretChecker(clock);
   const notificationTokens = new Map<
     string,
     { readonly token: Promise<string>; readonly signedAt: number }
@@ -46,21 +51,29 @@ export function createTokens({ keys, issuer, applications, lifetimeMs, clock }: 
 
   const sign = (claims: Record<string, unknown>, audience: string, lifetimeS: number) =>
     new SignJWT({ ver: '2.0', ...claims })
-      .setProtectedHeader({ alg: ALGORITHM, kid: keys.kid, typ: 'JWT' })
+      .setProtectedHeader({ alg: ALGORITHM, kid: keys.current.kid, typ: 'JWT' })
       .setIssuer(issuer)
       .setAudience(audience)
       .setIssuedAt(seconds())
       .setNotBefore(seconds())
       .setExpirationTime(seconds() + lifetimeS)
       .setJti(randomUUID())
-      .sign(keys.privateKey);
+      .sign(keys.current.privateKey);
+
+  const grant = (applicationId: string, granted: readonly string[]) => {
+    const application = applications.get(applicationId);
+    if (application === undefined) return undefined;
+    // A role that was taken away in the configuration is gone at once, not at the token's end.
+    return { application, roles: application.roles.filter((role) => granted.includes(role)) };
+  };
 
   return {
     issuer,
     keys,
-    login(clientId, secret, tenant) {
-      const application = byId.get(clientId.toLowerCase());
-      const right = sameText(secret, application?.secret ?? randomUUID());
+    async login(clientId, secret, tenant) {
+      const application = applications.get(clientId.toLowerCase());
+      const right = await secrets.check(application, secret);
+      if (right === 'busy') return right;
       const tenantFits =
         ANY_TENANT.has(tenant.toLowerCase()) || tenant.toLowerCase() === application?.tenantId;
       return right && tenantFits ? application : undefined;
@@ -72,6 +85,10 @@ export function createTokens({ keys, issuer, applications, lifetimeMs, clock }: 
       return { token: await sign(claims, issuer, expiresIn), expiresIn };
     },
     async verify(token) {
+      if (issuerOf(token) !== issuer) {
+        const outside = await options.outside?.verify(token);
+        return outside && grant(outside.applicationId, outside.roles);
+      }
       try {
         const { payload } = await jwtVerify(token, keys.verify, {
           algorithms: [ALGORITHM],
@@ -80,11 +97,7 @@ export function createTokens({ keys, issuer, applications, lifetimeMs, clock }: 
           clockTolerance: CLOCK_SKEW_S,
           currentDate: new Date(clock.now()),
         });
-        const application = byId.get(String(payload.appid));
-        if (application === undefined) return undefined;
-        const granted = Array.isArray(payload.roles) ? payload.roles : [];
-        // A role that was taken away in the configuration is gone at once, not at the token's end.
-        return { application, roles: application.roles.filter((role) => granted.includes(role)) };
+        return grant(String(payload.appid), Array.isArray(payload.roles) ? payload.roles : []);
       } catch {
         return undefined; // whatever is wrong with it: it opens nothing
       }
@@ -100,7 +113,11 @@ export function createTokens({ keys, issuer, applications, lifetimeMs, clock }: 
   };
 }
 
-function sameText(a: string, b: string): boolean {
-  const hash = (text: string) => createHash('sha256').update(text).digest();
-  return timingSafeEqual(hash(a), hash(b));
+/** Not verified yet: only to know whose keys to verify it with. */
+function issuerOf(token: string): string | undefined {
+  try {
+    return decodeJwt(token).iss;
+  } catch {
+    return undefined;
+  }
 }

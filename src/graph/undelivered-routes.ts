@@ -1,7 +1,9 @@
 import type { FastifyPluginAsync } from 'fastify';
 import type { Notifier, StoredNotification } from '../notify/outbox.ts';
-import { authenticate, grantOf } from './authentication.ts';
+import { grantOf } from './authentication.ts';
 import { sendError } from './errors.ts';
+import { admitApplications } from './request-limit.ts';
+import { answered, errors } from './route-description.ts';
 import type { Tokens } from './tokens.ts';
 
 /**
@@ -16,13 +18,23 @@ export function undeliveredRoutes({
   readonly tokens: Tokens;
 }): FastifyPluginAsync {
   return async (app) => {
-    app.decorateRequest('grant', null);
-    app.addHook('onRequest', (request, reply) => authenticate(request, reply, tokens));
-    app.get('/undelivered', async (request) => {
+    admitApplications(app, tokens);
+    const described = { tags: ['undelivered'], security: [{ oauth2: [] }, { bearer: [] }] };
+    const list = {
+      schema: { ...described, summary: 'List the notifications that the bot would not take, oldest first.' },
+      config: {
+        described: { answers: { 200: answered('What is left.', 'undeliveredList'), ...errors(401, 429) } },
+      },
+    };
+    app.get('/undelivered', list, async (request) => {
       const left = await notifier.undelivered(grantOf(request).application.id);
       return { value: left.map(spell) };
     });
-    app.post<{ Params: { id: string } }>('/undelivered/:id/resend', async (request, reply) => {
+    const resend = {
+      schema: { ...described, summary: 'Send one of them again.' },
+      config: { described: { answers: { 202: answered('It is tried again.'), ...errors(401, 404, 429) } } },
+    };
+    app.post<{ Params: { id: string } }>('/undelivered/:id/resend', resend, async (request, reply) => {
       const left = await notifier.undelivered(grantOf(request).application.id);
       const id = request.params.id.toLowerCase();
       // Another application's is not there for this one.

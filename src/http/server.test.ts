@@ -100,6 +100,28 @@ test('what is logged of a request has neither its query nor its headers', async 
   await app.close();
 });
 
+test('what is logged of a request says which call it was about, and which request and scenario of the bot', async () => {
+  const logged: object[] = [];
+  const routes: FastifyPluginAsync = async (app) => {
+    app.get('/calls/:callId', async () => 'ok');
+  };
+  const app = await buildHttp({
+    plugins: [routes],
+    errors: { ...errors, clientRequestId: ({ headers }) => String(headers['client-request-id']) },
+    log: { ...silentLog, debug: (fields) => logged.push(fields) },
+  });
+  const headers = { 'client-request-id': 'a-bot/17', 'scenario-id': 'the-scenario' };
+  await app.inject({ url: '/calls/the-call', headers });
+  await app.inject({ url: '/calls/the-call', headers: { 'scenario-id': 'no header of ours' } });
+  const [first, second] = JSON.parse(JSON.stringify(logged));
+  assert.deepEqual(
+    [first.callId, first.clientRequestId, first.scenarioId],
+    ['the-call', 'a-bot/17', 'the-scenario'],
+  );
+  assert.equal('scenarioId' in second, false);
+  await app.close();
+});
+
 /** Sends `begin`, and `end` when it is let go. */
 function slow(): { readonly plugin: FastifyPluginAsync; readonly letGo: () => void } {
   const { promise, resolve } = Promise.withResolvers<void>();

@@ -17,7 +17,15 @@ export interface ErrorAnswers {
   clientRequestId(request: FastifyReply['request']): string | undefined;
 }
 
+/** PEM texts. */
+export interface TlsMaterial {
+  readonly cert: string;
+  readonly key: string;
+}
+
 export interface HttpOptions {
+  /** Given, the server speaks HTTPS only. */
+  readonly tls?: TlsMaterial | undefined;
   readonly plugins: readonly FastifyPluginAsync[];
   readonly errors: ErrorAnswers;
   readonly log: Log;
@@ -27,8 +35,9 @@ const BODY_LIMIT = 256 * 1024;
 const CLOSE_WITHIN_MS = 2000;
 
 /** A server with everything registered that does not listen yet: tests inject into it. */
-export async function buildHttp({ plugins, errors, log }: HttpOptions): Promise<FastifyInstance> {
+export async function buildHttp({ plugins, errors, log, tls }: HttpOptions): Promise<FastifyInstance> {
   const app = Fastify({
+    https: tls === undefined ? null : { ...tls, minVersion: 'TLSv1.2' },
     logger: false,
     bodyLimit: BODY_LIMIT,
     genReqId: () => errors.newRequestId(),
@@ -59,13 +68,16 @@ export async function buildHttp({ plugins, errors, log }: HttpOptions): Promise<
     if (theirs !== undefined) reply.header('client-request-id', theirs);
   });
   app.addHook('onResponse', async (request, reply) => {
-    const { method, url, id } = request;
+    const { method, url, id, headers, params } = request;
     log.debug(
       {
         method,
         path: url.split('?')[0],
         status: reply.statusCode,
         requestId: id,
+        clientRequestId: errors.clientRequestId(request),
+        scenarioId: /^[!-~]{1,128}$/.exec(String(headers['scenario-id'] ?? ''))?.[0],
+        callId: (params as { readonly callId?: string } | undefined)?.callId,
         ms: Math.round(reply.elapsedTime),
       },
       'http',

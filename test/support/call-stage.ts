@@ -69,6 +69,8 @@ export function setStage(options: Partial<CallsOptions> & { readonly store?: Mem
   const listening = (async () => {
     for await (const fact of cluster.events(stop.signal)) facts.push(fact);
   })();
+  const applications = options.applications ?? directoryOf([APPLICATION]);
+  const applicationId = applications.all()[0]?.id ?? '';
   const calls: Calls = createCalls({
     userAgent,
     engine,
@@ -83,12 +85,12 @@ export function setStage(options: Partial<CallsOptions> & { readonly store?: Mem
     cluster,
     clock,
     log: silentLog,
-    applications: directoryOf([APPLICATION]),
     trunks: [TRUNK],
     mediaAddress: '192.0.2.1',
     spoolFolder: '/spool',
     spellingOf: ({ dialect }) => dialect,
     ...options,
+    applications,
   });
 
   const callIds = () => [...new Set(facts.flatMap((fact) => (fact.kind === 'call' ? [fact.call.id] : [])))];
@@ -96,7 +98,7 @@ export function setStage(options: Partial<CallsOptions> & { readonly store?: Mem
 
   const ask = async (asked: Asked, callId = latestCall()): Promise<Reply> => {
     const filled = {
-      applicationId: APPLICATION.id,
+      applicationId,
       callbackUri: undefined,
       preFetch: [],
       clientContext: undefined,
@@ -122,7 +124,7 @@ export function setStage(options: Partial<CallsOptions> & { readonly store?: Mem
 
   const create = async (request: Partial<CallRequest> = {}): Promise<Reply> => {
     const reply = await calls.create({
-      applicationId: APPLICATION.id,
+      applicationId,
       target: { kind: 'user', id: 'sip:bob@phones.example', displayName: 'Bob' },
       callerId: undefined,
       callbackUri: 'http://bot/outgoing',

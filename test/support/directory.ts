@@ -1,6 +1,6 @@
 import type { Application, ApplicationDirectory } from '../../src/call/application.ts';
 
 /** Applications that stay as they are. */
-export function directoryOf(applications: readonly Application[]): ApplicationDirectory {
+export function directoryOf<A extends Application>(applications: readonly A[]): ApplicationDirectory<A> {
   return { all: () => applications, get: (id) => applications.find((one) => one.id === id) };
 }

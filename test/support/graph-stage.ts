@@ -8,6 +8,7 @@ import type { Fact } from '../../src/call/model.ts';
 import { callRoutes } from '../../src/graph/call-routes.ts';
 import { clientRequestId, newRequestId, sendError, sendThrown } from '../../src/graph/errors.ts';
 import { spellFact } from '../../src/graph/notifications.ts';
+import { limitRequests } from '../../src/graph/request-limit.ts';
 import { openSigningKeys } from '../../src/graph/signing-keys.ts';
 import { tokenRoutes } from '../../src/graph/token-routes.ts';
 import { createTokens } from '../../src/graph/tokens.ts';
@@ -17,7 +18,12 @@ import { silentLog } from '../../src/log.ts';
 import { BOT, OTHER_BOT, PUBLIC_URL } from './api-stage.ts';
 import { setStage } from './call-stage.ts';
 import { directoryOf } from './directory.ts';
-import { settle } from './virtual-clock.ts';
+import { MemoryStore } from './memory-store.ts';
+import { settle, VirtualClock } from './virtual-clock.ts';
+
+const REQUESTS_PER_MINUTE = 100;
+/** One for all stages: it takes a while to find two primes. */
+const keys = openSigningKeys({ store: new MemoryStore(() => 0), clock: new VirtualClock() });
 
 export interface Notified {
   readonly changeType: string;
@@ -37,9 +43,9 @@ export async function setGraphStage(dialect: Application['dialect'] = 'app') {
   const applications = directoryOf([{ ...BOT, dialect }, OTHER_BOT]);
   const stage = setStage({ applications });
   const tokens = createTokens({
-    keys: await openSigningKeys(stage.store),
+    keys: await keys,
     issuer: PUBLIC_URL,
-    applications: [BOT, OTHER_BOT],
+    applications: directoryOf([BOT, OTHER_BOT]),
     lifetimeMs: 3_600_000,
     clock: stage.clock,
   });
@@ -53,14 +59,16 @@ export async function setGraphStage(dialect: Application['dialect'] = 'app') {
       clientRequestId,
     },
     plugins: [
-      callRoutes({
-        ask: (callId, command) => stage.calls.ask(callId, command),
-        create: (request) => stage.calls.create(request),
-        tokens,
-        publicUrl: PUBLIC_URL,
-        allowHttp: false,
-      }),
-      tokenRoutes({ tokens, publicUrl: PUBLIC_URL }),
+      limitRequests(REQUESTS_PER_MINUTE, [
+        callRoutes({
+          ask: (callId, command) => stage.calls.ask(callId, command),
+          create: (request) => stage.calls.create(request),
+          tokens,
+          publicUrl: PUBLIC_URL,
+          allowHttp: false,
+        }),
+      ]),
+      tokenRoutes({ tokens, publicUrl: PUBLIC_URL, clock: stage.clock }),
     ],
   });
   const bearer = { [BOT.id]: await tokens.issue(BOT), [OTHER_BOT.id]: await tokens.issue(OTHER_BOT) };
@@ -91,6 +99,7 @@ export async function setGraphStage(dialect: Application['dialect'] = 'app') {
     app,
     tokens,
     send,
+    requestsPerMinute: REQUESTS_PER_MINUTE,
     otherBearer: `Bearer ${bearer[OTHER_BOT.id]?.token}`,
     /** What bots were notified of, in order. */
     notifications: (): readonly Notified[] => stage.facts.flatMap(notified),

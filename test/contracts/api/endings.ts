@@ -38,7 +38,9 @@ function ends(
       await settle();
       const { changeType, resourceData: told } = call.stage
         .notifications()
-        .findLast(({ resource }) => resource.includes('/operations/')) ?? {
+        .findLast(
+          ({ resourceData }) => resourceData['@odata.type'] === '#microsoft.graph.recordOperation',
+        ) ?? {
         changeType: '',
         resourceData: {},
       };

@@ -1,0 +1,41 @@
+/** Operations as they travel (CONTRACT §2.1): what both dialects have of them. */
+import type { OperationSnapshot } from '../call/model.ts';
+import { type CompletionReason, spellEnding } from './endings.ts';
+import { head, type ResourceHead, type ResultInfo, resultInfo } from './resource-parts.ts';
+import { type CallPlace, operationPath } from './spelling.ts';
+
+/** An operation of any kind. */
+export interface OperationResource<Type extends string = string> extends ResourceHead<Type> {
+  readonly status: OperationSnapshot['status'];
+  readonly clientContext?: string;
+  readonly resultInfo?: ResultInfo;
+}
+
+/** Of records only. */
+export interface Completion {
+  readonly completionReason?: CompletionReason;
+}
+
+/** What `$select` may name of any operation in any dialect. */
+export const OPERATION_MEMBERS: readonly string[] = ['status', 'clientContext', 'resultInfo'];
+
+/** The operation as far as the dialects agree. */
+export function operationResource<Type extends string>(
+  type: Type,
+  call: CallPlace,
+  operation: OperationSnapshot,
+): OperationResource<Type> {
+  const { id, spelling, revision, status, clientContext, kind } = operation;
+  const end = operation.end && spellEnding(kind, operation.end);
+  return {
+    ...head(type, operationPath(spelling, call, id), id, revision),
+    ...(clientContext !== undefined && { clientContext }),
+    status,
+    ...(end !== undefined && { resultInfo: resultInfo(end.code, end.subcode, end.message) }),
+  };
+}
+
+/** Why a record ended, once it has. */
+export function completion({ kind, end }: OperationSnapshot): Completion {
+  return end === undefined ? {} : { completionReason: spellEnding(kind, end).completionReason };
+}

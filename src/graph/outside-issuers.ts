@@ -1,0 +1,136 @@
+/** Access tokens of issuers that the configuration trusts, such as Entra ID and Keycloak (CONTRACT §6). */
+import { createRemoteJWKSet, decodeJwt, type JWTPayload, type JWTVerifyGetKey, jwtVerify } from 'jose';
+import type { Clock } from '../clock.ts';
+import { reasonOf } from '../errors.ts';
+import type { Log } from '../log.ts';
+
+export interface TrustedIssuer {
+  /** As `iss` has it; its discovery document is at `<issuer>/.well-known/openid-configuration`. */
+  readonly issuer: string;
+  /** As `aud` must have it. */
+  readonly audience: string;
+}
+
+export interface OutsideIssuers {
+  /** What a token of a trusted issuer says; `undefined`: it is none, or not good. Never rejects. */
+  verify(token: string): Promise<OutsideToken | undefined>;
+}
+
+export interface OutsideToken {
+  /** Entra's `appid` or `azp`, Keycloak's `azp` or `client_id`; in lower case. */
+  readonly applicationId: string;
+  readonly roles: readonly string[];
+}
+
+/** Asymmetric ones: with a shared secret, whoever can verify could also sign. */
+const ALGORITHMS = ['RS256', 'RS384', 'RS512', 'PS256', 'PS384', 'PS512', 'ES256', 'ES384', 'ES512', 'EdDSA'];
+const CLOCK_SKEW_S = 60;
+const PATIENCE_MS = 5000;
+const LARGEST_DOCUMENT = 256 * 1024;
+/** An issuer that could not be reached is not asked again for so long: bad tokens are not to become requests. */
+const ASK_AGAIN_MS = 30_000;
+const LARGEST_TOKEN = 16_384;
+
+interface Discovery {
+  readonly keys: Promise<JWTVerifyGetKey | undefined>;
+  readonly askedAt: number;
+  failed: boolean;
+}
+
+export function createOutsideIssuers(
+  trusted: readonly TrustedIssuer[],
+  { clock, log }: { readonly clock: Clock; readonly log: Log },
+): OutsideIssuers {
+  const discovered = new Map<string, Discovery>();
+
+  const keysOf = (issuer: string): Promise<JWTVerifyGetKey | undefined> => {
+    const known = discovered.get(issuer);
+    if (known !== undefined && (!known.failed || known.askedAt + ASK_AGAIN_MS > clock.now()))
+      return known.keys;
+    const discovery: Discovery = {
+      askedAt: clock.now(),
+      failed: false,
+      keys: discover(issuer).catch((thrown: unknown) => {
+        discovery.failed = true;
+        log.warn({ issuer, error: reasonOf(thrown) }, 'a trusted issuer cannot be asked for its keys');
+        return undefined;
+      }),
+    };
+    discovered.set(issuer, discovery);
+    return discovery.keys;
+  };
+
+  return {
+    async verify(token) {
+      const row =
+        token.length > LARGEST_TOKEN ? undefined : trusted.find(({ issuer }) => issuer === issuerOf(token));
+      if (row === undefined) return undefined;
+      const keys = await keysOf(row.issuer);
+      if (keys === undefined) return undefined;
+      try {
+        const { payload } = await jwtVerify(token, keys, {
+          algorithms: ALGORITHMS,
+          issuer: row.issuer,
+          audience: row.audience,
+          clockTolerance: CLOCK_SKEW_S,
+          currentDate: new Date(clock.now()),
+          requiredClaims: ['exp'],
+        });
+        return read(payload, row.audience);
+      } catch (thrown) {
+        log.debug({ issuer: row.issuer, error: reasonOf(thrown) }, 'a token of a trusted issuer is not good');
+        return undefined;
+      }
+    },
+  };
+}
+
+/** Not verified yet: only to know whom to ask. */
+function issuerOf(token: string): string | undefined {
+  try {
+    return decodeJwt(token).iss;
+  } catch {
+    return undefined;
+  }
+}
+
+async function discover(issuer: string): Promise<JWTVerifyGetKey> {
+  const reply = await fetch(`${issuer.replace(/\/$/, '')}/.well-known/openid-configuration`, {
+    signal: AbortSignal.timeout(PATIENCE_MS),
+    redirect: 'error',
+  });
+  if (!reply.ok) throw new Error(`its discovery document: ${reply.status}`);
+  const document = JSON.parse(await readAtMost(reply, LARGEST_DOCUMENT)) as Record<string, unknown>;
+  if (document.issuer !== issuer) throw new Error(`its discovery document is that of ${document.issuer}`);
+  const keys = new URL(String(document.jwks_uri));
+  if (keys.protocol !== 'https:' && new URL(issuer).protocol === 'https:')
+    throw new Error('its jwks_uri is not https:');
+  return createRemoteJWKSet(keys, { timeoutDuration: PATIENCE_MS });
+}
+
+async function readAtMost(reply: Response, bytes: number): Promise<string> {
+  const chunks: Uint8Array[] = [];
+  let length = 0;
+  for await (const chunk of reply.body ?? []) {
+    length += chunk.length;
+    if (length > bytes) throw new Error('its discovery document is too large');
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks).toString('utf8');
+}
+
+function read(payload: JWTPayload, audience: string): OutsideToken | undefined {
+  const applicationId = [payload.appid, payload.azp, payload.client_id].find((id) => typeof id === 'string');
+  if (applicationId === undefined) return undefined;
+  const keycloak = payload as {
+    readonly realm_access?: { readonly roles?: unknown };
+    readonly resource_access?: Readonly<Record<string, { readonly roles?: unknown } | undefined>>;
+  };
+  const access = Object.hasOwn(Object(keycloak.resource_access), audience)
+    ? keycloak.resource_access?.[audience]?.roles
+    : undefined;
+  const roles = [payload.roles, keycloak.realm_access?.roles, access].flatMap((some) =>
+    Array.isArray(some) ? some.filter((role): role is string => typeof role === 'string') : [],
+  );
+  return { applicationId: String(applicationId).toLowerCase(), roles };
+}
