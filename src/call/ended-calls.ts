@@ -19,7 +19,10 @@ export async function askEndedCall(store: Store, callId: string, command: Comman
     }
     case 'playPrompt':
     case 'record':
-    case 'cancelMedia': {
+    case 'cancelMedia':
+    case 'subscribeToTone':
+    case 'mute':
+    case 'unmute': {
       if (command.idempotencyKey === undefined) return callEnded();
       const first = (await operationsOf(store, callId)).find(
         ({ idempotencyKey }) => idempotencyKey === command.idempotencyKey,
