@@ -131,7 +131,9 @@ export function createCalls(options: CallsOptions): Calls {
     if ('why' in dialling) return refuse('badTarget', dialling.why);
     const snapshot = outgoingSnapshot(request, application, clock.now());
     const { id: callId, scenarioId, clientRequestId } = snapshot;
-    const call = new LiveCall(snapshot, outgoingSide(dialling, outgoing), parts);
+    const ringTimeoutMs =
+      request.ringSeconds === undefined ? outgoing.ringTimeoutMs : request.ringSeconds * 1000;
+    const call = new LiveCall(snapshot, outgoingSide(dialling, { ...outgoing, ringTimeoutMs }), parts);
     try {
       const { line } = await call.openConnection();
       if (draining) {

@@ -250,6 +250,8 @@ export interface CallRequest {
   readonly callbackUri: string;
   readonly preFetch: readonly Media[];
   readonly subject: string | undefined;
+  /** How long it may ring; `undefined`: as long as the configuration says. */
+  readonly ringSeconds: number | undefined;
   readonly spelling: string;
   /** `undefined`: one is made. */
   readonly scenarioId: string | undefined;

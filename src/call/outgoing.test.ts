@@ -93,6 +93,14 @@ test('a call that rings for too long is cancelled', async () => {
   assert.deepEqual([stage.lastCall().state, stage.lastCall().ending?.by], ['terminated', 'unanswered']);
 });
 
+test('the bot may say how long it rings', async () => {
+  const stage = await dialledStage({ ringSeconds: 10 });
+  await stage.clock.advance(9999);
+  assert.equal(stage.callee.cancelled.aborted, false);
+  await stage.clock.advance(1);
+  assert.match(stage.lastCall().ending?.message ?? '', /within 10 s/);
+});
+
 test('a bot that hangs up before the answer cancels the call', async () => {
   const stage = await dialledStage();
   stage.callee.ring();

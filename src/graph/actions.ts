@@ -155,6 +155,7 @@ function callRequest({ request, root }: Asking, body: CreateBody): CallRequest {
     callbackUri,
     preFetch: preFetchOf(body.mediaConfig),
     subject,
+    ringSeconds: body.ringingTimeoutInSeconds,
     spelling: root.spelling,
     scenarioId: typeof scenarioId === 'string' && isGuid(scenarioId) ? scenarioId.toLowerCase() : undefined,
     clientRequestId: clientRequestId(request),

@@ -61,6 +61,7 @@ for (const [root, spelling] of ROOTS) {
         callbackUri,
         preFetch: [],
         subject: undefined,
+        ringSeconds: undefined,
         spelling,
         scenarioId: undefined,
         clientRequestId: undefined,
@@ -75,6 +76,7 @@ test("the body that Graph's documentation shows is taken, and what it says is ha
       '@odata.type': '#microsoft.graph.call',
       direction: 'outgoing',
       subject: 'About your order',
+      ringingTimeoutInSeconds: 30,
       source: {
         '@odata.type': '#microsoft.graph.participantInfo',
         identity: {
@@ -117,6 +119,7 @@ test("the body that Graph's documentation shows is taken, and what it says is ha
     callbackUri,
     preFetch: [{ uri: 'https://cdn.example.com/hi.wav', resourceId: 'hi' }],
     subject: 'About your order',
+    ringSeconds: 30,
     spelling: 'app',
     scenarioId: 'd0d0d0d0-0000-4000-8000-00000000000a',
     clientRequestId: 'a-bot/17',

@@ -85,6 +85,9 @@ export const CreateBody = Type.Object({
   mediaConfig,
   subject: Type.Optional(Type.String({ maxLength: 1024, description: 'a text of at most 1024 characters' })),
   tenantId: Type.Optional(Type.String({ maxLength: 128, description: 'a GUID' })),
+  ringingTimeoutInSeconds: Type.Optional(
+    Type.Integer({ minimum: 1, maximum: 115, description: 'a whole number of seconds from 1 to 115' }),
+  ),
   chatInfo: Type.Optional(Type.Unknown()),
   meetingInfo: Type.Optional(Type.Unknown()),
 });

@@ -18,6 +18,8 @@ export function tokenRoutes({
     issuer: tokens.issuer,
     jwks_uri: `${publicUrl}/discovery/keys`,
     token_endpoint: `${publicUrl}/${tenant}/oauth2/v2.0/token`,
+    // Microsoft's libraries will not do without it, though they ask it nothing for a bot.
+    authorization_endpoint: `${publicUrl}/${tenant}/oauth2/v2.0/authorize`,
     token_endpoint_auth_methods_supported: ['client_secret_post', 'client_secret_basic'],
     grant_types_supported: ['client_credentials'],
     response_types_supported: ['token'],
@@ -44,9 +46,14 @@ export function tokenRoutes({
       return refuse(reply, status, 'invalid_request', what);
     });
     app.get('/.well-known/openid-configuration', async () => metadata('common'));
-    app.get<{ Params: { tenant: string } }>(
-      '/:tenant/v2.0/.well-known/openid-configuration',
-      async ({ params }) => metadata(encodeURIComponent(params.tenant)),
+    for (const version of ['', '/v2.0']) {
+      app.get<{ Params: { tenant: string } }>(
+        `/:tenant${version}/.well-known/openid-configuration`,
+        async ({ params }) => metadata(encodeURIComponent(params.tenant)),
+      );
+    }
+    app.get('/:tenant/oauth2/v2.0/authorize', async (_request, reply) =>
+      refuse(reply, 400, 'unsupported_response_type', 'Nobody signs in here: bots use client credentials.'),
     );
     app.get('/discovery/keys', async () => tokens.keys.jwks);
     // The second is Entra's older endpoint, with resource in the place of scope.

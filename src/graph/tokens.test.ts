@@ -9,9 +9,11 @@ import {
   PUBLIC_URL,
   setApiStage,
 } from '../../test/support/api-stage.ts';
+import { directoryOf } from '../../test/support/directory.ts';
 import { MemoryStore } from '../../test/support/memory-store.ts';
 import { VirtualClock } from '../../test/support/virtual-clock.ts';
 import { openSigningKeys } from './signing-keys.ts';
+import { createTokens } from './tokens.ts';
 
 let stage: ApiStage;
 before(async () => {
@@ -235,4 +237,63 @@ test('the key outlives a restart', async () => {
   assert.equal(decodeProtectedHeader(token).kid, second.jwks.keys[0]?.kid);
   const other = await openSigningKeys({ store: new MemoryStore(() => 0), clock });
   assert.notEqual(other.current.kid, first.current.kid);
+});
+
+test('the older endpoint takes resource in the place of scope', async () => {
+  const older = (form: Record<string, string>) =>
+    stage.app.inject({
+      method: 'POST',
+      url: `/${BOT.tenantId}/oauth2/token`,
+      headers: { 'content-type': 'application/x-www-form-urlencoded' },
+      payload: new URLSearchParams(form).toString(),
+    });
+  const { scope: _, ...rest } = FORM;
+  const given = await older({ ...rest, resource: 'https://graph.microsoft.com' });
+  assert.equal(given.statusCode, 200, given.body);
+  assert.equal((await stage.tokens.verify(given.json().access_token))?.application.id, BOT.id);
+  assert.equal((await older(rest)).json().error, 'invalid_request');
+});
+
+test('whoever guesses secrets is made to wait, and nobody else', async () => {
+  const guessing = await setApiStage();
+  const login = (secret: string, remoteAddress: string) =>
+    guessing.app.inject({
+      method: 'POST',
+      url: `/${BOT.tenantId}/oauth2/v2.0/token`,
+      headers: { 'content-type': 'application/x-www-form-urlencoded' },
+      payload: new URLSearchParams({ ...FORM, client_secret: secret }).toString(),
+      remoteAddress,
+    });
+  const answers = [];
+  for (let guess = 0; guess < 31; guess++) answers.push(await login(`guess ${guess}`, '192.0.2.66'));
+  assert.equal(answers[29]?.statusCode, 401);
+  assert.equal(answers[30]?.statusCode, 429);
+  assert.equal(answers[30]?.headers['retry-after'], '60');
+  assert.equal((await login(BOT.secret, '192.0.2.66')).statusCode, 429, 'even when it is right now');
+  assert.equal((await login(BOT.secret, '192.0.2.7')).statusCode, 200);
+  await guessing.clock.advance(60_000);
+  assert.equal((await login(BOT.secret, '192.0.2.66')).statusCode, 200);
+  await guessing.app.close();
+});
+
+test('a trusted issuer’s token grants what it says, the application is ours, and its configuration allows', async () => {
+  const grants = async (applicationId: string, roles: readonly string[]) => {
+    const tokens = createTokens({
+      keys: stage.tokens.keys,
+      issuer: PUBLIC_URL,
+      applications: directoryOf([BOT, OTHER_BOT]),
+      lifetimeMs: 3_600_000,
+      clock: stage.clock,
+      outside: { verify: async () => ({ applicationId, roles }) },
+    });
+    return tokens.verify(
+      await new SignJWT({ iss: 'https://login.example' })
+        .setProtectedHeader({ alg: 'HS256' })
+        .sign(new Uint8Array(32)),
+    );
+  };
+  const granted = await grants(BOT.id, ['Calls.Initiate.All', 'Admin']);
+  assert.deepEqual([granted?.application.id, granted?.roles], [BOT.id, ['Calls.Initiate.All']]);
+  assert.deepEqual((await grants(OTHER_BOT.id, ['Calls.Initiate.All']))?.roles, []);
+  assert.equal(await grants(CALL_ID, ['Calls.Initiate.All']), undefined);
 });

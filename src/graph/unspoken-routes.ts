@@ -79,6 +79,10 @@ export const UNSPOKEN: Readonly<Record<string, Unspoken>> = {
   ),
   'GET /.well-known/openid-configuration': METADATA,
   'GET /:tenant/v2.0/.well-known/openid-configuration': METADATA,
+  'GET /:tenant/.well-known/openid-configuration': METADATA,
+  'GET /:tenant/oauth2/v2.0/authorize': tokens('Always refused: nobody signs in here.', {
+    answers: { 400: answered('Bots use client credentials.', 'tokenError') },
+  }),
   'GET /discovery/keys': tokens("The keys of the server's tokens (RFC 7517).", {
     answers: { 200: answered('A JWK set.', 'anything') },
   }),

@@ -130,6 +130,7 @@ export function setStage(options: Partial<CallsOptions> & { readonly store?: Mem
       callbackUri: 'http://bot/outgoing',
       preFetch: [],
       subject: undefined,
+      ringSeconds: undefined,
       spelling: 'communications',
       scenarioId: undefined,
       clientRequestId: undefined,

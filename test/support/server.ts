@@ -33,6 +33,8 @@ export interface TestServer {
   readonly log: readonly Record<string, unknown>[];
   /** Resolves once it logs this message. */
   logged(message: string): Promise<void>;
+  /** Resolves once it has logged this message so often. */
+  loggedTimes(message: string, times: number): Promise<void>;
   /** SIGTERM; resolves with the exit code. */
   stop(): Promise<number | null>;
   /** SIGKILL. */
@@ -65,6 +67,9 @@ export async function startServer(options: ServerOptions = {}): Promise<TestServ
     const [code] = await ended;
     return code;
   };
+  const loggedTimes = async (message: string, times: number) => {
+    while (log.filter((entry) => entry.msg === message).length < times) await once(child.stderr, 'data');
+  };
   return {
     http: ready.http as string,
     udp: port('udp'),
@@ -72,9 +77,8 @@ export async function startServer(options: ServerOptions = {}): Promise<TestServ
     dataFolder,
     pid: child.pid ?? 0,
     log,
-    async logged(message) {
-      while (!log.some((entry) => entry.msg === message)) await once(child.stderr, 'data');
-    },
+    logged: (message) => loggedTimes(message, 1),
+    loggedTimes,
     stop: () => end('SIGTERM'),
     kill: async () => void (await end('SIGKILL')),
   };
