@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { Command } from 'commander';
 import { systemClock } from '../clock.ts';
 import { type Config, readConfig } from '../config.ts';
-import { DEFAULT_FILE, readApplication } from '../config-applications.ts';
+import { DEFAULT_FILE, defaultApplication, readApplication } from '../config-applications.ts';
 import { BadValue, duration } from '../config-values.ts';
 import { TonearmError } from '../errors.ts';
 import { hashSecret, type SecretHash } from '../graph/secrets.ts';
@@ -93,7 +93,11 @@ async function add(options: Added): Promise<string> {
 
 function list(options: Where & { readonly json?: boolean }): string {
   const config = configOf(options);
+  // Of a server without a configuration.
+  const hasDefault = config.applications.length === 0 && existsSync(join(config.data, DEFAULT_FILE));
+  const made = hasDefault ? [defaultApplication(config.data).application] : [];
   const rows = [
+    ...made.map((one) => ({ ...one, from: 'made at the first start' })),
     ...config.applications.map((one) => ({ ...one, from: 'configuration' })),
     ...readKeptApplications(config.data).map((one) => ({ ...one, from: 'data folder' })),
   ].map(({ secret: _, hashes: __, ...rest }) => rest);
