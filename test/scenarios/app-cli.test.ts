@@ -35,7 +35,7 @@ test('applications are managed beside a running server', { concurrency: 1 }, asy
     );
     return { status, stdout, stderr };
   };
-  const valueOf = (name: string, output: string) => new RegExp(`^${name}=(.+)$`, 'm').exec(output)?.[1] ?? '';
+  const printed = (name: string, output: string) => new RegExp(`^${name}=(.+)$`, 'm').exec(output)?.[1] ?? '';
   const tokenFor = (id: string, secret: string) =>
     fetch(`${server.http}/common/oauth2/v2.0/token`, {
       method: 'POST',
@@ -55,8 +55,8 @@ test('applications are managed beside a running server', { concurrency: 1 }, asy
   await t.test('add prints id and secret once, keeps a hash, and the server takes it at once', async () => {
     const { status, stdout, stderr } = app(...added, '--role', 'Calls.Initiate.All', '--route', '+1425*');
     assert.equal(status, 0, stderr);
-    id = valueOf('APP_ID', stdout);
-    first = valueOf('APP_SECRET', stdout);
+    id = printed('APP_ID', stdout);
+    first = printed('APP_SECRET', stdout);
     assert.ok(!readFileSync(join(data, 'applications.json'), 'utf8').includes(first));
     await readAgain(1);
     assert.equal((await tokenFor(id, first)).status, 200);
@@ -79,10 +79,10 @@ test('applications are managed beside a running server', { concurrency: 1 }, asy
   });
 
   await t.test('rotate-secret gives a new one; the old one works as long as was asked', async () => {
-    const kept = valueOf('APP_SECRET', app('rotate-secret', id, '--keep-old', '1h').stdout);
+    const kept = printed('APP_SECRET', app('rotate-secret', id, '--keep-old', '1h').stdout);
     await readAgain(2);
     assert.deepEqual([(await tokenFor(id, first)).status, (await tokenFor(id, kept)).status], [200, 200]);
-    const last = valueOf('APP_SECRET', app('rotate-secret', id.toUpperCase()).stdout);
+    const last = printed('APP_SECRET', app('rotate-secret', id.toUpperCase()).stdout);
     await readAgain(3);
     assert.deepEqual(
       [
