@@ -15,7 +15,8 @@ import { embeddedCluster } from './cluster/embedded.ts';
 import type { Config, ConfiguredApplication } from './config.ts';
 import { reasonOf, TonearmError } from './errors.ts';
 import { callRoutes } from './graph/call-routes.ts';
-import { clientRequestId, newRequestId, sendError, sendODataError, sendThrown } from './graph/errors.ts';
+import { errorAnswers } from './graph/error-answers.ts';
+import { sendODataError } from './graph/errors.ts';
 import { spellFact } from './graph/notifications.ts';
 import { openApiRoutes } from './graph/openapi.ts';
 import { createOutsideIssuers } from './graph/outside-issuers.ts';
@@ -25,7 +26,6 @@ import { spellingOf } from './graph/spelling.ts';
 import { tokenRoutes } from './graph/token-routes.ts';
 import { createTokens } from './graph/tokens.ts';
 import { undeliveredRoutes } from './graph/undelivered-routes.ts';
-import { describeError, type SchemaError } from './graph/validation.ts';
 import { healthRoutes } from './http/health.ts';
 import { recordingRoutes } from './http/recordings.ts';
 import { buildHttp, listenHttp } from './http/server.ts';
@@ -150,14 +150,7 @@ async function start(
   const http = await buildHttp({
     log,
     tls,
-    errors: {
-      notFound: (reply) =>
-        sendError(reply, 'pathNotFound', `There is nothing at ${reply.request.url.split('?')[0]}.`),
-      thrown: sendThrown,
-      describe: (errors) => describeError(errors as SchemaError[]),
-      newRequestId,
-      clientRequestId,
-    },
+    errors: errorAnswers,
     plugins: [
       openApiRoutes({ publicUrl }),
       limitRequests(config.http.requestsPerMinute, [

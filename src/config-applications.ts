@@ -4,7 +4,7 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Role } from './call/application.ts';
 import type { ConfiguredApplication } from './config.ts';
-import { nearest } from './config-did-you-mean.ts';
+import { bad, readList, readMapping, valuesOf } from './config-lists.ts';
 import { reasonOf, TonearmError } from './errors.ts';
 import { type Credentials, isSecretHash } from './graph/secrets.ts';
 
@@ -27,21 +27,12 @@ export function readApplications(
   env: Readonly<Record<string, string | undefined>>,
   allowHttp: boolean,
 ): readonly ConfiguredApplication[] {
-  if (given === undefined || given === null || given === '') return [];
-  if (!Array.isArray(given)) throw bad('applications', 'a list');
-  const applications = given.map((one, index) =>
-    readApplication(one, `applications[${index}]`, env, allowHttp),
-  );
-  for (const [index, { id }] of applications.entries()) {
-    if (applications.findIndex((one) => one.id === id) !== index)
-      throw bad(`applications[${index}].id`, 'another id than the others have');
-  }
-  return applications;
+  return readList('applications', given, 'id', (one, at) => readApplication(one, at, env, allowHttp));
 }
 
 /** The environment variables that hold secrets. */
 export function secretVariables(given: unknown): readonly string[] {
-  return Array.isArray(given) ? given.map((one) => String(Object(one).secretEnv)) : [];
+  return valuesOf(given, 'secretEnv');
 }
 
 /** `at` names it in errors. Throws TonearmError `badConfig`. */
@@ -51,9 +42,7 @@ export function readApplication(
   env: Readonly<Record<string, string | undefined>>,
   allowHttp: boolean,
 ): ConfiguredApplication {
-  if (typeof given !== 'object' || given === null) throw bad(at, `a mapping with ${KEYS.join(', ')}`);
-  const raw = given as Record<string, unknown>;
-  for (const key of Object.keys(raw)) if (!KEYS.includes(key)) throw unknownKey(at, key);
+  const raw = readMapping(given, at, KEYS);
   const guid = (key: string) => {
     const value = String(raw[key] ?? '').toLowerCase();
     if (!GUID.test(value)) throw bad(`${at}.${key}`, 'a GUID such as 8a34a46b-3d17-4adc-8dce-dc4e7d572698');
@@ -88,7 +77,7 @@ export function readApplication(
 }
 
 function secretOf(
-  raw: Record<string, unknown>,
+  raw: Readonly<Record<string, unknown>>,
   at: string,
   env: Readonly<Record<string, string | undefined>>,
 ): Omit<Credentials, 'id'> {
@@ -187,14 +176,4 @@ function parsed(content: string): Identity | undefined {
   } catch {
     return undefined;
   }
-}
-
-function unknownKey(at: string, key: string): TonearmError {
-  const near = nearest(key, KEYS);
-  const hint = near === undefined ? `Known here: ${KEYS.join(', ')}.` : `Did you mean ${near}?`;
-  return new TonearmError('badConfig', `${at}.${key} is not a setting. ${hint}`);
-}
-
-function bad(key: string, rule: string): TonearmError {
-  return new TonearmError('badConfig', `${key} must be ${rule}.`);
 }

@@ -1,7 +1,6 @@
 /** The `trunks` of the configuration: the way to phone numbers. */
 import type { Trunk } from './call/dial-plan.ts';
-import { nearest } from './config-did-you-mean.ts';
-import { TonearmError } from './errors.ts';
+import { bad, readList, readMapping, valuesOf } from './config-lists.ts';
 import { parseSipUri } from './wire/sip-uri.ts';
 
 const KEYS = [
@@ -21,25 +20,16 @@ export function readTrunks(
   given: unknown,
   env: Readonly<Record<string, string | undefined>>,
 ): readonly Trunk[] {
-  if (given === undefined || given === null || given === '') return [];
-  if (!Array.isArray(given)) throw bad('trunks', 'a list');
-  const trunks = given.map((one, index) => readTrunk(one, `trunks[${index}]`, env));
-  for (const [index, { name }] of trunks.entries()) {
-    if (trunks.findIndex((one) => one.name === name) !== index)
-      throw bad(`trunks[${index}].name`, 'another name than the others have');
-  }
-  return trunks;
+  return readList('trunks', given, 'name', (one, at) => readTrunk(one, at, env));
 }
 
 /** The environment variables that hold passwords. */
 export function passwordVariables(given: unknown): readonly string[] {
-  return Array.isArray(given) ? given.map((one) => String(Object(one).passwordEnv)) : [];
+  return valuesOf(given, 'passwordEnv');
 }
 
 function readTrunk(given: unknown, at: string, env: Readonly<Record<string, string | undefined>>): Trunk {
-  if (typeof given !== 'object' || given === null) throw bad(at, `a mapping with ${KEYS.join(', ')}`);
-  const raw = given as Record<string, unknown>;
-  for (const key of Object.keys(raw)) if (!KEYS.includes(key)) throw unknownKey(at, key);
+  const raw = readMapping(given, at, KEYS);
   const text = (key: string, rule: string): string | undefined => {
     const value = raw[key];
     if (value === undefined || value === null || value === '') return undefined;
@@ -73,7 +63,7 @@ const ADDRESS = 'host or host:port, such as sip.provider.example:5060';
 const DOMAIN = 'a host name: the domain that our calls come from';
 
 function credentialsOf(
-  { username, password, passwordEnv }: Record<string, unknown>,
+  { username, password, passwordEnv }: Readonly<Record<string, unknown>>,
   at: string,
   env: Readonly<Record<string, string | undefined>>,
 ): Trunk['credentials'] {
@@ -87,14 +77,4 @@ function credentialsOf(
   if (typeof secret !== 'string' || secret === '')
     throw bad(`${at}.password`, 'a text beside the username (or give passwordEnv, the name of a variable)');
   return { username, password: secret };
-}
-
-function unknownKey(at: string, key: string): TonearmError {
-  const near = nearest(key, KEYS);
-  const hint = near === undefined ? `Known here: ${KEYS.join(', ')}.` : `Did you mean ${near}?`;
-  return new TonearmError('badConfig', `${at}.${key} is not a setting. ${hint}`);
-}
-
-function bad(key: string, rule: string): TonearmError {
-  return new TonearmError('badConfig', `${key} must be ${rule}.`);
 }

@@ -120,10 +120,12 @@ export const trustedIssuer: Reader<{ readonly issuer: string; readonly audience:
   const url = typeof issuer === 'string' && URL.canParse(issuer) ? new URL(issuer) : undefined;
   const safe =
     url?.protocol === 'https:' ||
-    (url?.protocol === 'http:' && /^(localhost|127\.|\[::1\])/.test(url.hostname));
+    (url?.protocol === 'http:' && /^(localhost|127\.\d+\.\d+\.\d+|\[::1\])$/.test(url.hostname));
   return safe && typeof audience === 'string' && audience !== ''
     ? { issuer: String(issuer), audience }
-    : bad('an issuer, https: unless it is on this machine, with the audience that its tokens have for us');
+    : bad(
+        'an issuer, https: unless it is localhost, 127.0.0.1 or [::1], with the audience that its tokens have for us',
+      );
 };
 
 function named([issuer, audience, ...rest]: readonly string[]): Record<string, unknown> {

@@ -220,6 +220,8 @@ const complaints: readonly (readonly [string, RegExp, Record<string, string>?])[
   ['tokens: { keyLifetime: 1h }', /^tokens\.keyLifetime is .* from 604800s/],
   ['tokens: { trusted: [ https://login.example ] }', /^tokens\.trusted is .* with the audience/],
   ['tokens: { trusted: [ { issuer: http://login.example, audience: a } ] }', /^tokens\.trusted is .* https:/],
+  ['tokens: { trusted: [ http://localhost.example a ] }', /^tokens\.trusted is .* https:/],
+  ['tokens: { trusted: [ http://127.0.0.1.example a ] }', /^tokens\.trusted is .* https:/],
   ['http: { requestsPerMinute: 0 }', /^http\.requestsPerMinute is .* whole number from 1/],
   ['trunks: x', /^trunks must be a list/],
   ['log: { level: loud }', /^log\.level is "loud"; it must be one of debug, info, warn, error/],

@@ -49,7 +49,10 @@ after(() => {
 
 const issuers = (warnings: string[] = []) =>
   createOutsideIssuers(
-    ['good', 'down', 'imposter'].map((name) => ({ issuer: `${origin}/${name}`, audience: AUDIENCE })),
+    ['good', 'down', 'imposter', 'keyless'].map((name) => ({
+      issuer: `${origin}/${name}`,
+      audience: AUDIENCE,
+    })),
     { clock, log: { ...silentLog, warn: (fields) => void warnings.push(JSON.stringify(fields)) } },
   );
 
@@ -131,4 +134,65 @@ test('an issuer that is down, or says it is another, is warned of and asked agai
   };
   await clock.advance(30_000);
   assert.ok(await verify(await sign({ iss: `${origin}/down` })));
+});
+
+test('keys that cannot be had, or are too many, are warned of once and asked for again after a while', async () => {
+  const warnings: string[] = [];
+  const { verify } = issuers(warnings);
+  const iss = `${origin}/keyless`;
+  documents['/keyless/.well-known/openid-configuration'] = {
+    issuer: iss,
+    jwks_uri: `${origin}/keyless/keys`,
+  };
+  for (const [answer, why] of [
+    [undefined, /keyless\/keys answers 404/],
+    [{ keys: [jwk], filler: 'x'.repeat(300_000) }, /keyless\/keys is too large/],
+    ['keys', /keyless\/keys holds no keys/],
+  ] as const) {
+    requests.length = 0;
+    warnings.length = 0;
+    documents['/keyless/keys'] = answer;
+    const token = await sign({ iss });
+    const taken = await Promise.all([verify(token), verify(token), verify(token)]);
+    assert.deepEqual([...taken, await verify(token)], [undefined, undefined, undefined, undefined]);
+    assert.equal(requests.filter((path) => path === '/keyless/keys').length, 1);
+    assert.equal(warnings.length, 1);
+    assert.match(warnings[0] ?? '', why);
+    await clock.advance(30_000);
+  }
+  documents['/keyless/keys'] = { keys: [jwk] };
+  assert.ok(await verify(await sign({ iss })));
+});
+
+test('an issuer that moves its keys is followed within a day, and one that is down then is still known', async () => {
+  const warnings: string[] = [];
+  const { verify } = issuers(warnings);
+  const document = '/good/.well-known/openid-configuration';
+  const before = documents[document];
+  assert.ok(await verify(await sign()));
+  requests.length = 0;
+  documents[document] = undefined;
+  await clock.advance(86_400_000);
+  assert.ok(await verify(await sign()), 'with the keys that are known');
+  assert.equal(warnings.length, 1);
+  documents[document] = { issuer: `${origin}/good`, jwks_uri: `${origin}/moved` };
+  documents['/moved'] = { keys: [jwk] };
+  await clock.advance(30_000);
+  assert.ok(await verify(await sign()));
+  assert.deepEqual(requests, [document, document, '/moved']);
+  documents[document] = before;
+});
+
+test('a token of a person who signed in through the application is not taken', async () => {
+  const { verify } = issuers();
+  for (const claims of [
+    { scp: 'access_as_user' },
+    { sid: 'a1', preferred_username: 'ann' },
+    { session_state: 'a1' },
+    { sid: 'a1', preferred_username: 'service-account-other' },
+  ]) {
+    assert.equal(await verify(await sign(claims)), undefined, JSON.stringify(claims));
+  }
+  assert.ok(await verify(await sign({ preferred_username: `service-account-${APP_ID}` })));
+  assert.ok(await verify(await sign({ sid: 'a1', preferred_username: `service-account-${APP_ID}` })));
 });

@@ -1,5 +1,13 @@
 /** Access tokens of issuers that the configuration trusts, such as Entra ID and Keycloak (CONTRACT §6). */
-import { createRemoteJWKSet, decodeJwt, type JWTPayload, type JWTVerifyGetKey, jwtVerify } from 'jose';
+import {
+  createRemoteJWKSet,
+  customFetch,
+  decodeJwt,
+  type FetchImplementation,
+  type JWTPayload,
+  type JWTVerifyGetKey,
+  jwtVerify,
+} from 'jose';
 import type { Clock } from '../clock.ts';
 import { reasonOf } from '../errors.ts';
 import type { Log } from '../log.ts';
@@ -29,6 +37,8 @@ const PATIENCE_MS = 5000;
 const LARGEST_DOCUMENT = 256 * 1024;
 /** An issuer that could not be reached is not asked again for so long: bad tokens are not to become requests. */
 const ASK_AGAIN_MS = 30_000;
+/** Issuers move their keys to another address now and then. */
+const DISCOVERED_FOR_MS = 86_400_000;
 const LARGEST_TOKEN = 16_384;
 
 interface Discovery {
@@ -45,15 +55,17 @@ export function createOutsideIssuers(
 
   const keysOf = (issuer: string): Promise<JWTVerifyGetKey | undefined> => {
     const known = discovered.get(issuer);
-    if (known !== undefined && (!known.failed || known.askedAt + ASK_AGAIN_MS > clock.now()))
-      return known.keys;
+    const goodFor = known?.failed ? ASK_AGAIN_MS : DISCOVERED_FOR_MS;
+    if (known !== undefined && known.askedAt + goodFor > clock.now()) return known.keys;
+    const warn = (thrown: unknown) =>
+      log.warn({ issuer, error: reasonOf(thrown) }, 'a trusted issuer cannot be asked for its keys');
     const discovery: Discovery = {
       askedAt: clock.now(),
       failed: false,
-      keys: discover(issuer).catch((thrown: unknown) => {
+      keys: discover(issuer, keyFetcher(clock, warn)).catch((thrown: unknown) => {
         discovery.failed = true;
-        log.warn({ issuer, error: reasonOf(thrown) }, 'a trusted issuer cannot be asked for its keys');
-        return undefined;
+        warn(thrown);
+        return known?.keys;
       }),
     };
     discovered.set(issuer, discovery);
@@ -94,18 +106,36 @@ function issuerOf(token: string): string | undefined {
   }
 }
 
-async function discover(issuer: string): Promise<JWTVerifyGetKey> {
-  const reply = await fetch(`${issuer.replace(/\/$/, '')}/.well-known/openid-configuration`, {
-    signal: AbortSignal.timeout(PATIENCE_MS),
-    redirect: 'error',
-  });
-  if (!reply.ok) throw new Error(`its discovery document: ${reply.status}`);
-  const document = JSON.parse(await readAtMost(reply, LARGEST_DOCUMENT)) as Record<string, unknown>;
+async function discover(issuer: string, fetchKeys: FetchImplementation): Promise<JWTVerifyGetKey> {
+  const document = await fetchJson(`${issuer.replace(/\/$/, '')}/.well-known/openid-configuration`);
   if (document.issuer !== issuer) throw new Error(`its discovery document is that of ${document.issuer}`);
   const keys = new URL(String(document.jwks_uri));
   if (keys.protocol !== 'https:' && new URL(issuer).protocol === 'https:')
     throw new Error('its jwks_uri is not https:');
-  return createRemoteJWKSet(keys, { timeoutDuration: PATIENCE_MS });
+  return createRemoteJWKSet(keys, { [customFetch]: fetchKeys });
+}
+
+/** jose itself would ask at each token while there is no answer, and read whatever length. `warn` hears of each failure once. */
+function keyFetcher(clock: Clock, warn: (thrown: unknown) => void): FetchImplementation {
+  let failedAt = -Infinity;
+  return async (url) => {
+    if (failedAt + ASK_AGAIN_MS > clock.now()) throw new Error('its keys could not be had a while ago');
+    try {
+      const document = await fetchJson(url);
+      if (!Array.isArray(document.keys)) throw new Error(`${url} holds no keys`);
+      return Response.json(document);
+    } catch (thrown) {
+      failedAt = clock.now();
+      warn(thrown);
+      throw thrown;
+    }
+  };
+}
+
+async function fetchJson(url: string): Promise<Readonly<Record<string, unknown>>> {
+  const reply = await fetch(url, { signal: AbortSignal.timeout(PATIENCE_MS), redirect: 'error' });
+  if (!reply.ok) throw new Error(`${url} answers ${reply.status}`);
+  return Object(JSON.parse(await readAtMost(reply, LARGEST_DOCUMENT)));
 }
 
 async function readAtMost(reply: Response, bytes: number): Promise<string> {
@@ -113,7 +143,7 @@ async function readAtMost(reply: Response, bytes: number): Promise<string> {
   let length = 0;
   for await (const chunk of reply.body ?? []) {
     length += chunk.length;
-    if (length > bytes) throw new Error('its discovery document is too large');
+    if (length > bytes) throw new Error(`${reply.url} is too large`);
     chunks.push(chunk);
   }
   return Buffer.concat(chunks).toString('utf8');
@@ -121,7 +151,7 @@ async function readAtMost(reply: Response, bytes: number): Promise<string> {
 
 function read(payload: JWTPayload, audience: string): OutsideToken | undefined {
   const applicationId = [payload.appid, payload.azp, payload.client_id].find((id) => typeof id === 'string');
-  if (applicationId === undefined) return undefined;
+  if (applicationId === undefined || isOfPerson(payload, String(applicationId))) return undefined;
   const keycloak = payload as {
     readonly realm_access?: { readonly roles?: unknown };
     readonly resource_access?: Readonly<Record<string, { readonly roles?: unknown } | undefined>>;
@@ -133,4 +163,20 @@ function read(payload: JWTPayload, audience: string): OutsideToken | undefined {
     Array.isArray(some) ? some.filter((role): role is string => typeof role === 'string') : [],
   );
   return { applicationId: String(applicationId).toLowerCase(), roles };
+}
+
+/**
+ * Whether somebody signed in through the application. Graph's calls API takes no delegated tokens: else whoever may sign in could steer the
+ * bot's calls. Entra gives `scp` to people only; Keycloak gives a session to people, and to service accounts only when told to.
+ */
+function isOfPerson(
+  { scp, sid, session_state, preferred_username }: JWTPayload,
+  applicationId: string,
+): boolean {
+  const serviceAccount = `service-account-${applicationId}`.toLowerCase();
+  const session = sid ?? session_state;
+  return (
+    scp !== undefined ||
+    (session !== undefined && String(preferred_username).toLowerCase() !== serviceAccount)
+  );
 }

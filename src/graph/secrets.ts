@@ -1,5 +1,6 @@
 /** Applications' secrets: kept as scrypt hashes (RFC 7914), checked a few at a time, remembered for a while when they were right. */
 import { createHash, randomBytes, type ScryptOptions, scrypt, timingSafeEqual } from 'node:crypto';
+import { atMost } from '../at-most.ts';
 import type { Clock } from '../clock.ts';
 
 /** What an application may log in with. */
@@ -57,21 +58,9 @@ export function createSecretChecker(clock: Clock): SecretChecker {
   const remembered = new Map<string, number>();
   const hashed = new Map<string, Promise<string>>();
   const nobody = hashSecret(randomBytes(16).toString('hex'));
-  const waiting: (() => void)[] = [];
-  let running = 0;
   let checking = 0;
 
-  const inTurn = async <T>(step: () => Promise<T>): Promise<T> => {
-    if (running >= AT_ONCE) await new Promise<void>((resolve) => waiting.push(resolve));
-    else running++;
-    try {
-      return await step();
-    } finally {
-      const next = waiting.shift();
-      if (next === undefined) running--;
-      else next();
-    }
-  };
+  const inTurn = atMost(AT_ONCE);
 
   const hashOf = (secret: string): Promise<string> => {
     const hash = hashed.get(secret) ?? hashSecret(secret);
@@ -88,26 +77,23 @@ export function createSecretChecker(clock: Clock): SecretChecker {
     return hashes.length > 0 ? hashes : [await nobody];
   };
 
-  const isRight = async (credentials: Credentials | undefined, secret: string): Promise<boolean> => {
-    const hashes = await hashesOf(credentials);
-    // With the hashes in it, so that a secret that was taken away is forgotten with them.
-    const name = digest(JSON.stringify([credentials?.id, hashes, secret]));
-    if ((remembered.get(name) ?? 0) > clock.now()) return true;
-    for (const hash of hashes) {
-      if (!(await inTurn(() => matches(secret, hash))) || credentials === undefined) continue;
-      remembered.set(name, clock.now() + REMEMBERED_MS);
-      if (remembered.size > MOST_REMEMBERED) remembered.delete(remembered.keys().next().value ?? '');
-      return true;
-    }
-    return false;
-  };
-
   return {
     async check(credentials, secret) {
+      const hashes = await hashesOf(credentials);
+      // With the hashes in it, so that a secret that was taken away is forgotten with them.
+      const name = digest(JSON.stringify([credentials?.id, hashes, secret]));
+      // Before the queue: who was right before gets in while somebody else guesses.
+      if ((remembered.get(name) ?? 0) > clock.now()) return true;
       if (checking >= MOST_CHECKED) return 'busy';
       checking++;
       try {
-        return await isRight(credentials, secret);
+        for (const hash of hashes) {
+          if (!(await inTurn(() => matches(secret, hash))) || credentials === undefined) continue;
+          remembered.set(name, clock.now() + REMEMBERED_MS);
+          if (remembered.size > MOST_REMEMBERED) remembered.delete(remembered.keys().next().value ?? '');
+          return true;
+        }
+        return false;
       } finally {
         checking--;
       }

@@ -5,11 +5,11 @@
 import { randomUUID } from 'node:crypto';
 import { access, constants, mkdir, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
+import { atMost } from '../at-most.ts';
 import type { Clock } from '../clock.ts';
 import { reasonOf, TonearmError } from '../errors.ts';
 import type { Log } from '../log.ts';
 import { type AccessTokens, accessTokens } from './access-token.ts';
-import { atMost } from './at-most.ts';
 import { durationOf, finishFile, temporaryPath } from './finish.ts';
 import { isThere, readRange } from './finished-file.ts';
 import type {

@@ -1,5 +1,6 @@
 /** Microsoft's own clients, as they come from npm: only the base address and where the token comes from are ours. */
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
 import { after, before, test } from 'node:test';
 import {
   BaseBearerTokenAuthenticationProvider,
@@ -99,13 +100,13 @@ test('Microsoft’s clients', { skip: missing('/usr/bin/sipp'), concurrency: 1 }
       const calling = caller();
       const id = await incoming();
       const path = `/communications/calls/${id}`;
-      const uri = bot.serve('silence.wav', silentWav(4));
+      const uri = bot.serve('greeting.wav', readFileSync('examples/voicemail-bot/greeting.wav'));
       await client.api(`${path}/answer`).post({
         callbackUri: bot.callbackUri,
         acceptedModalities: ['audio'],
         mediaConfig: {
           '@odata.type': '#microsoft.graph.serviceHostedMediaConfig',
-          preFetchMedia: [{ uri, resourceId: 'silence' }],
+          preFetchMedia: [{ uri, resourceId: 'greeting' }],
         },
       });
       await bot.next('established', of(id, isState('established')));
@@ -119,7 +120,7 @@ test('Microsoft’s clients', { skip: missing('/usr/bin/sipp'), concurrency: 1 }
       assert.deepEqual([subscribed.status, subscribed.clientContext], ['completed', 'tones']);
       const played = await client.api(`${path}/playPrompt`).post({
         prompts: [
-          { '@odata.type': '#microsoft.graph.mediaPrompt', mediaInfo: { uri, resourceId: 'silence' } },
+          { '@odata.type': '#microsoft.graph.mediaPrompt', mediaInfo: { uri, resourceId: 'greeting' } },
         ],
         clientContext: 'prompt',
       });
@@ -263,7 +264,7 @@ test('Microsoft’s clients', { skip: missing('/usr/bin/sipp'), concurrency: 1 }
           type,
           undefined,
         );
-      const uri = bot.serve('silence.wav', silentWav(4));
+      const uri = bot.serve('greeting.wav', readFileSync('examples/voicemail-bot/greeting.wav'));
       // Its models take no `status` as Graph itself spells it, in lower case: they know NotStarted, Running …
       const played = await act<PlayPromptOperation>(
         'playPrompt',
@@ -297,21 +298,3 @@ test('Microsoft’s clients', { skip: missing('/usr/bin/sipp'), concurrency: 1 }
     },
   );
 });
-
-/** So many seconds of nothing: RIFF, PCM, 8 kHz, 16 bit, mono. */
-function silentWav(seconds: number): Uint8Array {
-  const bytes = Buffer.alloc(44 + seconds * 16_000);
-  bytes.write('RIFF');
-  bytes.writeUInt32LE(bytes.length - 8, 4);
-  bytes.write('WAVEfmt ', 8);
-  bytes.writeUInt32LE(16, 16);
-  bytes.writeUInt16LE(1, 20);
-  bytes.writeUInt16LE(1, 22);
-  bytes.writeUInt32LE(8000, 24);
-  bytes.writeUInt32LE(16_000, 28);
-  bytes.writeUInt16LE(2, 32);
-  bytes.writeUInt16LE(16, 34);
-  bytes.write('data', 36);
-  bytes.writeUInt32LE(bytes.length - 44, 40);
-  return bytes;
-}

@@ -3,14 +3,13 @@ import type { FastifyInstance, FastifyPluginAsync, InjectOptions } from 'fastify
 import type { CallRequest, CallSnapshot, Command, OperationSnapshot, Reply } from '../../src/call/model.ts';
 import type { ConfiguredApplication } from '../../src/config.ts';
 import { callRoutes } from '../../src/graph/call-routes.ts';
-import { clientRequestId, newRequestId, sendError, sendThrown } from '../../src/graph/errors.ts';
+import { errorAnswers } from '../../src/graph/error-answers.ts';
 import { openApiRoutes } from '../../src/graph/openapi.ts';
 import { limitRequests } from '../../src/graph/request-limit.ts';
 import { openSigningKeys } from '../../src/graph/signing-keys.ts';
 import { tokenRoutes } from '../../src/graph/token-routes.ts';
 import { createTokens } from '../../src/graph/tokens.ts';
 import { undeliveredRoutes } from '../../src/graph/undelivered-routes.ts';
-import { describeError, type SchemaError } from '../../src/graph/validation.ts';
 import { buildHttp } from '../../src/http/server.ts';
 import { silentLog } from '../../src/log.ts';
 import { directoryOf } from './directory.ts';
@@ -135,13 +134,7 @@ export async function setApiStage(
   const notifier = { undelivered: async () => [], resend: async () => false };
   const app = await buildHttp({
     log: silentLog,
-    errors: {
-      notFound: (reply) => sendError(reply, 'pathNotFound', 'There is nothing here.'),
-      thrown: sendThrown,
-      describe: (errors) => describeError(errors as SchemaError[]),
-      newRequestId,
-      clientRequestId,
-    },
+    errors: errorAnswers,
     plugins: [
       ...(options.before ?? []),
       ...(options.undocumented ? [] : [openApiRoutes({ publicUrl: PUBLIC_URL })]),

@@ -6,13 +6,12 @@ import type { FastifyInstance, InjectOptions, LightMyRequestResponse } from 'fas
 import type { Application } from '../../src/call/application.ts';
 import type { Fact } from '../../src/call/model.ts';
 import { callRoutes } from '../../src/graph/call-routes.ts';
-import { clientRequestId, newRequestId, sendError, sendThrown } from '../../src/graph/errors.ts';
+import { errorAnswers } from '../../src/graph/error-answers.ts';
 import { spellFact } from '../../src/graph/notifications.ts';
 import { limitRequests } from '../../src/graph/request-limit.ts';
 import { openSigningKeys } from '../../src/graph/signing-keys.ts';
 import { tokenRoutes } from '../../src/graph/token-routes.ts';
 import { createTokens } from '../../src/graph/tokens.ts';
-import { describeError, type SchemaError } from '../../src/graph/validation.ts';
 import { buildHttp } from '../../src/http/server.ts';
 import { silentLog } from '../../src/log.ts';
 import { BOT, OTHER_BOT, PUBLIC_URL } from './api-stage.ts';
@@ -51,13 +50,7 @@ export async function setGraphStage(dialect: Application['dialect'] = 'app') {
   });
   const app: FastifyInstance = await buildHttp({
     log: silentLog,
-    errors: {
-      notFound: (reply) => sendError(reply, 'pathNotFound', 'There is nothing here.'),
-      thrown: sendThrown,
-      describe: (errors) => describeError(errors as SchemaError[]),
-      newRequestId,
-      clientRequestId,
-    },
+    errors: errorAnswers,
     plugins: [
       limitRequests(REQUESTS_PER_MINUTE, [
         callRoutes({

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { settle } from '../../test/support/virtual-clock.ts';
+import { settle } from '../test/support/virtual-clock.ts';
 import { atMost } from './at-most.ts';
 
 test('no more than so many run at a time, in the order they came; a failure makes room too', async () => {
