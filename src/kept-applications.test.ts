@@ -7,10 +7,10 @@ import { BOT, OTHER_BOT } from '../test/support/api-stage.ts';
 import { VirtualClock } from '../test/support/virtual-clock.ts';
 import { TonearmError } from './errors.ts';
 import {
+  changeKeptApplications,
   type KeptApplication,
   openApplications,
   readKeptApplications,
-  writeKeptApplications,
 } from './kept-applications.ts';
 import { silentLog } from './log.ts';
 
@@ -27,14 +27,33 @@ function folderOf(t: TestContext): string {
 test('what is written is read again, by its owner alone', (t) => {
   const folder = folderOf(t);
   assert.deepEqual(readKeptApplications(folder), []);
-  writeKeptApplications(folder, [kept]);
+  changeKeptApplications(folder, () => [kept]);
   assert.deepEqual(readKeptApplications(folder), [kept]);
   assert.equal(statSync(join(folder, 'applications.json')).mode & 0o777, 0o600);
 });
 
+test('a change that fails leaves the file as it was, and the next one is not kept out', (t) => {
+  const folder = folderOf(t);
+  changeKeptApplications(folder, () => [kept]);
+  assert.throws(() =>
+    changeKeptApplications(folder, () => {
+      throw new Error('no');
+    }),
+  );
+  assert.deepEqual(readKeptApplications(folder), [kept]);
+  changeKeptApplications(folder, (before) => before.map((one) => ({ ...one, name: 'changed' })));
+  assert.equal(readKeptApplications(folder)[0]?.name, 'changed');
+});
+
+test('a data folder that cannot be one is told by its name', (t) => {
+  const folder = join(folderOf(t), '..', 'file');
+  writeFileSync(folder, '');
+  assert.throws(() => changeKeptApplications(folder, () => []), /applications\.json can't be changed: /);
+});
+
 test('a file that is none of ours is told by its name, and what is wrong in it', (t) => {
   const folder = folderOf(t);
-  writeKeptApplications(folder, []);
+  changeKeptApplications(folder, () => []);
   const whyNot = (content: string) => {
     writeFileSync(join(folder, 'applications.json'), content);
     try {
@@ -63,13 +82,14 @@ test('a running server sees what the command line changes, and goes on with what
   const before = applications.all();
   await clock.advance(2000);
   assert.equal(applications.all(), before, 'the same as long as nothing has changed');
-  writeKeptApplications(folder, [kept]);
+  changeKeptApplications(folder, () => [kept]);
   await clock.advance(2000);
   assert.deepEqual([applications.get(BOT.id)?.name, applications.all().length], [BOT.name, 2]);
   writeFileSync(join(folder, 'applications.json'), 'broken');
   await clock.advance(2000);
   assert.deepEqual([applications.get(BOT.id)?.name, errors.length], [BOT.name, 1]);
-  writeKeptApplications(folder, []);
+  assert.throws(() => changeKeptApplications(folder, () => []), /Mend it, or delete it/);
+  rmSync(join(folder, 'applications.json'));
   await clock.advance(2000);
   assert.equal(applications.get(BOT.id), undefined);
   applications.close();
@@ -78,7 +98,7 @@ test('a running server sees what the command line changes, and goes on with what
 
 test('an application that is in the configuration too is the configuration’s', (t) => {
   const folder = folderOf(t);
-  writeKeptApplications(folder, [{ ...kept, name: 'kept' }]);
+  changeKeptApplications(folder, () => [{ ...kept, name: 'kept' }]);
   const applications = openApplications([BOT], folder, { clock: new VirtualClock(), log: silentLog });
   assert.deepEqual(applications.all(), [BOT]);
   applications.close();

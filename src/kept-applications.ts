@@ -4,6 +4,7 @@
  */
 import { mkdirSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
 import type { ApplicationDirectory } from './call/application.ts';
 import type { Clock, Timer } from './clock.ts';
 import type { ConfiguredApplication } from './config.ts';
@@ -23,6 +24,8 @@ export interface ApplicationFile extends ApplicationDirectory<ConfiguredApplicat
 }
 
 const LOOK_EVERY_MS = 2000;
+/** A change takes milliseconds; a script may begin many at once. */
+const LOCK_WITHIN_MS = 10_000;
 const FILE = 'applications.json';
 
 /** Oldest first. Throws TonearmError `dataFolder` when the file can't be read or is none of ours. */
@@ -44,12 +47,40 @@ export function readKeptApplications(dataFolder: string): readonly KeptApplicati
   }
 }
 
-/** Replaces the file in one step: whoever reads it sees the old or the new one. Throws TonearmError `dataFolder`. */
-export function writeKeptApplications(dataFolder: string, applications: readonly KeptApplication[]): void {
-  const file = join(dataFolder, FILE);
+/** Writes what `change` makes of those that there are; no other process changes them meanwhile. Throws TonearmError `dataFolder`, and what `change` throws. */
+export function changeKeptApplications(
+  dataFolder: string,
+  change: (kept: readonly KeptApplication[]) => readonly KeptApplication[],
+): void {
+  const lock = takeLock(dataFolder);
+  try {
+    write(dataFolder, change(readKeptApplications(dataFolder)));
+  } finally {
+    lock.close();
+  }
+}
+
+/** A lock that dies with its process: an open exclusive transaction on a file of its own. */
+function takeLock(dataFolder: string): DatabaseSync {
+  let lock: DatabaseSync | undefined;
   try {
     mkdirSync(dataFolder, { recursive: true, mode: 0o700 });
-    writeFileSync(`${file}.new`, `${JSON.stringify(applications, undefined, 2)}\n`, { mode: 0o600 });
+    lock = new DatabaseSync(join(dataFolder, `${FILE}.lock`), { timeout: LOCK_WITHIN_MS });
+    lock.exec('BEGIN EXCLUSIVE');
+    return lock;
+  } catch (thrown) {
+    lock?.close();
+    throw new TonearmError('dataFolder', `${join(dataFolder, FILE)} can't be changed: ${reasonOf(thrown)}.`);
+  }
+}
+
+/** In one step: whoever reads the file sees the old or the new one. */
+function write(dataFolder: string, applications: readonly KeptApplication[]): void {
+  const file = join(dataFolder, FILE);
+  try {
+    const content = `${JSON.stringify(applications, undefined, 2)}\n`;
+    // Flushed before it takes the other's name: a power cut leaves one or the other, not an empty file.
+    writeFileSync(`${file}.new`, content, { mode: 0o600, flush: true });
     renameSync(`${file}.new`, file);
   } catch (thrown) {
     throw new TonearmError('dataFolder', `${file} can't be written: ${reasonOf(thrown)}.`);

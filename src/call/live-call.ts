@@ -37,8 +37,8 @@ export interface Side {
   begin(call: LiveCall): void;
   /** What only this side can do, before there is a dialog. */
   steer(command: Steering, call: LiveCall): Promise<Reply> | Reply;
-  /** The call is over before there is a dialog: the far end is told. Resolves when that is done with. */
-  abandon(ending: endings.Ending): Promise<void> | void;
+  /** The call is over before there is a dialog: the far end is told. */
+  abandon(ending: endings.Ending): void;
   /** The call is over, whether it has a dialog or not: timers stop. */
   close(): void;
 }
@@ -58,8 +58,6 @@ export class LiveCall {
   #ending: endings.Ending | undefined;
   /** Settles when the command that came last has been answered. */
   #busy: Promise<unknown> = Promise.resolve();
-  /** Settles when the far end knows that it is over. */
-  #parting: Promise<void> | void = undefined;
   #tones = 0;
   #watching = false;
 
@@ -95,8 +93,8 @@ export class LiveCall {
   }
 
   /**
-   * Lives the call, told of first as `created` or `updated`. Resolves when all was told and the far end knows. `onKept` is told whether its
-   * first fact could be kept; else the call ends at once. Called once.
+   * Lives the call, told of first as `created` or `updated`. Resolves when all was told; the far end is told too by then, though it may not
+   * have answered. `onKept` is told whether its first fact could be kept; else the call ends at once. Called once.
    */
   async run(first: 'created' | 'updated', onKept: (kept: boolean) => void = () => {}): Promise<void> {
     const release = this.parts.cluster.own(
@@ -115,7 +113,6 @@ export class LiveCall {
       this.#side.close();
       release();
     }
-    await this.#parting;
   }
 
   /** Ends the call: the far end hears of it at once. Does nothing when it has ended already. */
@@ -123,7 +120,8 @@ export class LiveCall {
     if (this.#ending !== undefined) return;
     this.#ending = ending;
     this.#side.close();
-    this.#parting = this.#dialog === undefined ? this.#side.abandon(ending) : this.#dialog.bye();
+    if (this.#dialog === undefined) this.#side.abandon(ending);
+    else void this.#dialog.bye();
     this.#over.resolve();
   }
 

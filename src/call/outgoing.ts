@@ -22,7 +22,6 @@ export function outgoingSide(
 ): Side {
   const giveUp = new AbortController();
   let patience: Timer | undefined;
-  let dialled: Promise<void> | undefined;
 
   const dial = async (call: LiveCall, connection: Connection) => {
     const outcome = await userAgent.invite(
@@ -59,7 +58,7 @@ export function outgoingSide(
     begin(call) {
       patience = clock.after(ringTimeoutMs, () => call.end(endings.ringsForEver(ringTimeoutMs)));
       if (call.connection === undefined) throw new Error('a call without a line cannot be dialled');
-      dialled = dial(call, call.connection).catch((thrown: unknown) => {
+      void dial(call, call.connection).catch((thrown: unknown) => {
         call.parts.log.error(
           { callId: call.snapshot.id, error: reasonOf(thrown) },
           'a call could not be placed',
@@ -68,10 +67,7 @@ export function outgoingSide(
       });
     },
     steer: () => refuse('conflict', 'The bot placed this call: it is the far end that answers.'),
-    abandon() {
-      giveUp.abort();
-      return dialled;
-    },
+    abandon: () => giveUp.abort(),
     close: () => patience?.cancel(),
   };
 }

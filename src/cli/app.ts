@@ -9,7 +9,7 @@ import { DEFAULT_FILE, defaultApplication, readApplication } from '../config-app
 import { BadValue, duration } from '../config-values.ts';
 import { TonearmError } from '../errors.ts';
 import { hashSecret, type SecretHash } from '../graph/secrets.ts';
-import { type KeptApplication, readKeptApplications, writeKeptApplications } from '../kept-applications.ts';
+import { changeKeptApplications, type KeptApplication, readKeptApplications } from '../kept-applications.ts';
 
 interface Where {
   readonly config?: string;
@@ -83,11 +83,15 @@ async function add(options: Added): Promise<string> {
     ...readApplication(given, 'application', {}, allowsHttp(config)),
     hashes,
   };
-  const kept = readKeptApplications(config.data);
   const { id, tenantId } = application;
-  if ([...config.applications, ...kept].some((one) => one.id === id))
-    throw new TonearmError('badConfig', `There is an application ${id} already: give another --id, or none.`);
-  writeKeptApplications(config.data, [...kept, application]);
+  changeKeptApplications(config.data, (kept) => {
+    if ([...config.applications, ...kept].some((one) => one.id === id))
+      throw new TonearmError(
+        'badConfig',
+        `There is an application ${id} already: give another --id, or none.`,
+      );
+    return [...kept, application];
+  });
   return `APP_ID=${id}\nTENANT_ID=${tenantId}\nAPP_SECRET=${secret}`;
 }
 
@@ -141,21 +145,19 @@ function change(
   id: string,
   to: (application: KeptApplication) => readonly KeptApplication[],
 ): void {
-  const kept = readKeptApplications(config.data);
   const wanted = id.toLowerCase();
-  if (!kept.some((one) => one.id === wanted)) {
-    const configured = config.applications.some((one) => one.id === wanted);
-    throw new TonearmError(
-      'badConfig',
-      configured
-        ? `${id} is in the configuration: change it there.`
-        : `There is no application ${id} in ${config.data}; "tonearm app list" shows those that there are.`,
-    );
-  }
-  writeKeptApplications(
-    config.data,
-    kept.flatMap((one) => (one.id === wanted ? to(one) : [one])),
-  );
+  changeKeptApplications(config.data, (kept) => {
+    if (!kept.some((one) => one.id === wanted)) {
+      const configured = config.applications.some((one) => one.id === wanted);
+      throw new TonearmError(
+        'badConfig',
+        configured
+          ? `${id} is in the configuration: change it there.`
+          : `There is no application ${id} in ${config.data}; "tonearm app list" shows those that there are.`,
+      );
+    }
+    return kept.flatMap((one) => (one.id === wanted ? to(one) : [one]));
+  });
 }
 
 function configOf({ config: file, data }: Where): Config {

@@ -145,7 +145,7 @@ test('keys that cannot be had, or are too many, are warned of once and asked for
     jwks_uri: `${origin}/keyless/keys`,
   };
   for (const [answer, why] of [
-    [undefined, /keyless\/keys answers 404/],
+    [undefined, /keyless\/keys answers 500/],
     [{ keys: [jwk], filler: 'x'.repeat(300_000) }, /keyless\/keys is too large/],
     ['keys', /keyless\/keys holds no keys/],
   ] as const) {

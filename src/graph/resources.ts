@@ -150,8 +150,9 @@ function transferFailure({
 
 function ending({
   ending,
+  direction,
 }: CallSnapshot): { readonly terminationReason: string; readonly resultInfo: ResultInfo } | undefined {
   if (ending === undefined) return undefined;
-  const { terminationReason, code, message } = spellTermination(ending);
+  const { terminationReason, code, message } = spellTermination(ending, direction);
   return { terminationReason, resultInfo: resultInfo(code, 0, message) };
 }

@@ -1,5 +1,5 @@
 /** How a call ended, in Graph's words: `terminationReason` says who ended it, `resultInfo` what SIP said. */
-import type { CallEnding } from '../call/model.ts';
+import type { CallEnding, CallSnapshot } from '../call/model.ts';
 
 /** What `terminationReason` and `resultInfo` are made of. */
 export interface SpelledTermination {
@@ -9,10 +9,15 @@ export interface SpelledTermination {
 }
 
 /** The ending's own message and status go before the table's. */
-export function spellTermination({ by, sipStatus, message }: CallEnding): SpelledTermination {
+export function spellTermination(
+  { by, sipStatus, message }: CallEnding,
+  direction: CallSnapshot['direction'],
+): SpelledTermination {
   const row = TERMINATIONS[by];
+  const byCallee = by === 'caller' && direction === 'outgoing';
   return {
-    terminationReason: by === 'refused' ? refusalReason(sipStatus) : row.reason,
+    terminationReason:
+      by === 'refused' ? refusalReason(sipStatus) : byCallee ? 'CalleeInitiated' : row.reason,
     code: sipStatus ?? row.code,
     message: message ?? row.message,
   };
@@ -25,7 +30,7 @@ const TERMINATIONS: Readonly<
   rejected: { reason: 'AppInitiated', code: 603, message: 'The bot rejected the call.' },
   redirected: { reason: 'AppInitiated', code: 302, message: 'The bot sent the caller elsewhere.' },
   transferred: { reason: 'CallTransferred', code: 200, message: 'The call was transferred.' },
-  caller: { reason: 'CallerInitiated', code: 200, message: 'The caller ended the call.' },
+  caller: { reason: 'CallerInitiated', code: 200, message: 'The far end ended the call.' },
   unanswered: { reason: 'NoAnswer', code: 480, message: 'Nobody answered the call in time.' },
   refused: { reason: 'Failed', code: 500, message: 'The far end did not take the call.' },
   failed: { reason: 'Failed', code: 500, message: 'The call failed.' },

@@ -2,7 +2,7 @@
  * The user agent: transaction user of the transaction layer, owner of the dialogs (RFC 3261 §8, §12–15). Methods are dispatched here;
  * what they do is in dialog.ts, incoming-call.ts and outgoing-call.ts.
  */
-import type { Clock } from '../clock.ts';
+import { type Clock, pause } from '../clock.ts';
 import type { Log } from '../log.ts';
 import { header, type SipRequest } from '../wire/sip-message.ts';
 import { parseNameAddr } from '../wire/sip-uri.ts';
@@ -55,6 +55,9 @@ export async function createUserAgent(options: UserAgentOptions): Promise<UserAg
   }
   return endpoint;
 }
+
+/** How long a closing agent waits for answers to its last requests: three retransmissions (RFC 3261 §17.1.2.1). */
+const LAST_ANSWERS_MS = 4000;
 
 class Endpoint implements UserAgent, TransactionUser {
   readonly #options: UserAgentOptions;
@@ -126,10 +129,21 @@ class Endpoint implements UserAgent, TransactionUser {
     this.#closing.abort();
     for (const call of this.#ringing.values()) call.cancel(503);
     for (const dialog of [...this.#dialogs.values()]) void dialog.bye('server closes');
-    // What ends may leave a BYE: of a call that was answered while it was being cancelled.
-    while (this.#pending.size > 0) await Promise.allSettled(this.#pending);
+    await this.#settled();
     this.#layer.close();
     await Promise.all(this.#transports.splice(0).map((transport) => transport.close()));
+  }
+
+  /** Who answers at all does so at once; a phone that is gone would hold a stop up for timer B or F. */
+  async #settled(): Promise<void> {
+    const done = new AbortController();
+    const patience = pause(this.#options.clock, LAST_ANSWERS_MS, done.signal);
+    const settle = async () => {
+      // What ends may leave a BYE: of a call that was answered while it was being cancelled.
+      while (this.#pending.size > 0 && !done.signal.aborted) await Promise.allSettled(this.#pending);
+    };
+    await Promise.race([settle(), patience]);
+    done.abort();
   }
 
   onRequest(transaction: ServerTransaction): void {

@@ -15,7 +15,7 @@ export interface UserAgent {
   invite(request: OutgoingInvite, signal: AbortSignal): Promise<InviteOutcome>;
   /** From now on new INVITEs are answered 503 with Retry-After; what runs goes on. */
   drain(): void;
-  /** Cancels what is being placed, ends every dialog with BYE, lets transactions finish (bounded by timer B/F), closes the sockets. */
+  /** Cancels what is being placed, ends every dialog with BYE, waits a few seconds for the answers, closes the sockets. */
   close(): Promise<void>;
 }
 

@@ -6,7 +6,14 @@ import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { locate, readSound, rms, toneShare } from '../support/audio.ts';
 import { startBaresip } from '../support/baresip.ts';
-import { type Bot, callPath, isFinalOperation, isState, startBot } from '../support/bot.ts';
+import {
+  type Bot,
+  callPath,
+  isFinalOperation,
+  isState,
+  type Notification,
+  startBot,
+} from '../support/bot.ts';
 import { startServer, type TestServer } from '../support/server.ts';
 import { missing } from '../support/tools.ts';
 
@@ -134,6 +141,47 @@ test('calls placed by baresip', { skip, concurrency: 1 }, async (t) => {
       }
     },
   );
+
+  await t.test('a softphone that is transferred calls there, tells how it went, and is let go', async () => {
+    const file = join(folder, 'transfer.wav');
+    execFileSync('sox', [`${SOUNDS}/tt-weasels.wav`, '-b', '16', file, 'pad', '0', '40']);
+    const phone = await startBaresip(file);
+    const incomingAfter = (seen: ReadonlySet<unknown>) =>
+      bot.next('incoming', (one) => !seen.has(one) && isState('incoming')(one));
+    const answer = async (incoming: Notification) => {
+      await bot.act(server.http, 'POST', `${callPath(incoming)}/answer`, { callbackUri: bot.callbackUri });
+      const { id } = incoming.resourceData;
+      await bot.next('established', (one) => one.resource.includes(id) && isState('established')(one));
+      return id as string;
+    };
+    try {
+      const before = new Set(bot.notifications);
+      phone.command('dial', `sip:reception@127.0.0.1:${server.udp}`);
+      const first = await incomingAfter(before);
+      const id = await answer(first);
+      const seen = new Set(bot.notifications);
+      const target = { identity: { user: { id: `sip:sales@127.0.0.1:${server.udp}` } } };
+      const asked = await bot.act(server.http, 'POST', `${callPath(first)}/transfer`, {
+        transferTarget: target,
+      });
+      assert.equal(asked.status, 202, await asked.text());
+      const second = await incomingAfter(seen);
+      assert.equal(second.resourceData.callRoutes[0].original.user.id, target.identity.user.id);
+      await answer(second);
+      const ended = await bot.next(
+        'terminated',
+        (one) => one.resource.includes(id) && isState('terminated')(one),
+      );
+      assert.equal(ended.resourceData.terminationReason, 'CallTransferred');
+      const states = bot.notifications.flatMap(({ resource, resourceData: { state } }) =>
+        resource.includes(id) && state !== undefined ? [state as string] : [],
+      );
+      assert.deepEqual(states.slice(-4), ['transferring', 'transferAccepted', 'terminating', 'terminated']);
+      await bot.act(server.http, 'DELETE', callPath(second));
+    } finally {
+      await phone.close();
+    }
+  });
 });
 
 function assertHeardPromptThenBeep(heard: Int16Array): void {

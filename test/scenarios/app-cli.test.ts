@@ -1,11 +1,16 @@
 /** `tonearm app`, as an operator uses it beside a running server. */
 import assert from 'node:assert/strict';
-import { spawnSync } from 'node:child_process';
+import { execFile, spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
+import { promisify } from 'node:util';
+import { isState, startBot } from '../support/bot.ts';
+import { dial, hungUp, scenario } from '../support/scenarios.ts';
 import { APP, startServer, type TestServer } from '../support/server.ts';
+import { runSipp } from '../support/sipp.ts';
+import { missing } from '../support/tools.ts';
 
 test('applications are managed beside a running server', { concurrency: 1 }, async (t) => {
   const folder = mkdtempSync(join(tmpdir(), 'tonearm-app-'));
@@ -125,4 +130,66 @@ test('applications are managed beside a running server', { concurrency: 1 }, asy
       assert.match(stderr, why);
     }
   });
+});
+
+test('applications that are added at the same moment are all kept', async (t) => {
+  const data = mkdtempSync(join(tmpdir(), 'tonearm-app-'));
+  t.after(() => rmSync(data, { recursive: true, force: true }));
+  const added = ['app', 'add', '--callback-uri', 'https://bot.example/calls', '--data', data];
+  const names = ['a', 'b', 'c', 'd', 'e', 'f'];
+  const run = promisify(execFile);
+  await Promise.all(names.map((name) => run(process.execPath, ['src/main.ts', ...added, '--name', name])));
+  const kept = JSON.parse(readFileSync(join(data, 'applications.json'), 'utf8')) as { name: string }[];
+  assert.deepEqual(kept.map(({ name }) => name).sort(), names);
+});
+
+test('calls reach the bot of an application that was added while the server runs', {
+  skip: missing('/usr/bin/sipp'),
+}, async (t) => {
+  const bot = await startBot();
+  const config = { applications: [{ ...APP, callbackUri: bot.callbackUri, routes: [] }] };
+  const server = await startServer({ config });
+  t.after(async () => {
+    assert.equal(await server.stop(), 0);
+    await bot.close();
+  });
+  const added = [
+    'app',
+    'add',
+    '--name',
+    'Survey',
+    '--callback-uri',
+    bot.callbackUri,
+    '--route',
+    'sip:survey@*',
+  ];
+  const { status, stdout, stderr } = spawnSync(
+    process.execPath,
+    ['src/main.ts', ...added, '--data', server.dataFolder],
+    { encoding: 'utf8', env: { ...process.env, TONEARM_CALLBACKS_ALLOW_HTTP: 'true' } },
+  );
+  assert.equal(status, 0, stderr);
+  const { APP_ID: id = '', APP_SECRET: secret = '' } = Object.fromEntries(
+    stdout.split('\n').map((line) => line.split('=')),
+  ) as Record<string, string>;
+  await server.logged('the applications were read again');
+
+  const calling = runSipp({ port: server.udp, service: 'survey', scenario: scenario(dial(), hungUp) });
+  const incoming = await bot.next('incoming', isState('incoming'));
+  const reply = await fetch(`${server.http}/common/oauth2/v2.0/token`, {
+    method: 'POST',
+    body: new URLSearchParams({
+      grant_type: 'client_credentials',
+      client_id: id,
+      client_secret: secret,
+      scope: 'tonearm/.default',
+    }),
+  });
+  const { access_token } = (await reply.json()) as { access_token: string };
+  const headers = { authorization: `Bearer ${access_token}`, 'content-type': 'application/json' };
+  const call = `${server.http}/beta${incoming.resource}`;
+  assert.equal((await fetch(`${call}/answer`, { method: 'POST', headers, body: '{}' })).status, 202);
+  await bot.next('established', isState('established'));
+  assert.equal((await fetch(call, { method: 'DELETE', headers })).status, 204);
+  assert.equal((await calling).code, 0);
 });
