@@ -232,6 +232,20 @@ test('closing cancels what rings, and ends what is answered all the same', async
   assert.equal(stage.clock.timers, 0);
 });
 
+test('closing waits four seconds, and no longer, for a far end that is gone', async () => {
+  const stage = await sipStage('udp');
+  await calling(stage);
+  let closed = false;
+  const closing = stage.agent.close().then(() => {
+    closed = true;
+  });
+  await stage.clock.advance(3999);
+  assert.equal(closed, false);
+  await stage.clock.advance(1);
+  await closing;
+  assert.equal(stage.clock.timers, 0);
+});
+
 for (const [what, from, wanted] of [
   ['a number', { user: '+14255550100' }, '<sip:+14255550100@192.0.2.1>'],
   [
