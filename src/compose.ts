@@ -150,6 +150,7 @@ async function start(
   const http = await buildHttp({
     log,
     tls,
+    trustProxy: config.http.trustProxy,
     errors: errorAnswers,
     plugins: [
       openApiRoutes({ publicUrl }),

@@ -41,6 +41,7 @@ test('without a file everything is on loopback', () => {
     listen: { address: '127.0.0.1', port: 8080 },
     publicUrl: undefined,
     tls: { cert: undefined, key: undefined },
+    trustProxy: false,
     requestsPerMinute: 6000,
   });
   assert.deepEqual(config.sip.listen, [

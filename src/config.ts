@@ -63,6 +63,11 @@ const SETTINGS = {
       cert: derived(file, 'PEM file of a certificate (chain): HTTP is then HTTPS'),
       key: derived(file, 'PEM file of its private key'),
     },
+    trustProxy: setting(
+      boolean,
+      'false',
+      'whether X-Forwarded-For says who asks: only behind a proxy that sets it',
+    ),
     requestsPerMinute: setting(
       integer(1, 1_000_000_000),
       '6000',

@@ -24,6 +24,8 @@ export interface TlsMaterial {
 }
 
 export interface HttpOptions {
+  /** Whether X-Forwarded-For says who asks; default: false. */
+  readonly trustProxy?: boolean;
   /** Given, the server speaks HTTPS only. */
   readonly tls?: TlsMaterial | undefined;
   readonly plugins: readonly FastifyPluginAsync[];
@@ -35,8 +37,15 @@ const BODY_LIMIT = 256 * 1024;
 const CLOSE_WITHIN_MS = 2000;
 
 /** A server with everything registered that does not listen yet: tests inject into it. */
-export async function buildHttp({ plugins, errors, log, tls }: HttpOptions): Promise<FastifyInstance> {
+export async function buildHttp({
+  plugins,
+  errors,
+  log,
+  tls,
+  trustProxy = false,
+}: HttpOptions): Promise<FastifyInstance> {
   const app = Fastify({
+    trustProxy,
     https: tls === undefined ? null : { ...tls, minVersion: 'TLSv1.2' },
     logger: false,
     bodyLimit: BODY_LIMIT,
