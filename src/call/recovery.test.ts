@@ -19,6 +19,24 @@ test('a call that rang is told as terminated', async () => {
   assert.deepEqual([id, ending?.by, revision], [before.callIds()[0], 'shutdown', 2]);
 });
 
+test('a call that the bot placed is told as terminated, whether it rang or was being transferred', async () => {
+  const ringing = setStage();
+  await ringing.create();
+  ringing.userAgent.dialled[0]?.ring();
+  await settle();
+  const transferring = setStage();
+  await transferring.establish();
+  const target = { kind: 'user', id: 'sip:carol@phones.example', displayName: undefined } as const;
+  await transferring.ask({ name: 'transfer', target });
+  await settle();
+  for (const before of [ringing, transferring]) {
+    const after = restart(before.store);
+    await after.calls.recover();
+    assert.deepEqual(after.told(), ['updated terminating', 'deleted terminated']);
+    assert.equal(after.lastCall().ending?.by, 'shutdown');
+  }
+});
+
 test('operations get their last fact, with what was captured, then the call is terminated', async () => {
   const before = setStage();
   await before.establish();
