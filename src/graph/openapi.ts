@@ -12,6 +12,9 @@ type Documented = Readonly<Record<string, Record<string, object>>>;
 const CONTENT_SECURITY_POLICY =
   "default-src 'self'; img-src 'self' data:; style-src 'self' 'unsafe-inline'; frame-ancestors 'none'; base-uri 'none'; object-src 'none'";
 
+const LOGO =
+  '<svg xmlns="http://www.w3.org/2000/svg" width="110" height="30"><text x="0" y="22" fill="#fff" font-family="sans-serif" font-size="22" font-weight="bold">Tonearm</text></svg>';
+
 /** Must be registered before the routes that it is to describe. `publicUrl`: without a slash at the end. */
 export function openApiRoutes({ publicUrl }: { readonly publicUrl: string }): FastifyPluginAsync {
   const described = new Map<string, RouteDescription>();
@@ -39,6 +42,7 @@ export function openApiRoutes({ publicUrl }: { readonly publicUrl: string }): Fa
       uiConfig: { validatorUrl: null, docExpansion: 'none' },
       staticCSP: CONTENT_SECURITY_POLICY,
       theme: { title: 'Tonearm' },
+      logo: { type: 'image/svg+xml', content: LOGO, href: '/docs' },
     });
     const schema = { summary: 'This document.', tags: ['operation'] };
     const config = { described: { answers: { 200: answered('OpenAPI 3.1.', 'anything') } } };
@@ -61,12 +65,12 @@ function documentHead(publicUrl: string) {
     servers: [{ url: publicUrl }],
     components: { securitySchemes: securitySchemes(publicUrl) },
     tags: [
-      { name: 'app', description: "Graph's beta of 2018." },
-      { name: 'communications', description: "Today's Graph." },
+      { name: 'communications', description: "Calls, as today's Microsoft Graph has them." },
+      { name: 'app', description: "Calls, as Graph's beta of 2018 had them." },
       { name: 'recordings', description: 'What was recorded.' },
-      { name: 'undelivered', description: 'What bots were not told.' },
-      { name: 'tokens', description: 'Who may ask, and who tells.' },
-      { name: 'operation', description: 'How the server does.' },
+      { name: 'undelivered', description: 'Notifications that no bot has taken.' },
+      { name: 'tokens', description: 'Access tokens, and the keys that verify ours.' },
+      { name: 'operation', description: 'Health, metrics, and this document.' },
     ],
   };
 }
@@ -75,7 +79,9 @@ function completePaths(paths: Documented, described: ReadonlyMap<string, RouteDe
   for (const [path, methods] of Object.entries(paths)) {
     for (const [method, operation] of Object.entries(methods)) {
       const description = described.get(`${method} ${path}`);
-      if (description !== undefined) methods[method] = complete(operation, description);
+      // Programs that are made from the document name their functions by it.
+      const operationId = `${method}${path}`.replaceAll(/[^A-Za-z0-9]+/g, '_').replace(/_$/, '');
+      methods[method] = { operationId, ...operation, ...(description && complete(operation, description)) };
     }
   }
 }
