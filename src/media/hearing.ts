@@ -6,6 +6,7 @@ import { TonearmError } from '../errors.ts';
 import type { G711 } from '../wire/g711.ts';
 import type { RtpPacket } from '../wire/rtp.ts';
 import { emptyTelephoneEvent, readTelephoneEvent } from '../wire/telephone-event.ts';
+import { DtmfDetector } from './dtmf.ts';
 import { emptyFrame, History, LOOK_BACK_SAMPLES, ROOM_SAMPLES } from './history.ts';
 import { createKeyDetector } from './keys.ts';
 import { FRAME_SAMPLES, type Frame, type Key } from './line.ts';
@@ -27,6 +28,7 @@ export class Hearing {
   readonly #history = new History();
   readonly #speech = new SpeechDetector();
   readonly #keys = createKeyDetector();
+  #tones: DtmfDetector | undefined;
   readonly #event = emptyTelephoneEvent();
   readonly #made = emptyFrame();
   readonly #pressed: { key: Key; onset: number }[] = [];
@@ -51,6 +53,11 @@ export class Hearing {
   /** Time begins to pass. */
   open(now: number): void {
     this.#timeline.open(now);
+  }
+
+  /** Whether keys are listened for in the audio: when no events for them were agreed on. */
+  listenForTones(wanted: boolean): void {
+    this.#tones = wanted ? (this.#tones ?? new DtmfDetector()) : undefined;
   }
 
   /** `false` on hold: nothing is expected, so nothing is missed. */
@@ -166,7 +173,9 @@ export class Hearing {
     this.#made.concealed = this.#conceal(this.#position, end);
     if (!this.#expecting) this.#lastArrival = Math.max(this.#lastArrival, end);
     this.#made.noMedia = Math.max(0, end - this.#lastArrival);
-    if (this.#made.concealed) this.#speech.miss(this.#position);
+    this.#hearTone();
+    // A key is held: it is no speech, though it begins like some.
+    if (this.#made.concealed || this.#tones?.held) this.#speech.miss(this.#position);
     else this.#speech.hear(this.#history.samples, this.#history.index(this.#position), this.#position);
     this.#made.speech = this.#speech.speech;
     this.#made.speechOnset = this.#speech.onset;
@@ -177,6 +186,14 @@ export class Hearing {
     this.#history.keep(this.#made);
     this.#position = end;
     this.#onFrame(this.#made);
+  }
+
+  #hearTone() {
+    if (this.#tones === undefined) return;
+    if (this.#made.concealed) return this.#tones.miss();
+    const key = this.#tones.hear(this.#history.samples, this.#history.index(this.#position), this.#position);
+    if (key !== undefined && this.#pressed.length < MOST_KEYS)
+      this.#pressed.push({ key, onset: this.#tones.onset });
   }
 
   /** A long gap becomes frames only as they are listened to: the ring holds no more than a listener can look back on. */

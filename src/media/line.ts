@@ -61,6 +61,8 @@ export interface Line {
   readonly position: number;
   /** Samples before `position` that `listen({ from })` can still reach back to: at least one second. */
   readonly lookBack: number;
+  /** A key may be told so many samples later than it began: until then what was heard may still be the key. */
+  readonly keyDelay: number;
   /** `Frame.speech` goes on for so many samples after the last word (hangover). */
   readonly speechTail: number;
 

@@ -9,6 +9,7 @@ import { TonearmError } from '../errors.ts';
 import type { Log } from '../log.ts';
 import { emptyRtpPacket, readRtp } from '../wire/rtp.ts';
 import { type BargeInWatch, watchForBargeIn } from './barge-in.ts';
+import { KEY_DELAY } from './dtmf.ts';
 import { Hearing } from './hearing.ts';
 import { LOOK_BACK_SAMPLES } from './history.ts';
 import { Latch } from './latch.ts';
@@ -128,6 +129,11 @@ export class RtpLine implements Line {
     return this.#pair.port;
   }
 
+  /** As Line.keyDelay: what comes as events is told at once. */
+  get keyDelay(): number {
+    return this.#meanings.includes('telephone-event') ? 0 : KEY_DELAY;
+  }
+
   get position(): number {
     return this.#hearing.position;
   }
@@ -157,6 +163,8 @@ export class RtpLine implements Line {
     const unknown = remote.address === '';
     const reachable = unknown || (isPort(remote.port) && !ANY_ADDRESS.has(remote.address));
     if (reachable) this.#latch.given(remote.address, remote.port, remote.rtcpPort);
+    const hasEvents = Object.values(parameters.receive).includes('telephone-event');
+    this.#hearing.listenForTones(!hasEvents);
     this.#hearing.expectMedia(reachable && direction === 'sendrecv');
     this.#player.change(reachable ? sendingOf(parameters) : undefined);
   }

@@ -27,10 +27,8 @@ export function openCapture(take: Take, from: number): Capture {
       origin ??= Math.max(from, position);
       const begin = Math.max(0, origin - position);
       const end = Math.max(begin, Math.min(FRAME_SAMPLES, until - position));
-      const held = Math.max(begin, Math.min(end, heldFrom - position));
-      if (begin < held) take.append(samples, begin, held);
-      if (heldFrom >= position + begin) take.settle();
-      if (held < end) take.append(samples, held, end);
+      if (begin < end) take.append(samples, begin, end);
+      if (heldFrom > origin) take.settle(Math.min(take.length, heldFrom - origin));
       return end - begin;
     },
     cut(position) {

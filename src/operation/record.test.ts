@@ -282,3 +282,20 @@ test('half a stop tone pressed during a prompt without barge-in does not count',
     .ended;
   assert.equal(end.by, 'maxSilence');
 });
+
+test('a key that is told late is cut out all the same, and what it might be is not settled before', async () => {
+  const stage = operationStage([...speech(1000), ...press('#', -samples(40) - 7), ...quiet(3000)]);
+  stage.line.keyDelay = samples(80);
+  const end = await stage.run(recordSpec({ stopTones: ['#'] })).ended;
+  assert.equal(end.by, 'stopTone');
+  assert.equal(end.take?.samples, samples(960) - 7);
+  assert.equal(stage.takes[0]!.overreached, 0);
+});
+
+test('without stop tones everything is settled at once, however late keys are told', async () => {
+  const stage = operationStage([...speech(1000), ...quiet(3000)]);
+  stage.line.keyDelay = samples(80);
+  await stage.run(recordSpec({ stopTones: [] })).ended;
+  const [take] = stage.takes;
+  assert.equal(take!.settled.at(-1), take!.samples.length);
+});

@@ -11,7 +11,7 @@
  * With barge-in the caller may break into the beep as into a prompt: speech that the end-pointer was still making up its mind about
  * when the prompt ended would else lose its first word.
  */
-import type { Frame, Line } from '../media/line.ts';
+import { FRAME_SAMPLES, type Frame, type Line } from '../media/line.ts';
 import type { Take } from '../recording/take.ts';
 import { openCapture } from './capture.ts';
 import type { RecordSpec } from './operation.ts';
@@ -51,6 +51,7 @@ export async function record(
   const maxSilence = samplesOf(spec.maxSilenceMs);
   const initialSilence = samplesOf(spec.initialSilenceMs);
   const noMedia = samplesOf(spec.noMediaMs);
+  const keyDelay = spec.stopTones.length === 0 ? 0 : line.keyDelay;
   let spoken = played.by === 'speech';
   let silence = 0;
   tell({ phase: 'recording' });
@@ -73,7 +74,8 @@ export async function record(
       }
     }
 
-    const heard = capture.hear(frame, limit, stopTones.heldFrom);
+    const settled = Math.min(stopTones.heldFrom, frame.position + FRAME_SAMPLES - keyDelay);
+    const heard = capture.hear(frame, limit, settled);
     if (capture.length >= maxDuration) return { by: 'maxDuration' };
     silence = frame.speech ? 0 : silence + heard;
     // The pause began with the last word, not where the end-pointer was sure of it.

@@ -72,8 +72,8 @@ class SpooledTake implements Take {
     }
   }
 
-  settle(): void {
-    this.#settled = this.#length;
+  settle(upTo = this.#length): void {
+    this.#settled = Math.max(this.#settled, Math.min(upTo, this.#length));
     const waiting = this.#wholeBlocks();
     if (waiting === 0) return;
     if (waiting > this.#queueLimit) {

@@ -7,8 +7,8 @@ export interface Take {
   readonly length: number;
   /** Synchronous, into a preallocated block; never waits for the disk. */
   append(samples: Int16Array, from?: number, to?: number): void;
-  /** Everything before `length` (now) is final: it may be written out for readers. Samples after it may still be cut. */
-  settle(): void;
+  /** The first `upTo` samples (default: all that there are) are final: they may be written out for readers. What follows may still be cut. */
+  settle(upTo?: number): void;
   /** Cuts the take back to `length` samples; never below what was settled. */
   cut(length: number): void;
   /**

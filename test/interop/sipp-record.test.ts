@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { locate, readSound } from '../support/audio.ts';
 import { isState } from '../support/bot.ts';
+import { tone } from '../support/dual-tone.ts';
 import { dial, hangUp, hungUp, play, scenario, wait } from '../support/scenarios.ts';
 import { runSipp } from '../support/sipp.ts';
 import { missing } from '../support/tools.ts';
@@ -102,6 +103,25 @@ test('calls placed by sipp', { skip, concurrency: 1 }, async (t) => {
       await calling;
     },
   );
+
+  await t.test('a caller without telephone-event: 1, 1 in the audio end it, and are not in it', async () => {
+    const keys = [{ says: tone('1') }, { silenceMs: 60 }, { says: tone('1') }];
+    const { pcap } = capture([LEAD, { says: speech }, { silenceMs: 300 }, ...keys, { silenceMs: 2000 }]);
+    const offer = dial()
+      .replace('RTP/AVP 0 101', 'RTP/AVP 0')
+      .replaceAll(/a=(rtpmap|fmtp):101.*\n/g, '');
+    const calling = runSipp({
+      port: stage.server.udp,
+      scenario: scenario(offer, play('caller.pcap'), hungUp),
+      files: { 'caller.pcap': pcap },
+    });
+    const call = await stage.answerNext();
+    const final = await stage.record(call, { ...PATIENT, stopTones: ['#', '11'] });
+    assert.equal(final.completionReason, 'stopToneDetected');
+    await assertRecorded(final, speech.length / 8 + 300, 0.98);
+    await stage.hangUp(call);
+    assert.equal((await calling).code, 0);
+  });
 
   await t.test("sipp's own G.711 and DTMF captures: A-law recorded, the pound key ends it", async () => {
     const own = '/usr/share/sip-tester';

@@ -49,6 +49,7 @@ export const samples = (ms: number): number => (ms * LINE_RATE) / 1000;
 
 export class ScriptedLine implements Line {
   readonly lookBack = LINE_RATE;
+  keyDelay = 0;
   /** Its speech ends where the script says. */
   readonly speechTail: number = 0;
   /** What the caller heard begin, in order. */

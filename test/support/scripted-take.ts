@@ -32,8 +32,8 @@ export class ScriptedTake implements Take {
     for (let index = from; index < to; index++) this.samples.push(samples[index]!);
   }
 
-  settle(): void {
-    this.settled.push(this.length);
+  settle(upTo = this.length): void {
+    this.settled.push(Math.max(this.settled.at(-1) ?? 0, Math.min(upTo, this.length)));
   }
 
   cut(length: number): void {
