@@ -153,6 +153,9 @@ export function openOperations(owner: OperationsOwner, parts: OperationParts): O
     // Whatever goes wrong, its last fact must come: the call waits for it.
     const end = await ended.catch((thrown): OperationEnd => ({ by: 'error', message: reasonOf(thrown) }));
     entry.over = true;
+    const { id: operationId, callId, kind } = entry.record.operation;
+    if (end.report !== undefined)
+      parts.log.info({ callId, operationId, rule: end.by, ...end.report }, `a ${kind} ended`);
     const outcome = await outcomeOf(end, entry.record.prepared, owner.ending(), parts);
     await before;
     change(entry, outcome);

@@ -36,6 +36,7 @@ export const appDialect: Dialect = {
   operationMembers: [
     ...OPERATION_MEMBERS,
     'completionReason',
+    'endReport',
     'createdDateTime',
     'lastActionDateTime',
     'recordResourceLocation',

@@ -46,7 +46,13 @@ export const communicationsDialect: Dialect = {
   }),
   accepted: 200,
   spellOperation: spellCommunicationsOperation,
-  operationMembers: [...OPERATION_MEMBERS, 'completionReason', 'recordingLocation', 'recordingAccessToken'],
+  operationMembers: [
+    ...OPERATION_MEMBERS,
+    'completionReason',
+    'endReport',
+    'recordingLocation',
+    'recordingAccessToken',
+  ],
   tellsOf: ({ kind }) => kind === 'record' || kind === 'playPrompt',
   envelope: (changeType, resourceData) => {
     const resource = resourceData['@odata.id'];

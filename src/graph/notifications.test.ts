@@ -141,6 +141,7 @@ test('the final notification has every member that the founding page shows, and 
     recordResourceLocation: RECORDING.location,
     recordResourceAccessToken: RECORDING.accessToken,
     completionReason: 'stopToneDetected',
+    endReport: { rule: 'stopTone', stopTone: '#' },
     createdDateTime: '2026-01-01T00:00:00.000Z',
     lastActionDateTime: '2026-01-01T00:00:05.000Z',
   });

@@ -1,5 +1,6 @@
 /** Operations as they travel (CONTRACT §2.1): what both dialects have of them. */
 import type { OperationSnapshot } from '../call/model.ts';
+import type { EndReport, OperationEnding } from '../operation/operation.ts';
 import { type CompletionReason, spellEnding } from './endings.ts';
 import { head, type ResourceHead, type ResultInfo, resultInfo } from './resource-parts.ts';
 import { type CallPlace, operationPath } from './spelling.ts';
@@ -11,9 +12,10 @@ export interface OperationResource<Type extends string = string> extends Resourc
   readonly resultInfo?: ResultInfo;
 }
 
-/** Of records only. */
+/** Of records only. `endReport` is ours: which rule ended it, and what was heard until then. */
 export interface Completion {
   readonly completionReason?: CompletionReason;
+  readonly endReport?: { readonly rule: OperationEnding; readonly stopTone?: string } & Partial<EndReport>;
 }
 
 /** What `$select` may name of any operation in any dialect. */
@@ -37,5 +39,10 @@ export function operationResource<Type extends string>(
 
 /** Why a record ended, once it has. */
 export function completion({ kind, end }: OperationSnapshot): Completion {
-  return end === undefined ? {} : { completionReason: spellEnding(kind, end).completionReason };
+  if (end === undefined) return {};
+  const { by: rule, keys, report } = end;
+  return {
+    completionReason: spellEnding(kind, end).completionReason,
+    endReport: { rule, ...(keys !== undefined && { stopTone: keys }), ...report },
+  };
 }

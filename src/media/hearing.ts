@@ -33,6 +33,7 @@ export class Hearing {
   readonly #made = emptyFrame();
   readonly #pressed: { key: Key; onset: number }[] = [];
   #position = 0;
+  #late = 0;
   #expecting = true;
   #lastArrival = 0;
   #mutedFrom = 0;
@@ -43,6 +44,16 @@ export class Hearing {
   /** `onFrame` is called with each frame as it is made, synchronously; the frame is reused, and its samples are not in it. */
   constructor(onFrame: (frame: Omit<Frame, 'samples'>) => void) {
     this.#onFrame = onFrame;
+  }
+
+  /** Packets of audio that came when their time was over. */
+  get late(): number {
+    return this.#late;
+  }
+
+  /** Of noise, dBov. */
+  get floor(): number {
+    return this.#speech.floor;
   }
 
   /** Position after the last frame that was made. */
@@ -70,6 +81,7 @@ export class Hearing {
     const { ssrc, sequence, timestamp, marker } = packet;
     const start = this.#timeline.audio(ssrc, sequence, timestamp, marker, length, now);
     if (start < 0) {
+      this.#late++;
       this.#arrived(now);
       return;
     }

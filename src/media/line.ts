@@ -56,6 +56,17 @@ export interface Frame {
   noMedia: number;
 }
 
+/** What a line has heard since it was opened. */
+export interface LineReport {
+  /** dBov. */
+  readonly noiseFloor: number;
+  /** Packets of the caller's present stream. */
+  readonly expected: number;
+  readonly received: number;
+  /** Packets that came when their time was over. */
+  readonly late: number;
+}
+
 export interface Line {
   /** Position after the last frame that was heard. */
   readonly position: number;
@@ -65,6 +76,9 @@ export interface Line {
   readonly keyDelay: number;
   /** `Frame.speech` goes on for so many samples after the last word (hangover). */
   readonly speechTail: number;
+
+  /** What was heard so far: a few times an operation, never per frame. */
+  report(): LineReport;
 
   /**
    * Plays audio to the caller, in real time from the next tick. Resolves when its last sample was sent, when

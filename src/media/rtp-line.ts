@@ -13,7 +13,15 @@ import { KEY_DELAY } from './dtmf.ts';
 import { Hearing } from './hearing.ts';
 import { LOOK_BACK_SAMPLES } from './history.ts';
 import { Latch } from './latch.ts';
-import { type BargeIn, type Frame, type Key, type Line, type PlayEnd, SPEECH_TAIL } from './line.ts';
+import {
+  type BargeIn,
+  type Frame,
+  type Key,
+  type Line,
+  type LineReport,
+  type PlayEnd,
+  SPEECH_TAIL,
+} from './line.ts';
 import { createPlayer, type Player, type SendSilence, sendingOf } from './player.ts';
 import { createPortPairs, type PortPair, type PortPairs, type PortRange } from './ports.ts';
 import { Reception } from './reception.ts';
@@ -148,6 +156,11 @@ export class RtpLine implements Line {
       sent: this.#player.packets,
       sendErrors: this.#sendErrors,
     };
+  }
+
+  report(): LineReport {
+    const { expected, received } = this.#reception;
+    return { noiseFloor: this.#hearing.floor, expected, received, late: this.#hearing.late };
   }
 
   /** Takes what offer/answer settled, first or anew. Time begins to pass with the first. Does nothing on a closed line. */

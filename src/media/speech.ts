@@ -53,6 +53,11 @@ export class SpeechDetector {
     return this.#onset;
   }
 
+  /** What speech has to stand out over, dBov. */
+  get floor(): number {
+    return this.#floor;
+  }
+
   /** Hears the frame that begins at `position`: FRAME_SAMPLES of `samples` from index `from` on. */
   hear(samples: Int16Array, from: number, position: number): void {
     let energy = 0;

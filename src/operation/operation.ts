@@ -76,6 +76,23 @@ export interface OperationEnd {
   readonly keys?: string;
   readonly message?: string;
   readonly take?: TakeSummary;
+  /** Of a recording that had begun. */
+  readonly report?: EndReport;
+}
+
+/** What the engine heard of a recording. Times count from its beginning. */
+export interface EndReport {
+  /** The first and the last speech; left out when there was none. */
+  readonly speechStartMs?: number;
+  readonly speechEndMs?: number;
+  /** What speech had to stand out over, dBov. */
+  readonly noiseFloorDbov: number;
+  readonly packetsExpected: number;
+  readonly packetsReceived: number;
+  /** Came when their time was over: they count as lost. */
+  readonly packetsLate: number;
+  /** Filled, because nothing came. */
+  readonly concealedMs: number;
 }
 
 export type OperationEnding =

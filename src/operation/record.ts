@@ -13,11 +13,12 @@
  */
 import { FRAME_SAMPLES, type Frame, type Line } from '../media/line.ts';
 import type { Take } from '../recording/take.ts';
-import { openCapture } from './capture.ts';
+import { type Capture, openCapture } from './capture.ts';
+import { type EndReporter, openEndReport } from './end-report.ts';
 import type { RecordSpec } from './operation.ts';
 import { type Played, play, playPrompts } from './play-prompt.ts';
 import { type Ended, type Stage, samplesOf, stoppedBy } from './stage.ts';
-import { createStopTones } from './stop-tones.ts';
+import { createStopTones, type StopTones } from './stop-tones.ts';
 
 /** `openTake` is called once, when recording starts; the caller of `record` seals what it opened. */
 export async function record(
@@ -46,18 +47,47 @@ export async function record(
   if (signal.aborted) return stoppedBy(signal);
 
   const from = beginning(played, line);
+  const report = openEndReport(line, from);
   const capture = openCapture(openTake(), from);
+  tell({ phase: 'recording' });
+  if (played.by === 'speech') tell({ phase: 'speech' });
+  const ended = await listen(
+    spec,
+    stage,
+    { from, capture, stopTones, report, spoken: played.by === 'speech' },
+    signal,
+  );
+  return { ...ended, report: report.close() };
+}
+
+/** What a recording has when it begins. */
+interface Begun {
+  readonly from: number;
+  readonly capture: Capture;
+  readonly stopTones: StopTones;
+  readonly report: EndReporter;
+  /** Speech broke in. */
+  readonly spoken: boolean;
+}
+
+/** Takes frame by frame, until something ends it. */
+async function listen(
+  spec: RecordSpec,
+  { line, tell }: Stage,
+  begun: Begun,
+  signal: AbortSignal,
+): Promise<Ended> {
+  const { from, capture, stopTones, report } = begun;
   const maxDuration = samplesOf(spec.maxDurationMs);
   const maxSilence = samplesOf(spec.maxSilenceMs);
   const initialSilence = samplesOf(spec.initialSilenceMs);
   const noMedia = samplesOf(spec.noMediaMs);
   const keyDelay = spec.stopTones.length === 0 ? 0 : line.keyDelay;
-  let spoken = played.by === 'speech';
+  let { spoken } = begun;
   let silence = 0;
-  tell({ phase: 'recording' });
-  if (spoken) tell({ phase: 'speech' });
 
   for await (const frame of line.listen({ from, signal })) {
+    report.hear(frame);
     if (frame.speech && !spoken) {
       spoken = true;
       tell({ phase: 'speech' });

@@ -56,10 +56,10 @@ export type Checked = [
   // Both ways: there is no key that Graph has a name for and we do not.
   Fits<ToneName, Tone>,
   Fits<Tone, ToneName>,
-  // Every member of ours is one of Graph's, but for the dates and the recording's names of 2018.
+  // Every member of ours is one of Graph's, but for the end report, the dates and the recording's names of 2018.
   Fits<Exclude<Own<CallResource>, keyof Call>, never>,
   Fits<Exclude<Own<ParticipantResource>, keyof Participant>, never>,
-  Fits<Exclude<Own<CommunicationsOperation>, keyof RecordOperation>, never>,
+  Fits<Exclude<Own<CommunicationsOperation>, keyof RecordOperation | 'endReport'>, never>,
 ];
 
 type Own<Resource> = Exclude<keyof Resource, `@odata.${string}`>;

@@ -65,6 +65,12 @@ test('calls placed by sipp', { skip, concurrency: 1 }, async (t) => {
       await stage.hangUp(call);
       assert.equal((await calling).code, 0);
       await assertRecorded(final, (startsMs[3] ?? 0) - (startsMs[1] ?? 0), least);
+      const { rule, stopTone, packetsExpected, packetsReceived, ...report } = final.endReport;
+      assert.deepEqual([rule, stopTone], ['stopTone', '#']);
+      const lost = (packetsExpected - packetsReceived) / packetsExpected;
+      assert.ok(Math.abs(lost - ('lose' in options ? 0.1 : 0)) < 0.02, `${lost} of the packets were lost`);
+      const spokenMs = report.speechEndMs - report.speechStartMs;
+      assert.ok(Math.abs(spokenMs - speech.length / 8) < 400, `speech for ${spokenMs} ms`);
     });
   }
 

@@ -1,6 +1,7 @@
 /** A scripted line with a queue on it, and everything that it tells. */
 import type { Key } from '../../src/media/line.ts';
 import type {
+  EndReport,
   OperationEnd,
   OperationProgress,
   OperationSpec,
@@ -50,6 +51,8 @@ export interface OperationStage {
   readonly takes: ScriptedTake[];
   /** Everything that was told, in order. */
   readonly told: OperationProgress[];
+  /** Of the recordings that have ended; taken out of their ends. */
+  readonly reports: EndReport[];
   run(
     spec: OperationSpec,
     prompts?: readonly Promise<PromptDelivery>[],
@@ -69,13 +72,22 @@ export function operationStage(
   const { takes, openTake } = scriptedTakes(prepare);
   const queue = createQueue(line, { beep, openTake });
   const told: OperationProgress[] = [];
+  const reports: EndReport[] = [];
   return {
     line,
     queue,
     beep,
     takes,
     told,
-    run: (spec, prompts = []) => queue.run(spec, prompts, (progress) => told.push(progress)),
+    reports,
+    run(spec, prompts = []) {
+      const run = queue.run(spec, prompts, (progress) => told.push(progress));
+      const ended = run.ended.then(({ report, ...end }) => {
+        if (report !== undefined) reports.push(report);
+        return end;
+      });
+      return { ended, cancel: run.cancel };
+    },
     phases: () => told.map(({ phase }) => phase),
     heard: () => line.played.map((audio) => ({ ms: audio.length / 8, value: audio[0] ?? 0 })),
   };

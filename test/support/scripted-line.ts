@@ -9,6 +9,7 @@ import {
   type Key,
   LINE_RATE,
   type Line,
+  type LineReport,
   type PlayEnd,
 } from '../../src/media/line.ts';
 
@@ -51,7 +52,7 @@ export class ScriptedLine implements Line {
   readonly lookBack = LINE_RATE;
   keyDelay = 0;
   /** Its speech ends where the script says. */
-  readonly speechTail: number = 0;
+  speechTail = 0;
   /** What the caller heard begin, in order. */
   readonly played: Int16Array[] = [];
   /** What `play` fails with. */
@@ -71,6 +72,15 @@ export class ScriptedLine implements Line {
   /** The line itself ends. */
   close(): void {
     this.#closed.abort();
+  }
+
+  report(): LineReport {
+    return {
+      noiseFloor: -62,
+      expected: this.#position / FRAME_SAMPLES,
+      received: this.#position / FRAME_SAMPLES,
+      late: 0,
+    };
   }
 
   async play(
