@@ -192,6 +192,7 @@ async function start(
     log,
     applications,
     trunks: config.trunks,
+    dialable: config.calls.dial,
     mediaAddress: config.media.address,
     spoolFolder: recordings.spoolFolder,
     spellingOf,

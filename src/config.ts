@@ -101,6 +101,11 @@ const SETTINGS = {
   calls: {
     answerTimeout: setting(duration(1, 600), '15s', 'a call that no bot answers in time ends with 480'),
     ringTimeout: setting(duration(1, 600), '60s', 'a call that a bot placed may ring so long'),
+    dial: setting(
+      list(text),
+      'sip:*',
+      'SIP URIs that bots may call directly, such as sip:*@pbx.example; numbers, and URIs at a trunk, go by trunks',
+    ),
     drainTimeout: setting(
       duration(0, 86_400),
       '30s',

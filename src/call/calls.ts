@@ -26,6 +26,8 @@ export interface CallsOptions
   readonly applications: ApplicationDirectory;
   /** The way to phone numbers; default: none. */
   readonly trunks?: readonly Trunk[];
+  /** Patterns of the SIP URIs that bots may call without a trunk; default: every one. */
+  readonly dialable?: readonly string[];
   /** How notifications about an incoming call are spelled, until the end of the call. */
   readonly spellingOf: (application: Application) => string;
   /** How long a caller hears it ring; default 15,000. */
@@ -63,7 +65,7 @@ const RETRY_AFTER_S = '30';
 /** Takes calls from here on, until the user agent closes. */
 export function createCalls(options: CallsOptions): Calls {
   const { userAgent, cluster, store, clock, log, applications } = options;
-  const dialPlan = createDialPlan(options.trunks ?? []);
+  const dialPlan = createDialPlan(options.trunks ?? [], options.dialable);
   const parts: CallParts = {
     ...options,
     dialPlan,

@@ -71,6 +71,26 @@ test('what cannot be reached is told with what would be right', () => {
   assert.match(why(user('sip:bob@phones.example?Subject=x')), /header fields/);
 });
 
+test('only the SIP URIs that the configuration lists may be called, and those at a trunk', () => {
+  const strict = createDialPlan([TRUNK], ['sip:*@PBX.example', 'sip:echo@10.0.0.1']);
+  const may = (id: string) => !('why' in strict.dial(user(id), undefined, 'Survey'));
+  assert.deepEqual(
+    [
+      'sip:bob@pbx.example',
+      'sip:Bob@pbx.example:5080;transport=tcp',
+      'sip:ECHO@10.0.0.1',
+      'sip:operator@sip.provider.example:5070',
+      'sip:bob@pbx.example.evil',
+      'sip:pbx.example',
+      'sip:other@10.0.0.1',
+      'sip:bob%40pbx.example@evil.example',
+    ].map(may),
+    [true, true, true, true, false, false, false, false],
+  );
+  const none = createDialPlan([], []);
+  assert.ok('why' in none.dial(user('sip:bob@pbx.example'), undefined, 'Survey'));
+});
+
 test('for somebody else to call, a number that no trunk takes is left to their domain', () => {
   assert.equal(
     plan.uriOf(phone('+4930123456'), 'caller.example'),

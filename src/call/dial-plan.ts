@@ -44,13 +44,23 @@ export interface Unreachable {
 
 const OUR_USER = 'tonearm';
 
-/** The first trunk that takes a number is the one for it. */
-export function createDialPlan(trunks: readonly Trunk[]): DialPlan {
+/**
+ * The first trunk that takes a number is the one for it. `dialable`: patterns of the SIP URIs, without port and parameters, that may be called
+ * directly.
+ */
+export function createDialPlan(trunks: readonly Trunk[], dialable: readonly string[] = ['sip:*']): DialPlan {
+  const allowed = dialable.map(readPattern);
   const table = trunks.map((trunk) => ({ trunk, patterns: trunk.numbers.map(readPattern) }));
   const trunkFor = (number: string) =>
     table.find(({ patterns }) => patterns.some((pattern: Pattern) => fits(number, pattern)))?.trunk;
   const trunkAt = ({ host, port }: SipUri) =>
     trunks.find((trunk) => trunk.host === host && (trunk.port ?? 5060) === (port ?? 5060));
+
+  const isDialable = (text: string) => {
+    const uri = parseSipUri(text);
+    const address = uri && `sip:${uri.user === undefined ? '' : `${uri.user}@`}${uri.host}`.toLowerCase();
+    return address !== undefined && allowed.some((pattern) => fits(address, pattern));
+  };
 
   const resolve = (target: Destination): { uri: string; trunk: Trunk | undefined } | Unreachable => {
     if (target.kind === 'user') {
@@ -73,6 +83,8 @@ export function createDialPlan(trunks: readonly Trunk[]): DialPlan {
       const found = resolve(target);
       if ('why' in found) return found;
       const { uri, trunk } = found;
+      if (trunk === undefined && !isDialable(uri))
+        return { why: `"${uri}" may not be called: calls.dial of the configuration does not list it.` };
       const from = fromOf(callerId, trunk, name);
       if ('why' in from) return from;
       const transport = target.kind === 'user' ? transportOf(uri) : (trunk?.transport ?? 'udp');
