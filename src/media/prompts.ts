@@ -5,6 +5,7 @@ import type { Clock } from '../clock.ts';
 import { reasonOf } from '../errors.ts';
 import type { Log } from '../log.ts';
 import { parseWav, readMono } from '../wire/wav.ts';
+import { perHost } from './per-host.ts';
 import { promptCache } from './prompt-cache.ts';
 import { type FetchLimits, fetchPrompt, type Resolve } from './prompt-fetch.ts';
 import type { PromptAudio, PromptLibrary } from './prompt-library.ts';
@@ -28,6 +29,9 @@ export interface PromptOptions {
   readonly resolve?: Resolve | undefined;
 }
 
+/** Prompts of one host that are fetched and decoded at a time. */
+const AT_ONCE = 16;
+
 /** Makes a prompt library. Throws TonearmError `invalidPromptRule`. */
 export function createPrompts(options: PromptOptions): PromptLibrary {
   const limits: FetchLimits = {
@@ -38,10 +42,11 @@ export function createPrompts(options: PromptOptions): PromptLibrary {
     resolve: options.resolve ?? ((host) => lookup(host, { all: true })),
   };
   const kept = promptCache(options.cacheBytes ?? 256_000_000);
+  const inTurn = perHost(AT_ONCE);
   const underWay = new Map<string, Promise<PromptAudio>>();
 
   async function load(uri: string, keepAs: string | undefined): Promise<PromptAudio> {
-    const audio = await fetchAndDecode(uri, limits);
+    const audio = await inTurn(uri, () => fetchAndDecode(uri, limits));
     if (!audio.ok) options.log.info({ why: audio.why, reason: audio.message }, 'prompt failed');
     else if (keepAs !== undefined) kept.set(keepAs, audio.samples);
     return audio;
