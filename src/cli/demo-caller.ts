@@ -3,7 +3,7 @@ import type { Tonearm } from '../compose.ts';
 import { TonearmError } from '../errors.ts';
 import { silentLog } from '../log.ts';
 import { BEEP_HZ } from '../media/beep.ts';
-import { type Frame, LINE_RATE, type Line } from '../media/line.ts';
+import { audioOf, FRAME_SAMPLES, type Frame, LINE_RATE, type Line } from '../media/line.ts';
 import { acceptAnswer, makeOffer } from '../media/offer-answer.ts';
 import { openRtpLine } from '../media/rtp-line.ts';
 import { createUserAgent } from '../sip/endpoint.ts';
@@ -83,14 +83,14 @@ async function waitFor(
   fits: (frame: Frame) => boolean,
   what: string,
 ): Promise<void> {
-  for await (const frame of line.listen({ signal })) if (fits(frame)) return;
-  throw new TonearmError('demoFailed', `The caller did not hear ${what}.`);
+  const heard = await line.listen((frame) => fits(frame) || undefined, { signal });
+  if (!heard) throw new TonearmError('demoFailed', `The caller did not hear ${what}.`);
 }
 
 function isAudible(frame: Frame): boolean {
   let energy = 0;
-  for (const sample of frame.samples) energy += sample * sample;
-  return Math.sqrt(energy / frame.samples.length) > AUDIBLE;
+  for (const sample of audioOf(frame)) energy += sample * sample;
+  return Math.sqrt(energy / FRAME_SAMPLES) > AUDIBLE;
 }
 
 /** Goertzel at the beep's frequency, against the energy of the whole frame. */
@@ -99,14 +99,14 @@ function isBeep(frame: Frame): boolean {
   let last = 0;
   let before = 0;
   let energy = 0;
-  for (const sample of frame.samples) {
+  for (const sample of audioOf(frame)) {
     const next = sample + coefficient * last - before;
     before = last;
     last = next;
     energy += sample * sample;
   }
   const power = last * last + before * before - coefficient * last * before;
-  return isAudible(frame) && (2 * power) / (frame.samples.length * energy) > BEEP_SHARE;
+  return isAudible(frame) && (2 * power) / (FRAME_SAMPLES * energy) > BEEP_SHARE;
 }
 
 async function ended(dialog: AbortSignal, patience: AbortSignal): Promise<void> {

@@ -11,7 +11,7 @@ function first(script: string, options: { speech?: boolean; keys?: boolean; spea
   );
   for (const [index, letter] of [...script].entries()) {
     const tone = letter === '.' || letter === 's' ? undefined : (letter as Key);
-    const frame: Omit<Frame, 'samples'> = {
+    const frame: Omit<Frame, 'samples' | 'at'> = {
       position: index * 160,
       speech: letter === 's',
       speechOnset: 40,

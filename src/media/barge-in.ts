@@ -7,7 +7,7 @@ import { type BargeIn, FRAME_SAMPLES, type Frame, type PlayEnd } from './line.ts
 const CARRIED_ON_FRAMES = 25;
 
 /** Tells, frame by frame as they are made, whether this one breaks in. */
-export type BargeInWatch = (frame: Omit<Frame, 'samples'>) => PlayEnd | undefined;
+export type BargeInWatch = (frame: Omit<Frame, 'samples' | 'at'>) => PlayEnd | undefined;
 
 /** `speaking`: whether the caller speaks as playing begins. */
 export function watchForBargeIn(bargeIn: BargeIn, speaking: boolean): BargeInWatch {

@@ -1,5 +1,5 @@
 /**
- * What a line hears: packets in, one frame for each 20 ms of the timeline out. Pure but for the promises of its listener; times are
+ * What a line hears: packets in, one frame for each 20 ms of the timeline out. Pure but for the promise of its listener; times are
  * passed in. Nothing is allocated per packet.
  */
 import { TonearmError } from '../errors.ts';
@@ -38,11 +38,11 @@ export class Hearing {
   #lastArrival = 0;
   #mutedFrom = 0;
   #mutedTo = 0;
-  #listener: Listener | undefined;
-  readonly #onFrame: (frame: Omit<Frame, 'samples'>) => void;
+  #listener: Pick<Listener<unknown>, 'take' | 'end'> | undefined;
+  readonly #onFrame: (frame: Readonly<Frame>) => void;
 
-  /** `onFrame` is called with each frame as it is made, synchronously; the frame is reused, and its samples are not in it. */
-  constructor(onFrame: (frame: Omit<Frame, 'samples'>) => void) {
+  /** `onFrame` is called with each frame as it is made, before the listener hears it. */
+  constructor(onFrame: (frame: Readonly<Frame>) => void) {
     this.#onFrame = onFrame;
   }
 
@@ -129,30 +129,27 @@ export class Hearing {
   }
 
   /** As Line.listen. */
-  listen({
-    from,
-    signal,
-  }: {
-    readonly from?: number | undefined;
-    readonly signal: AbortSignal;
-  }): AsyncIterable<Frame> {
+  listen<T>(
+    hear: (frame: Readonly<Frame>) => T | undefined,
+    { from, signal }: { readonly from?: number | undefined; readonly signal: AbortSignal },
+  ): Promise<T | undefined> {
     if (this.#listener !== undefined)
-      throw new TonearmError('listening', 'a line has one listener at a time');
+      return Promise.reject(new TonearmError('listening', 'a line has one listener at a time'));
+    if (signal.aborted) return Promise.resolve(undefined);
     const earliest = Math.max(0, this.#position - LOOK_BACK_SAMPLES);
     const wanted = Math.min(this.#position, Math.max(earliest, from ?? this.#position));
-    const listener = new Listener({
-      begin: Math.floor(wanted / FRAME_SAMPLES) * FRAME_SAMPLES,
-      available: this.#position,
-      history: this.#history,
-      signal,
-      more: () => this.#advance(),
-      onEnd: () => {
-        this.#listener = undefined;
-        this.#advance();
-      },
-    });
-    if (!signal.aborted) this.#listener = listener;
-    return listener;
+    const begin = Math.floor(wanted / FRAME_SAMPLES) * FRAME_SAMPLES;
+    const onEnd = () => {
+      this.#listener = undefined;
+    };
+    const listener = new Listener({ begin, hear, signal, onEnd });
+    this.#listener = listener;
+    const past = emptyFrame();
+    while (!listener.ended && listener.next < this.#position) {
+      this.#history.recall(listener.next, past);
+      listener.take(past);
+    }
+    return listener.heard;
   }
 
   /** Ends the listener. */
@@ -182,13 +179,15 @@ export class Hearing {
   #make() {
     const end = this.#position + FRAME_SAMPLES;
     this.#made.position = this.#position;
+    this.#made.samples = this.#history.samples;
+    this.#made.at = this.#history.index(this.#position);
     this.#made.concealed = this.#conceal(this.#position, end);
     if (!this.#expecting) this.#lastArrival = Math.max(this.#lastArrival, end);
     this.#made.noMedia = Math.max(0, end - this.#lastArrival);
     this.#hearTone();
     // A key is held: it is no speech, though it begins like some.
     if (this.#made.concealed || this.#tones?.held) this.#speech.miss(this.#position);
-    else this.#speech.hear(this.#history.samples, this.#history.index(this.#position), this.#position);
+    else this.#speech.hear(this.#made.samples, this.#made.at, this.#position);
     this.#made.speech = this.#speech.speech;
     this.#made.speechOnset = this.#speech.onset;
     const press =
@@ -198,26 +197,22 @@ export class Hearing {
     this.#history.keep(this.#made);
     this.#position = end;
     this.#onFrame(this.#made);
+    this.#listener?.take(this.#made);
   }
 
   #hearTone() {
     if (this.#tones === undefined) return;
     if (this.#made.concealed) return this.#tones.miss();
-    const key = this.#tones.hear(this.#history.samples, this.#history.index(this.#position), this.#position);
+    const key = this.#tones.hear(this.#made.samples, this.#made.at, this.#position);
     if (key !== undefined && this.#pressed.length < MOST_KEYS)
       this.#pressed.push({ key, onset: this.#tones.onset });
   }
 
-  /** A long gap becomes frames only as they are listened to: the ring holds no more than a listener can look back on. */
   #advance() {
-    while (this.#position + FRAME_SAMPLES <= this.#timeline.due) {
-      if (this.#listener !== undefined && this.#position - this.#listener.cursor >= LOOK_BACK_SAMPLES) break;
-      this.#make();
-    }
-    this.#listener?.wake(this.#position);
+    while (this.#position + FRAME_SAMPLES <= this.#timeline.due) this.#make();
   }
 
-  /** Sees to it that `[…, end)` can be written, whoever is slow to listen. */
+  /** Sees to it that `[…, end)` can be written. */
   #makeRoom(end: number) {
     while (end - this.#position > ROOM_SAMPLES && this.#position + FRAME_SAMPLES <= this.#timeline.due)
       this.#make();

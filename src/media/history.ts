@@ -49,7 +49,7 @@ export class History {
   }
 
   /** Keeps what was heard in the frame; its samples are here already. */
-  keep(frame: Omit<Frame, 'samples'>): void {
+  keep(frame: Readonly<Frame>): void {
     const at = this.#record(frame.position);
     const key = frame.tone === undefined ? 0 : KEYS.indexOf(frame.tone) + 1;
     this.#records[at] = (frame.speech ? SPEECH : 0) + (frame.concealed ? CONCEALED : 0) + key;
@@ -58,14 +58,13 @@ export class History {
     this.#records[at + 3] = frame.noMedia;
   }
 
-  /** Brings back the frame at `position` into `frame`, samples included. */
+  /** Brings back the frame at `position` into `frame`. */
   recall(position: number, frame: Frame): void {
     const at = this.#record(position);
-    const begin = this.#index(position);
     const facts = this.#records[at]!;
     frame.position = position;
-    for (let sample = 0; sample < FRAME_SAMPLES; sample++)
-      frame.samples[sample] = this.#samples[begin + sample]!;
+    frame.samples = this.#samples;
+    frame.at = this.#index(position);
     frame.speech = (facts & SPEECH) !== 0;
     frame.speechOnset = this.#records[at + 1]!;
     frame.tone = KEYS[(facts & KEY) - 1];
@@ -83,11 +82,14 @@ export class History {
   }
 }
 
+const NOTHING = new Int16Array(0);
+
 /** A frame to be filled again and again. */
 export function emptyFrame(): Frame {
   return {
     position: 0,
-    samples: new Int16Array(FRAME_SAMPLES),
+    samples: NOTHING,
+    at: 0,
     speech: false,
     speechOnset: 0,
     tone: undefined,

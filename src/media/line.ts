@@ -34,14 +34,15 @@ export type Key =
   | 'flash';
 
 /**
- * One 20 ms tick of the timeline: what was heard in it. The object and its samples are reused for the next
- * frame: copy what must be kept before asking for the next.
+ * One 20 ms tick of the timeline: what was heard in it. The object is reused for the next frame, and its samples lie in a ring: copy what
+ * must be kept.
  */
 export interface Frame {
   /** Position of the first sample. */
   position: number;
-  /** FRAME_SAMPLES of signed 16 bit linear audio; zeros where nothing came; keys are silence. */
+  /** FRAME_SAMPLES of signed 16 bit linear audio from index `at` on; keys are silence. */
   samples: Int16Array;
+  at: number;
   /** Whether the caller speaks in it, as the end-pointer sees it (hangover included). */
   speech: boolean;
   /** Position at which the current stretch of speech began (look-back included); only meaningful with `speech`. */
@@ -54,6 +55,11 @@ export interface Frame {
   concealed: boolean;
   /** Nothing has arrived for this many samples up to and including this frame; 0 while media flows or the call is on hold. */
   noMedia: number;
+}
+
+/** A frame's audio: a view of it, good until the frame is overwritten. */
+export function audioOf({ samples, at }: Readonly<Frame>): Int16Array {
+  return samples.subarray(at, at + FRAME_SAMPLES);
 }
 
 /** What a line has heard since it was opened. */
@@ -92,11 +98,14 @@ export interface Line {
   ): Promise<PlayEnd>;
 
   /**
-   * Exactly one frame for each 20 ms of the timeline, packet or not, from `from` (default: now; reached back for
-   * when it lies within `lookBack`, else from the earliest that is still there). Ends when `signal` aborts or the
-   * line closes. One listener at a time.
+   * Calls `hear` with exactly one frame for each 20 ms of the timeline, packet or not, from `from` (default: now; reached back
+   * for when it lies within `lookBack`, else from the earliest that is still there), until it returns something: that is what this
+   * resolves with. `undefined` when `signal` aborted or the line closed first; rejects with what `hear` throws. One listener at a time.
    */
-  listen(options: { readonly from?: number | undefined; readonly signal: AbortSignal }): AsyncIterable<Frame>;
+  listen<T>(
+    hear: (frame: Readonly<Frame>) => T | undefined,
+    options: { readonly from?: number | undefined; readonly signal: AbortSignal },
+  ): Promise<T | undefined>;
 
   /** Sends keys as RFC 4733 events, `durationMs` (default 100) each, `gapMs` (default 80) between. */
   sendKeys(

@@ -1,99 +1,63 @@
-/**
- * The iterator behind Line.listen, written by hand: a frame costs one settled promise and nothing else.
- */
-import { emptyFrame, type History, LOOK_BACK_SAMPLES } from './history.ts';
+/** The one who listens to a line: a function that is called with each frame as it is made. */
 import { FRAME_SAMPLES, type Frame } from './line.ts';
 
-/** One listener of a line, from a position on until `signal` aborts, `end` is called, or the loop around it is left. */
-export class Listener implements AsyncIterable<Frame>, AsyncIterator<Frame> {
-  readonly #frame = emptyFrame();
-  readonly #result: IteratorResult<Frame> = { done: false, value: this.#frame };
-  readonly #finished: IteratorResult<Frame> = { done: true, value: undefined };
-  readonly #history: History;
+/** One listener of a line, until its function returns something, `signal` aborts, or `end` is called. */
+export class Listener<T> {
+  readonly #hear: (frame: Readonly<Frame>) => T | undefined;
   readonly #signal: AbortSignal;
-  readonly #more: () => void;
   readonly #onEnd: () => void;
-  #cursor: number;
-  #available: number;
+  readonly #heard = Promise.withResolvers<T | undefined>();
+  #next: number;
   #ended = false;
-  #waiting: ((result: IteratorResult<Frame>) => void) | undefined;
-  readonly #wait = (resolve: (result: IteratorResult<Frame>) => void) => {
-    this.#waiting = resolve;
-  };
 
-  /** `begin` is a multiple of FRAME_SAMPLES. `more` is called when the frames that were made are used up; it may `wake`. */
+  /** `begin`: where its first frame begins. `onEnd` is called once. */
   constructor(options: {
     readonly begin: number;
-    readonly available: number;
-    readonly history: History;
+    readonly hear: (frame: Readonly<Frame>) => T | undefined;
     readonly signal: AbortSignal;
-    readonly more: () => void;
     readonly onEnd: () => void;
   }) {
-    this.#cursor = options.begin;
-    this.#available = options.available;
-    this.#history = options.history;
+    this.#next = options.begin;
+    this.#hear = options.hear;
     this.#signal = options.signal;
-    this.#more = options.more;
     this.#onEnd = options.onEnd;
-    if (this.#signal.aborted) this.#ended = true;
-    else this.#signal.addEventListener('abort', this.end, { once: true });
+    this.#signal.addEventListener('abort', this.end, { once: true });
   }
 
-  /** Position of the frame that is asked for next. */
-  get cursor(): number {
-    return this.#cursor;
+  /** What its function returned at last. */
+  get heard(): Promise<T | undefined> {
+    return this.#heard.promise;
   }
 
-  /** Frames up to `available` are made. */
-  wake(available: number): void {
-    this.#available = available;
-    if (this.#waiting === undefined || this.#cursor >= available) return;
-    const resolve = this.#waiting;
-    this.#waiting = undefined;
-    resolve(this.#read());
+  /** Position of the frame that it is to hear next. */
+  get next(): number {
+    return this.#next;
   }
 
-  /** No more frames: what waits resolves as done. Idempotent. */
-  readonly end = (): void => {
-    this.#signal.removeEventListener('abort', this.end);
+  get ended(): boolean {
+    return this.#ended;
+  }
+
+  /** Hears a frame. Never throws. */
+  take(frame: Readonly<Frame>): void {
+    this.#next = frame.position + FRAME_SAMPLES;
+    try {
+      const result = this.#hear(frame);
+      if (result !== undefined) this.#finish(result);
+    } catch (thrown) {
+      this.#heard.reject(thrown);
+      this.end();
+    }
+  }
+
+  /** No more frames. Idempotent. */
+  readonly end = (): void => this.#finish(undefined);
+
+  #finish(result: T | undefined): void {
     if (this.#ended) return;
     this.#ended = true;
-    this.#waiting?.(this.#finished);
-    this.#waiting = undefined;
+    this.#signal.removeEventListener('abort', this.end);
+    this.#heard.resolve(result);
     this.#onEnd();
-  };
-
-  next(): Promise<IteratorResult<Frame>> {
-    if (this.#ended) return Promise.resolve(this.#finished);
-    if (this.#cursor >= this.#available) this.#more();
-    if (this.#cursor < this.#available) return Promise.resolve(this.#read());
-    return new Promise(this.#wait);
   }
-
-  return(): Promise<IteratorResult<Frame>> {
-    this.end();
-    return Promise.resolve(this.#finished);
-  }
-
-  [Symbol.asyncIterator](): AsyncIterator<Frame> {
-    return this;
-  }
-
-  #read(): IteratorResult<Frame> {
-    // Overwritten while the listener was busy elsewhere: its time is told, though its sound is gone.
-    if (this.#available - this.#cursor > LOOK_BACK_SAMPLES) blank(this.#frame, this.#cursor);
-    else this.#history.recall(this.#cursor, this.#frame);
-    this.#cursor += FRAME_SAMPLES;
-    return this.#result;
-  }
-}
-
-function blank(frame: Frame, position: number): void {
-  frame.position = position;
-  frame.samples.fill(0);
-  frame.speech = false;
-  frame.tone = undefined;
-  frame.concealed = true;
-  frame.noMedia = 0;
 }

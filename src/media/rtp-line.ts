@@ -209,12 +209,12 @@ export class RtpLine implements Line {
     }
   }
 
-  /** As Line.listen; throws TonearmError `listening` when somebody does already. */
-  listen(options: {
-    readonly from?: number | undefined;
-    readonly signal: AbortSignal;
-  }): AsyncIterable<Frame> {
-    return this.#hearing.listen(options);
+  /** As Line.listen; rejects with TonearmError `listening` when somebody does already. */
+  listen<T>(
+    hear: (frame: Readonly<Frame>) => T | undefined,
+    options: { readonly from?: number | undefined; readonly signal: AbortSignal },
+  ): Promise<T | undefined> {
+    return this.#hearing.listen(hear, options);
   }
 
   /** As Line.sendKeys; throws TonearmError `noTelephoneEvents` when the caller takes none, `lineBusy` while something plays. */
@@ -298,7 +298,7 @@ export class RtpLine implements Line {
     );
   };
 
-  #heard(frame: Omit<Frame, 'samples'>): void {
+  #heard(frame: Readonly<Frame>): void {
     this.#speaking = frame.speech;
     if (frame.tone !== undefined) this.#onKey?.(frame.tone);
     const end = this.#watch?.(frame);

@@ -23,11 +23,11 @@ export function openCapture(take: Take, from: number): Capture {
     get length() {
       return take.length;
     },
-    hear({ samples, position }, until, heldFrom) {
+    hear({ samples, at, position }, until, heldFrom) {
       origin ??= Math.max(from, position);
       const begin = Math.max(0, origin - position);
       const end = Math.max(begin, Math.min(FRAME_SAMPLES, until - position));
-      if (begin < end) take.append(samples, begin, end);
+      if (begin < end) take.append(samples, at + begin, at + end);
       if (heldFrom > origin) take.settle(Math.min(take.length, heldFrom - origin));
       return end - begin;
     },

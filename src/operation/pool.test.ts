@@ -10,6 +10,7 @@ import { samples } from '../../test/support/scripted-line.ts';
 import { VirtualClock } from '../../test/support/virtual-clock.ts';
 import { silentLog } from '../log.ts';
 import { BEEP_HZ } from '../media/beep.ts';
+import { audioOf } from '../media/line.ts';
 import type { RtpLine } from '../media/rtp-line.ts';
 import type { PromptDelivery } from './operation.ts';
 import { openPool } from './pool.ts';
@@ -28,7 +29,7 @@ function shared(ms: number, hertz: number): PromptDelivery {
 /** Everything that a caller hears until `stop`. */
 async function heardBy(phone: RtpLine, stop: AbortSignal): Promise<Int16Array> {
   const heard: number[] = [];
-  for await (const frame of phone.listen({ signal: stop })) heard.push(...frame.samples);
+  await phone.listen((frame) => void heard.push(...audioOf(frame)), { signal: stop });
   return Int16Array.from(heard);
 }
 

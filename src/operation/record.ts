@@ -1,5 +1,5 @@
 /**
- * Records what the caller says: prompts, beep, then one frame for each 20 ms of the call until something ends it.
+ * Records what the caller says: prompts, beep, then one frame for each 20 ms of the call until one ends it.
  * Times are samples, counted by frames: there are no timers, and nothing depends on when a packet happened to arrive.
  *
  * Decided in this order when one frame brings several (CONTRACT §3.1):
@@ -86,7 +86,7 @@ async function listen(
   let { spoken } = begun;
   let silence = 0;
 
-  for await (const frame of line.listen({ from, signal })) {
+  const hear = (frame: Readonly<Frame>): Ended | undefined => {
     report.hear(frame);
     if (frame.speech && !spoken) {
       spoken = true;
@@ -112,9 +112,9 @@ async function listen(
     if (spoken && silence > 0 && silence + line.speechTail >= maxSilence) return { by: 'maxSilence' };
     if (!spoken && silence >= initialSilence) return { by: 'initialSilence' };
     // What was not sent during prompt and beep is not missed.
-    if (Math.min(frame.noMedia, capture.length) >= noMedia) return { by: 'noMedia' };
-  }
-  return stoppedBy(signal);
+    return Math.min(frame.noMedia, capture.length) >= noMedia ? { by: 'noMedia' } : undefined;
+  };
+  return (await line.listen(hear, { from, signal })) ?? stoppedBy(signal);
 }
 
 /** Where the recording begins: speech that broke in is kept from its onset, a key is left out. */

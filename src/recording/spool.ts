@@ -158,8 +158,7 @@ class SpooledTake implements Take {
   }
 }
 
-/** A whole frame, which is the rule, by the fast way; a part by hand: a view on it for `set` would be an allocation. */
+/** By hand: a view of a part for `set` would be an allocation. */
 function copy(from: Int16Array, at: number, count: number, to: Int16Array, offset: number): void {
-  if (count === from.length) to.set(from, offset);
-  else for (let i = 0; i < count; i++) to[offset + i] = from[at + i]!;
+  for (let i = 0; i < count; i++) to[offset + i] = from[at + i]!;
 }

@@ -48,6 +48,9 @@ export const samplesFrom = (from: number, to: number): number[] =>
   Array.from({ length: to - from }, (_, index) => sampleAt(from + index));
 export const samples = (ms: number): number => (ms * LINE_RATE) / 1000;
 
+/** Where in their buffer a frame's samples begin. */
+const AT = 7;
+
 export class ScriptedLine implements Line {
   readonly lookBack = LINE_RATE;
   keyDelay = 0;
@@ -103,13 +106,17 @@ export class ScriptedLine implements Line {
     return { by: 'end' };
   }
 
-  async *listen({ from, signal }: { readonly from?: number | undefined; readonly signal: AbortSignal }) {
+  async listen<T>(
+    hear: (frame: Readonly<Frame>) => T | undefined,
+    { from, signal }: { readonly from?: number | undefined; readonly signal: AbortSignal },
+  ): Promise<T | undefined> {
     const earliest = Math.max(0, this.#position - this.lookBack);
     const wanted = Math.min(this.#position, Math.max(earliest, from ?? this.#position));
     const stopped = AbortSignal.any([signal, this.#closed.signal]);
     const frame: Frame = {
       position: 0,
-      samples: new Int16Array(FRAME_SAMPLES),
+      samples: new Int16Array(FRAME_SAMPLES + AT),
+      at: AT,
       speech: false,
       speechOnset: 0,
       tone: undefined,
@@ -119,9 +126,9 @@ export class ScriptedLine implements Line {
     };
     for (let at = wanted - (wanted % FRAME_SAMPLES); ; at += FRAME_SAMPLES) {
       const step = await this.#step(at, stopped);
-      if (stopped.aborted) return;
+      if (stopped.aborted) return undefined;
       frame.position = at;
-      frame.samples.set(samplesFrom(at, at + FRAME_SAMPLES));
+      frame.samples.set(samplesFrom(at, at + FRAME_SAMPLES), AT);
       frame.speech = step.speech ?? false;
       frame.speechOnset = at - (step.onsetBefore ?? 0);
       frame.tone = step.key;
@@ -129,7 +136,8 @@ export class ScriptedLine implements Line {
       frame.concealed = frame.speech === false;
       frame.noMedia = this.#withoutMedia(at);
       this.#position = Math.max(this.#position, at + FRAME_SAMPLES);
-      yield frame;
+      const result = hear(frame);
+      if (result !== undefined) return result;
     }
   }
 
