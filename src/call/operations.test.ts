@@ -46,7 +46,7 @@ test('a recording ends by a stop tone and is there to be fetched', async () => {
       folder: '/spool',
       callId: operation.callId,
       operationId: operation.id,
-      blockMs: 1000,
+      streamed: false,
     },
   });
   assert.deepEqual(stage.fetched, ['https://cdn/hello.wav']);
@@ -68,7 +68,7 @@ test('streaming tells the location when recording starts, and has the take writt
   const { stage, line } = await established();
   await stage.start({ name: 'record', request: streaming });
   const { spec } = line.running;
-  assert.equal(spec.kind === 'record' && spec.take.blockMs, 250);
+  assert.equal(spec.kind === 'record' && spec.take.streamed, true);
   assert.deepEqual(since(stage), []);
   line.running.record(8000);
   line.running.progress({ phase: 'grown', samples: 2000 });

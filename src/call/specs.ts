@@ -15,8 +15,6 @@ export interface SpecSettings {
 }
 
 /** How often a take is written to disk; more often when somebody reads along. */
-const BLOCK_MS = 1000;
-const STREAMING_BLOCK_MS = 250;
 
 /** `prompts[i]` is what `command`'s i-th prompt is to be: `audio` i, as often as was asked. `prepared` is there for a record. */
 export function specOf(
@@ -46,7 +44,7 @@ export function specOf(
       folder: settings.spoolFolder,
       callId: operation.callId,
       operationId: operation.id,
-      blockMs: request.streaming ? STREAMING_BLOCK_MS : BLOCK_MS,
+      streamed: request.streaming,
     },
   };
 }

@@ -1,18 +1,30 @@
 /**
  * Which samples of a timeline have arrived: a short sorted list of stretches, kept in fixed arrays so that a packet costs no memory.
  */
+import { LineMemory } from './line-memory.ts';
 
 /** More stretches than any packet time, loss and reordering leave open at once; a sender of crumbs loses the rest. */
 const MOST_STRETCHES = 32;
 
+const NONE = new Float64Array(0);
+// Its numbers in the line's memory. `count`: stretches in the arrays, all before the last.
+const COUNT = 0;
+const LAST_START = 1;
+const LAST_END = 2;
+const NUMBERS = 3;
+
 /** The last stretch is kept by itself: while nothing is missing it is the only one, and costs no look into the arrays. */
 export class Coverage {
-  readonly #starts = new Float64Array(MOST_STRETCHES);
-  readonly #ends = new Float64Array(MOST_STRETCHES);
-  /** Stretches in the arrays, all before the last. */
-  #count = 0;
-  #lastStart = 0;
-  #lastEnd = 0;
+  // Made when something is missing for the first time.
+  #starts = NONE;
+  #ends = NONE;
+  readonly #n: Float64Array;
+  readonly #at: number;
+
+  constructor(memory = new LineMemory()) {
+    this.#n = memory.numbers;
+    this.#at = memory.take(NUMBERS);
+  }
 
   /** End of the last stretch that arrived, 0 when nothing did. */
   get furthest(): number {
@@ -68,6 +80,10 @@ export class Coverage {
   }
 
   #addAnywhere(start: number, end: number) {
+    if (this.#starts === NONE) {
+      this.#starts = new Float64Array(MOST_STRETCHES);
+      this.#ends = new Float64Array(MOST_STRETCHES);
+    }
     if (this.#count === MOST_STRETCHES) return false;
     // The last stretch joins the others, and the last of all is taken out again.
     if (this.#lastEnd > this.#lastStart) this.#replace(this.#count, 0, this.#lastStart, this.#lastEnd);
@@ -86,5 +102,24 @@ export class Coverage {
     else if (room) this.#replace(first, 0, start, end);
     this.#takeLast();
     return room;
+  }
+
+  get #count(): number {
+    return this.#n[this.#at + COUNT]!;
+  }
+  set #count(value: number) {
+    this.#n[this.#at + COUNT] = value;
+  }
+  get #lastStart(): number {
+    return this.#n[this.#at + LAST_START]!;
+  }
+  set #lastStart(value: number) {
+    this.#n[this.#at + LAST_START] = value;
+  }
+  get #lastEnd(): number {
+    return this.#n[this.#at + LAST_END]!;
+  }
+  set #lastEnd(value: number) {
+    this.#n[this.#at + LAST_END] = value;
   }
 }

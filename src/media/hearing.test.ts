@@ -387,7 +387,7 @@ test('a listener can reach back a second, and no further than there was', async 
   for (const { from, first } of [
     { from: 32_000, first: 32_000 },
     { from: 32_100, first: 32_000 },
-    { from: 5, first: 40_000 - 10_240 },
+    { from: 5, first: 40_000 - 8320 },
   ]) {
     const frames: number[] = [];
     await hearing.listen(

@@ -10,6 +10,7 @@ import { DtmfDetector } from './dtmf.ts';
 import { emptyFrame, History, LOOK_BACK_SAMPLES, ROOM_SAMPLES } from './history.ts';
 import { createKeyDetector } from './keys.ts';
 import { FRAME_SAMPLES, type Frame, type Key } from './line.ts';
+import { LineMemory } from './line-memory.ts';
 import { Listener } from './listener.ts';
 import { SpeechDetector } from './speech.ts';
 import { LONGEST_PACKET, Timeline } from './timeline.ts';
@@ -19,31 +20,44 @@ const MUTED_BEYOND = 320;
 /** Keys that wait for their frame: more than can be pressed in the time that is not settled. */
 const MOST_KEYS = 16;
 
+// Made and read before anything else is: one for all lines.
+const MADE = emptyFrame();
+const EVENT = emptyTelephoneEvent();
+// Its numbers in the line's memory. `waiting`: keys in `pressed`.
+const POSITION = 0;
+const LATE = 1;
+const EXPECTING = 2;
+const LAST_ARRIVAL = 3;
+const MUTED_FROM = 4;
+const MUTED_TO = 5;
+const WAITING = 6;
+const NUMBERS = 7;
+
 /**
  * One a line. It and its parts are classes, though they own nothing to close: a factory's functions are one object each for every line, and with a
  * thousand lines each packet found some forty of them out of the cache.
  */
 export class Hearing {
-  readonly #timeline = new Timeline();
-  readonly #history = new History();
-  readonly #speech = new SpeechDetector();
+  readonly #timeline: Timeline;
+  readonly #history: History;
+  readonly #speech: SpeechDetector;
   readonly #keys = createKeyDetector();
   #tones: DtmfDetector | undefined;
-  readonly #event = emptyTelephoneEvent();
-  readonly #made = emptyFrame();
   readonly #pressed: { key: Key; onset: number }[] = [];
-  #position = 0;
-  #late = 0;
-  #expecting = true;
-  #lastArrival = 0;
-  #mutedFrom = 0;
-  #mutedTo = 0;
+  readonly #n: Float64Array;
+  readonly #at: number;
   #listener: Pick<Listener<unknown>, 'take' | 'end'> | undefined;
   readonly #onFrame: (frame: Readonly<Frame>) => void;
 
   /** `onFrame` is called with each frame as it is made, before the listener hears it. */
-  constructor(onFrame: (frame: Readonly<Frame>) => void) {
+  constructor(onFrame: (frame: Readonly<Frame>) => void, memory = new LineMemory()) {
     this.#onFrame = onFrame;
+    this.#timeline = new Timeline(memory);
+    this.#history = new History(memory);
+    this.#speech = new SpeechDetector(memory);
+    this.#n = memory.numbers;
+    this.#at = memory.take(NUMBERS);
+    this.#expecting = true;
   }
 
   /** Packets of audio that came when their time was over. */
@@ -54,6 +68,11 @@ export class Hearing {
   /** Of noise, dBov. */
   get floor(): number {
     return this.#speech.floor;
+  }
+
+  /** Whether the caller speaks, as the last frame has it. */
+  get speech(): boolean {
+    return this.#speech.speech;
   }
 
   /** Position after the last frame that was made. */
@@ -96,16 +115,16 @@ export class Hearing {
   }
 
   event(bytes: Uint8Array, packet: Readonly<RtpPacket>, now: number): void {
-    if (!readTelephoneEvent(bytes, packet.payloadStart, packet.payloadEnd, this.#event)) return;
+    if (!readTelephoneEvent(bytes, packet.payloadStart, packet.payloadEnd, EVENT)) return;
     const { ssrc, sequence, timestamp, marker } = packet;
-    const began = this.#timeline.event(ssrc, sequence, timestamp, this.#event.duration, now);
+    const began = this.#timeline.event(ssrc, sequence, timestamp, EVENT.duration, now);
     const onset = began < 0 ? this.#timeline.due : began;
-    const end = began < 0 ? onset : onset + this.#event.duration;
-    const key = this.#keys.hear(this.#event, ssrc, sequence, timestamp, marker);
-    if (key !== undefined && this.#pressed.length < MOST_KEYS) this.#pressed.push({ key, onset });
+    const end = began < 0 ? onset : onset + EVENT.duration;
+    const key = this.#keys.hear(EVENT, ssrc, sequence, timestamp, marker);
+    if (key !== undefined) this.#press(key, onset);
     if (onset >= this.#mutedFrom) {
       this.#mutedFrom = onset;
-      this.#mutedTo = this.#event.end ? end : end + MUTED_BEYOND;
+      this.#mutedTo = EVENT.end ? end : end + MUTED_BEYOND;
     }
     // Audio may run under the event, and have come before the packet that tells of it.
     const to = Math.min(end, this.#position + ROOM_SAMPLES);
@@ -177,35 +196,46 @@ export class Hearing {
   }
 
   #make() {
+    const made = MADE;
     const end = this.#position + FRAME_SAMPLES;
-    this.#made.position = this.#position;
-    this.#made.samples = this.#history.samples;
-    this.#made.at = this.#history.index(this.#position);
-    this.#made.concealed = this.#conceal(this.#position, end);
+    made.position = this.#position;
+    made.samples = this.#history.samples;
+    made.at = this.#history.index(this.#position);
+    made.concealed = this.#conceal(this.#position, end);
     if (!this.#expecting) this.#lastArrival = Math.max(this.#lastArrival, end);
-    this.#made.noMedia = Math.max(0, end - this.#lastArrival);
+    made.noMedia = Math.max(0, end - this.#lastArrival);
     this.#hearTone();
     // A key is held: it is no speech, though it begins like some.
-    if (this.#made.concealed || this.#tones?.held) this.#speech.miss(this.#position);
-    else this.#speech.hear(this.#made.samples, this.#made.at, this.#position);
-    this.#made.speech = this.#speech.speech;
-    this.#made.speechOnset = this.#speech.onset;
-    const press =
-      this.#pressed.length > 0 && this.#pressed[0]!.onset < end ? this.#pressed.shift() : undefined;
-    this.#made.tone = press?.key;
-    this.#made.toneOnset = press?.onset ?? 0;
-    this.#history.keep(this.#made);
+    if (made.concealed || this.#tones?.held) this.#speech.miss(this.#position);
+    else this.#speech.hear(made.samples, made.at, this.#position);
+    made.speech = this.#speech.speech;
+    made.speechOnset = this.#speech.onset;
+    const press = this.#waiting > 0 ? this.#pressedBefore(end) : undefined;
+    made.tone = press?.key;
+    made.toneOnset = press?.onset ?? 0;
+    this.#history.keep(made);
     this.#position = end;
-    this.#onFrame(this.#made);
-    this.#listener?.take(this.#made);
+    this.#onFrame(made);
+    this.#listener?.take(made);
   }
 
   #hearTone() {
     if (this.#tones === undefined) return;
-    if (this.#made.concealed) return this.#tones.miss();
-    const key = this.#tones.hear(this.#made.samples, this.#made.at, this.#position);
-    if (key !== undefined && this.#pressed.length < MOST_KEYS)
-      this.#pressed.push({ key, onset: this.#tones.onset });
+    if (MADE.concealed) return this.#tones.miss();
+    const key = this.#tones.hear(MADE.samples, MADE.at, this.#position);
+    if (key !== undefined) this.#press(key, this.#tones.onset);
+  }
+
+  #press(key: Key, onset: number) {
+    if (this.#waiting === MOST_KEYS) return;
+    this.#pressed.push({ key, onset });
+    this.#waiting++;
+  }
+
+  #pressedBefore(end: number) {
+    if (this.#pressed[0]!.onset >= end) return undefined;
+    this.#waiting--;
+    return this.#pressed.shift();
   }
 
   #advance() {
@@ -229,5 +259,48 @@ export class Hearing {
       this.#lastArrival,
       Math.min(this.#timeline.expected(now), this.#position + ROOM_SAMPLES),
     );
+  }
+
+  get #position(): number {
+    return this.#n[this.#at + POSITION]!;
+  }
+  set #position(value: number) {
+    this.#n[this.#at + POSITION] = value;
+  }
+  get #late(): number {
+    return this.#n[this.#at + LATE]!;
+  }
+  set #late(value: number) {
+    this.#n[this.#at + LATE] = value;
+  }
+  get #expecting(): boolean {
+    return this.#n[this.#at + EXPECTING] !== 0;
+  }
+  set #expecting(value: boolean) {
+    this.#n[this.#at + EXPECTING] = value ? 1 : 0;
+  }
+  get #lastArrival(): number {
+    return this.#n[this.#at + LAST_ARRIVAL]!;
+  }
+  set #lastArrival(value: number) {
+    this.#n[this.#at + LAST_ARRIVAL] = value;
+  }
+  get #mutedFrom(): number {
+    return this.#n[this.#at + MUTED_FROM]!;
+  }
+  set #mutedFrom(value: number) {
+    this.#n[this.#at + MUTED_FROM] = value;
+  }
+  get #mutedTo(): number {
+    return this.#n[this.#at + MUTED_TO]!;
+  }
+  set #mutedTo(value: number) {
+    this.#n[this.#at + MUTED_TO] = value;
+  }
+  get #waiting(): number {
+    return this.#n[this.#at + WAITING]!;
+  }
+  set #waiting(value: number) {
+    this.#n[this.#at + WAITING] = value;
   }
 }

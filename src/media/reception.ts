@@ -3,26 +3,38 @@
  */
 import type { ReportBlock, SenderInfo } from '../wire/rtcp.ts';
 import { LINE_RATE } from './line.ts';
+import { LineMemory } from './line-memory.ts';
 
 /** RFC 3550 A.1: a sequence number further off than this is a sender that counts anew. */
 const DROPOUT = 3000;
 const MISORDER = 100;
 
+// Its numbers in the line's memory.
+const KNOWN = 0;
+const SOURCE = 1;
+const BASE = 2;
+const HIGHEST = 3;
+const CYCLES = 4;
+const RECEIVED = 5;
+const TRANSIT = 6;
+const TIMED_BEFORE = 7;
+const JITTER16 = 8;
+const NUMBERS = 9;
+
 export class Reception {
-  #known = false;
-  #source = 0;
-  #base = 0;
-  #highest = 0;
-  #cycles = 0;
-  #received = 0;
+  readonly #n: Float64Array;
+  readonly #at: number;
+  // For reports, a few times a minute.
   #expectedBefore = 0;
   #receivedBefore = 0;
-  #transit = 0;
-  #timedBefore = false;
-  #jitter16 = 0;
   #reportOf = 0;
   #lastReport = 0;
   #lastReportAt = 0;
+
+  constructor(memory = new LineMemory()) {
+    this.#n = memory.numbers;
+    this.#at = memory.take(NUMBERS);
+  }
 
   /** Packets of the current source that arrived, and how many it should have been. */
   get received(): number {
@@ -95,5 +107,60 @@ export class Reception {
 
   #expected() {
     return this.#known ? this.#cycles + this.#highest - this.#base + 1 : 0;
+  }
+
+  get #known(): boolean {
+    return this.#n[this.#at + KNOWN] !== 0;
+  }
+  set #known(value: boolean) {
+    this.#n[this.#at + KNOWN] = value ? 1 : 0;
+  }
+  get #source(): number {
+    return this.#n[this.#at + SOURCE]!;
+  }
+  set #source(value: number) {
+    this.#n[this.#at + SOURCE] = value;
+  }
+  get #base(): number {
+    return this.#n[this.#at + BASE]!;
+  }
+  set #base(value: number) {
+    this.#n[this.#at + BASE] = value;
+  }
+  get #highest(): number {
+    return this.#n[this.#at + HIGHEST]!;
+  }
+  set #highest(value: number) {
+    this.#n[this.#at + HIGHEST] = value;
+  }
+  get #cycles(): number {
+    return this.#n[this.#at + CYCLES]!;
+  }
+  set #cycles(value: number) {
+    this.#n[this.#at + CYCLES] = value;
+  }
+  get #received(): number {
+    return this.#n[this.#at + RECEIVED]!;
+  }
+  set #received(value: number) {
+    this.#n[this.#at + RECEIVED] = value;
+  }
+  get #transit(): number {
+    return this.#n[this.#at + TRANSIT]!;
+  }
+  set #transit(value: number) {
+    this.#n[this.#at + TRANSIT] = value;
+  }
+  get #timedBefore(): boolean {
+    return this.#n[this.#at + TIMED_BEFORE] !== 0;
+  }
+  set #timedBefore(value: boolean) {
+    this.#n[this.#at + TIMED_BEFORE] = value ? 1 : 0;
+  }
+  get #jitter16(): number {
+    return this.#n[this.#at + JITTER16]!;
+  }
+  set #jitter16(value: number) {
+    this.#n[this.#at + JITTER16] = value;
   }
 }

@@ -22,12 +22,13 @@ import {
   type PlayEnd,
   SPEECH_TAIL,
 } from './line.ts';
+import { type AudioRing, type LineMemories, LineMemory, RING_SAMPLES } from './line-memory.ts';
 import { createPlayer, type Player, type SendSilence, sendingOf } from './player.ts';
 import { createPortPairs, type PortPair, type PortPairs, type PortRange } from './ports.ts';
 import { Reception } from './reception.ts';
 import { createReports, type Reports } from './reports.ts';
 import type { AudioParameters } from './session-description.ts';
-import { createTick, type Tick, type Ticked } from './tick.ts';
+import { createTick, type Tick, type Turn } from './tick.ts';
 import { LONGEST_PACKET } from './timeline.ts';
 
 export interface RtpLineOptions {
@@ -39,6 +40,8 @@ export interface RtpLineOptions {
   readonly tick?: Tick;
   readonly clock: Clock;
   readonly log: Log;
+  /** A worker's memory for lines, shared by them; without it the line has some of its own. */
+  readonly memories?: LineMemories;
   /** Default: `keepalive`. */
   readonly sendSilence?: SendSilence;
 }
@@ -63,6 +66,8 @@ export interface RtpCounts {
 const FAILING_MS = 1000;
 const ANY_ADDRESS = new Set(['0.0.0.0', '::']);
 const LONGEST_SMALL_PAYLOAD = 256;
+/** Filled and read at once: one for all lines. */
+const PACKET = emptyRtpPacket();
 
 /** Binds a pair of ports. Throws TonearmError `noPorts` or `mediaAddress` (see PortPairs). The caller closes the line. */
 export async function openRtpLine(options: RtpLineOptions): Promise<RtpLine> {
@@ -78,19 +83,18 @@ export class RtpLine implements Line {
   readonly #pair: PortPair;
   readonly #clock: Clock;
   readonly #log: Log;
-  readonly #tick: Tick;
-  readonly #ticked: Ticked;
-  readonly #packet = emptyRtpPacket();
+  readonly #turn: Turn;
   readonly #latch = new Latch();
-  readonly #reception = new Reception();
-  readonly #hearing = new Hearing((frame) => this.#heard(frame));
+  readonly #memory: LineMemory;
+  readonly #reception: Reception;
+  readonly #hearing: Hearing;
   readonly #player: Player;
   readonly #reports: Reports;
-  /** By payload type. */
-  readonly #meanings: (AudioParameters['receive'][number] | undefined)[] = new Array(128).fill(undefined);
+  #meanings: Meanings = [];
   #parameters: AudioParameters | undefined;
   #closed = false;
-  #speaking = false;
+  /** What a closed line has to say: its memory may be another's. */
+  #last: { readonly position: number; readonly counts: RtpCounts; readonly report: LineReport } | undefined;
   #watch: BargeInWatch | undefined;
   #brokeIn: ((end: PlayEnd) => void) | undefined;
   #onKey: ((key: Key) => void) | undefined;
@@ -105,6 +109,9 @@ export class RtpLine implements Line {
     this.#pair = pair;
     this.#clock = clock;
     this.#log = log;
+    this.#memory = options.memories?.claim() ?? new LineMemory();
+    this.#reception = new Reception(this.#memory);
+    this.#hearing = new Hearing((frame) => this.#heard(frame), this.#memory);
     const random = randomBytes(22);
     const ssrc = random.readUInt32BE(0);
     this.#player = createPlayer({
@@ -127,9 +134,14 @@ export class RtpLine implements Line {
     pair.rtcp.on('message', this.#onRtcp);
     pair.rtp.on('error', this.#onSocketError);
     pair.rtcp.on('error', this.#onSocketError);
-    this.#ticked = { sendAt: 0, fillAt: 0, send: (now) => this.#send(now), fill: (now) => this.#fill(now) };
-    this.#tick = options.tick ?? createTick(clock);
-    this.#tick.add(this.#ticked);
+    const tick = options.tick ?? createTick(clock);
+    this.#turn = tick.add({ send: (now) => this.#send(now), fill: (now) => this.#fill(now) });
+  }
+
+  /** Where what it hears lies for a second and more: what a take is written from. */
+  get ring(): AudioRing {
+    const { samples, ringAt, marks, marksAt } = this.#memory;
+    return { samples, at: ringAt, size: RING_SAMPLES, keep: LOOK_BACK_SAMPLES, marks, marksAt };
   }
 
   /** The even port; RTCP is on the next. */
@@ -143,22 +155,25 @@ export class RtpLine implements Line {
   }
 
   get position(): number {
-    return this.#hearing.position;
+    return this.#last?.position ?? this.#hearing.position;
   }
 
   get counts(): RtpCounts {
-    return {
-      received: this.#received,
-      invalid: this.#invalid,
-      strays: this.#strays,
-      lost: this.#reception.expected - this.#reception.received,
-      jitter: this.#reception.jitter,
-      sent: this.#player.packets,
-      sendErrors: this.#sendErrors,
-    };
+    return (
+      this.#last?.counts ?? {
+        received: this.#received,
+        invalid: this.#invalid,
+        strays: this.#strays,
+        lost: this.#reception.expected - this.#reception.received,
+        jitter: this.#reception.jitter,
+        sent: this.#player.packets,
+        sendErrors: this.#sendErrors,
+      }
+    );
   }
 
   report(): LineReport {
+    if (this.#last !== undefined) return this.#last.report;
     const { expected, received } = this.#reception;
     return { noiseFloor: this.#hearing.floor, expected, received, late: this.#hearing.late };
   }
@@ -169,10 +184,8 @@ export class RtpLine implements Line {
     const { remote, direction } = parameters;
     if (this.#parameters === undefined) this.#hearing.open(this.#clock.monotonic());
     this.#parameters = parameters;
-    this.#ticked.sendAt = 0;
-    this.#meanings.fill(undefined);
-    for (const [payloadType, meaning] of Object.entries(parameters.receive))
-      this.#meanings[Number(payloadType)] = meaning;
+    this.#turn.sendAt = 0;
+    this.#meanings = meaningsOf(parameters.receive);
     const unknown = remote.address === '';
     const reachable = unknown || (isPort(remote.port) && !ANY_ADDRESS.has(remote.address));
     if (reachable) this.#latch.given(remote.address, remote.port, remote.rtcpPort);
@@ -191,10 +204,10 @@ export class RtpLine implements Line {
     const broken = new AbortController();
     const signal = AbortSignal.any([options.signal, broken.signal]);
     const playing = this.#player.play(audio, signal);
-    this.#ticked.sendAt = 0;
+    this.#turn.sendAt = 0;
     let brokenBy: PlayEnd | undefined;
     if (options.bargeIn !== undefined) {
-      this.#watch = watchForBargeIn(options.bargeIn, this.#speaking);
+      this.#watch = watchForBargeIn(options.bargeIn, this.#hearing.speech);
       this.#brokeIn = (end) => {
         brokenBy = end;
         broken.abort();
@@ -225,7 +238,7 @@ export class RtpLine implements Line {
     if (this.#closed) return;
     const { durationMs = 100, gapMs = 80, signal } = options;
     const pressed = this.#player.keys(keys, durationMs, gapMs, signal);
-    this.#ticked.sendAt = 0;
+    this.#turn.sendAt = 0;
     await pressed;
   }
 
@@ -244,26 +257,32 @@ export class RtpLine implements Line {
     if (this.#closed) return;
     if (this.#parameters !== undefined) this.#sendRtcp(this.#reports.goodbye(this.#clock.monotonic()));
     this.#closed = true;
-    this.#tick.remove(this.#ticked);
+    this.#turn.end();
     this.#hearing.close();
     this.#player.stop();
     this.#pair.close();
-    this.#log.debug({ port: this.port, ...this.counts }, 'line closed');
+    this.#last = { position: this.position, counts: this.counts, report: this.report() };
+    this.#memory.free();
+    this.#log.debug({ port: this.port, ...this.#last.counts }, 'line closed');
   }
 
-  readonly #onRtp = (bytes: Buffer, from: RemoteInfo) => {
+  readonly #onRtp = (bytes: Buffer, from: RemoteInfo) =>
+    this.#hear(bytes, 0, bytes.length, from.address, from.port, this.#clock.monotonic());
+
+  /** A datagram on the RTP port: `bytes[from…to)`, which came from `port` at `address`. */
+  #hear(bytes: Uint8Array, from: number, to: number, address: string, port: number, now: number) {
     if (this.#parameters === undefined || this.#closed) return;
     this.#received++;
-    const packet = this.#packet;
-    const meaning = readRtp(bytes, packet) === undefined ? this.#meanings[packet.payloadType] : undefined;
+    const packet = PACKET;
+    const fault = readRtp(bytes, packet, from, to);
+    const meaning = fault === undefined ? this.#meanings[packet.payloadType] : undefined;
     const length = packet.payloadEnd - packet.payloadStart;
     const audio = meaning === 'PCMU' || meaning === 'PCMA';
     if (meaning === undefined || length > (audio ? LONGEST_PACKET : LONGEST_SMALL_PAYLOAD)) {
       this.#invalid++;
       return;
     }
-    const now = this.#clock.monotonic();
-    if (!this.#latch.accept(from.address, from.port, packet.ssrc, now)) {
+    if (!this.#latch.accept(address, port, packet.ssrc, now)) {
       this.#strays++;
       return;
     }
@@ -271,7 +290,7 @@ export class RtpLine implements Line {
     if (meaning === 'telephone-event') this.#hearing.event(bytes, packet, now);
     else if (audio && length > 0) this.#hearing.audio(meaning, bytes, packet, now);
     else this.#hearing.silence(packet, now);
-  };
+  }
 
   readonly #onRtcp = (bytes: Buffer, from: RemoteInfo) => {
     if (this.#closed || from.address !== this.#latch.address) return;
@@ -299,7 +318,6 @@ export class RtpLine implements Line {
   };
 
   #heard(frame: Readonly<Frame>): void {
-    this.#speaking = frame.speech;
     if (frame.tone !== undefined) this.#onKey?.(frame.tone);
     const end = this.#watch?.(frame);
     if (end === undefined) return;
@@ -309,15 +327,15 @@ export class RtpLine implements Line {
 
   #send(now: number): void {
     const again = this.#player.send(now);
-    this.#ticked.sendAt = again;
+    this.#turn.sendAt = again;
     if (this.#parameters === undefined) return;
     const report = this.#reports.due(now);
     if (report !== undefined) this.#sendRtcp(report);
-    this.#ticked.sendAt = Math.min(again, this.#reports.dueAt);
+    this.#turn.sendAt = Math.min(again, this.#reports.dueAt);
   }
 
   #fill(now: number): void {
-    if (this.#parameters !== undefined) this.#ticked.fillAt = this.#hearing.fill(now);
+    if (this.#parameters !== undefined) this.#turn.fillAt = this.#hearing.fill(now);
   }
 
   #transmit(bytes: Uint8Array): void {
@@ -334,6 +352,23 @@ export class RtpLine implements Line {
     });
   }
 }
+
+/** By payload type. */
+type Meanings = readonly (AudioParameters['receive'][number] | undefined)[];
+
+/** Nearly all callers agree on the same ones: their lines share one table. */
+function meaningsOf(receive: AudioParameters['receive']): Meanings {
+  const key = JSON.stringify(receive);
+  const known = MEANINGS.get(key);
+  if (known !== undefined) return known;
+  if (MEANINGS.size === MOST_MEANINGS) MEANINGS.clear();
+  const meanings = Array.from({ length: 128 }, (_, payloadType) => receive[payloadType]);
+  MEANINGS.set(key, meanings);
+  return meanings;
+}
+
+const MEANINGS = new Map<string, Meanings>();
+const MOST_MEANINGS = 100;
 
 function isPort(port: number): boolean {
   return Number.isInteger(port) && port > 0 && port < 65536;

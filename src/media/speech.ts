@@ -6,6 +6,7 @@
  * the hum and rumble out of the energy and leaves the voice about 6 dB weaker than it is.
  */
 import { FRAME_SAMPLES, LINE_RATE, SPEECH_TAIL } from './line.ts';
+import { LineMemory } from './line-memory.ts';
 
 /** Loud is so much above the floor; once speech goes on, less will do. */
 const ONSET_ABOVE_FLOOR_DB = 9;
@@ -31,17 +32,29 @@ const HANGOVER_FRAMES = SPEECH_TAIL / FRAME_SAMPLES;
 /** So much before the first loud frame speech is taken to begin: 120 ms, for soft consonants. */
 const LOOK_BACK = (120 * LINE_RATE) / 1000;
 
+// Its numbers in the line's memory, and the levels of the last frames.
+const HEARD = 0;
+const FLOOR = 1;
+const LAST = 2;
+const LOUDNESS = 3;
+const FIRST_LOUD = 4;
+const SPEECH = 5;
+const ONSET = 6;
+const ENDED = 7;
+const QUIET = 8;
+const LEVELS = 9;
+const NUMBERS = LEVELS + STEADY_FRAMES;
+
 export class SpeechDetector {
-  readonly #levels = new Float64Array(STEADY_FRAMES).fill(Number.NEGATIVE_INFINITY);
-  #heard = 0;
-  #floor = FIRST_FLOOR;
-  #last = 0;
-  #loudness = 0;
-  #firstLoud = 0;
-  #speech = false;
-  #onset = 0;
-  #ended = 0;
-  #quiet = 0;
+  readonly #n: Float64Array;
+  readonly #at: number;
+
+  constructor(memory = new LineMemory()) {
+    this.#n = memory.numbers;
+    this.#at = memory.take(NUMBERS);
+    this.#floor = FIRST_FLOOR;
+    this.#n.fill(Number.NEGATIVE_INFINITY, this.#at + LEVELS, this.#at + NUMBERS);
+  }
 
   /** Whether the last frame is speech, hangover included. */
   get speech(): boolean {
@@ -61,16 +74,18 @@ export class SpeechDetector {
   /** Hears the frame that begins at `position`: FRAME_SAMPLES of `samples` from index `from` on. */
   hear(samples: Int16Array, from: number, position: number): void {
     let energy = 0;
+    let last = this.#last;
     for (let index = from; index < from + FRAME_SAMPLES; index++) {
       const sample = samples[index]!;
-      const difference = sample - this.#last;
+      const difference = sample - last;
       energy += difference * difference;
-      this.#last = sample;
+      last = sample;
     }
+    this.#last = last;
     const level = 10 * Math.log10(energy / FRAME_SAMPLES / 32768 ** 2 + 2e-13);
     const above = this.#speech ? HOLD_ABOVE_FLOOR_DB : ONSET_ABOVE_FLOOR_DB;
     const loud = level > QUIETEST_SPEECH && level > this.#floor + above;
-    this.#levels[this.#heard++ % STEADY_FRAMES] = level;
+    this.#n[this.#at + LEVELS + (this.#heard++ % STEADY_FRAMES)] = level;
     this.#adapt(level);
     this.#step(loud, position);
   }
@@ -85,7 +100,7 @@ export class SpeechDetector {
     let low = Number.POSITIVE_INFINITY;
     let high = Number.NEGATIVE_INFINITY;
     for (let back = 1; back <= frames; back++) {
-      const level = this.#levels[(this.#heard - back + STEADY_FRAMES) % STEADY_FRAMES]!;
+      const level = this.#n[this.#at + LEVELS + ((this.#heard - back + STEADY_FRAMES) % STEADY_FRAMES)]!;
       if (level < low) low = level;
       if (level > high) high = level;
     }
@@ -119,6 +134,61 @@ export class SpeechDetector {
     this.#speech = true;
     this.#quiet = 0;
     this.#onset = Math.max(this.#ended, this.#firstLoud - LOOK_BACK);
+  }
+
+  get #heard(): number {
+    return this.#n[this.#at + HEARD]!;
+  }
+  set #heard(value: number) {
+    this.#n[this.#at + HEARD] = value;
+  }
+  get #floor(): number {
+    return this.#n[this.#at + FLOOR]!;
+  }
+  set #floor(value: number) {
+    this.#n[this.#at + FLOOR] = value;
+  }
+  get #last(): number {
+    return this.#n[this.#at + LAST]!;
+  }
+  set #last(value: number) {
+    this.#n[this.#at + LAST] = value;
+  }
+  get #loudness(): number {
+    return this.#n[this.#at + LOUDNESS]!;
+  }
+  set #loudness(value: number) {
+    this.#n[this.#at + LOUDNESS] = value;
+  }
+  get #firstLoud(): number {
+    return this.#n[this.#at + FIRST_LOUD]!;
+  }
+  set #firstLoud(value: number) {
+    this.#n[this.#at + FIRST_LOUD] = value;
+  }
+  get #speech(): boolean {
+    return this.#n[this.#at + SPEECH] !== 0;
+  }
+  set #speech(value: boolean) {
+    this.#n[this.#at + SPEECH] = value ? 1 : 0;
+  }
+  get #onset(): number {
+    return this.#n[this.#at + ONSET]!;
+  }
+  set #onset(value: number) {
+    this.#n[this.#at + ONSET] = value;
+  }
+  get #ended(): number {
+    return this.#n[this.#at + ENDED]!;
+  }
+  set #ended(value: number) {
+    this.#n[this.#at + ENDED] = value;
+  }
+  get #quiet(): number {
+    return this.#n[this.#at + QUIET]!;
+  }
+  set #quiet(value: number) {
+    this.#n[this.#at + QUIET] = value;
   }
 }
 

@@ -10,8 +10,6 @@ function counter() {
   return {
     sent,
     filled,
-    sendAt: 0,
-    fillAt: 0,
     send: (now: number) => void sent.push(now),
     fill: (now: number) => void filled.push(now),
   };
@@ -69,8 +67,6 @@ test('after a stall of this process the filling waits until what was queued can 
       if (++passed < 10) setImmediate(count);
     };
     createTick(stalled).add({
-      sendAt: 0,
-      fillAt: 0,
       send: () => void setImmediate(count),
       fill: () => {
         passedAtFill = passed;
@@ -85,9 +81,9 @@ test('a line that has nothing to do until later is left alone until then', async
   const clock = new VirtualClock();
   const line = counter();
   const start = clock.monotonic();
-  line.sendAt = start + 70;
-  line.fillAt = start + 40;
-  createTick(clock).add(line);
+  const turn = createTick(clock).add(line);
+  turn.sendAt = start + 70;
+  turn.fillAt = start + 40;
   await clock.advance(100);
   assert.deepEqual(
     [line.sent, line.filled].map((times) => times.map((at) => at - start)),
@@ -102,13 +98,30 @@ test('without lines there is no timer', async () => {
   const clock = new VirtualClock();
   const tick = createTick(clock);
   const line = counter();
-  tick.add(line);
+  const turn = tick.add(line);
   assert.equal(clock.timers, 1);
-  tick.remove(line);
+  turn.end();
   assert.equal(clock.timers, 0);
   await clock.advance(100);
   assert.deepEqual(line.sent, []);
   tick.add(line);
   await clock.advance(20);
   assert.equal(line.sent.length, 1);
+});
+
+test('of many lines that come and go each is served in its own time', async () => {
+  const clock = new VirtualClock();
+  const tick = createTick(clock);
+  const lines = Array.from({ length: 200 }, counter);
+  const turns = lines.map((line) => tick.add(line));
+  for (const [index, turn] of turns.entries()) {
+    turn.sendAt = turn.fillAt = clock.monotonic() + (index % 3) * 20;
+    if (index % 7 === 0) turn.end();
+  }
+  turns[7]!.end();
+  await clock.advance(40);
+  for (const [index, line] of lines.entries()) {
+    const times = index % 7 === 0 ? 0 : index % 3 === 2 ? 1 : 2;
+    assert.deepEqual([line.sent.length, line.filled.length], [times, times], `line ${index}`);
+  }
 });

@@ -5,24 +5,26 @@ import type { Clock, Timer } from '../clock.ts';
 
 export const TICK_MS = 20;
 
-/**
- * What the tick serves. Both actions are called synchronously and must not throw. With a thousand lines most have nothing to do at most ticks:
- * each says when it will, so that its memory is left alone until then.
- */
+/** What the tick serves. Both actions are called synchronously and must not throw; each sets its own time in the turn anew. */
 export interface Ticked {
-  /** `send` and `fill` are not called before these times; each sets its own anew. */
-  sendAt: number;
-  fillAt: number;
   /** Send what is due at `now`. Called in the timer itself, to be punctual. */
   send(now: number): void;
   /** Fill what did not arrive by `now`. Called once the datagrams that were queued meanwhile have been read. */
   fill(now: number): void;
 }
 
+/** A line's place in the tick. Times are of the clock's `monotonic`; 0, as both begin with, is at once. */
+export interface Turn {
+  /** `send` and `fill` are not called before these times. */
+  sendAt: number;
+  fillAt: number;
+  /** It is served no longer. Idempotent. */
+  end(): void;
+}
+
 export interface Tick {
-  /** Serves `line` from the next tick on, until it is removed. The times given to it are of the clock's `monotonic`. */
-  add(line: Ticked): void;
-  remove(line: Ticked): void;
+  /** Serves `line` from the next tick on. */
+  add(line: Ticked): Turn;
 }
 
 /** Datagrams of one socket that are read in one turn of the event loop, in ms of audio at the shortest packet time. */
@@ -37,10 +39,10 @@ const MOST_TURNS = 20;
  * turns of the event loop as it takes to read them, so that a stall of ours is not taken for the caller's silence.
  */
 export function createTick(clock: Clock): Tick {
-  const lines = new Set<Ticked>();
+  const turns = new Turns();
   let timer: Timer | undefined;
   let due = 0;
-  let turns = 0;
+  let waits = 0;
 
   const schedule = () => {
     timer = clock.after(Math.max(0, due - clock.monotonic()), fire);
@@ -50,34 +52,99 @@ export function createTick(clock: Clock): Tick {
     const late = now - due;
     // Ticks that were missed are not made up for: each line reckons with the time it is told.
     due += TICK_MS * (1 + Math.max(0, Math.floor(late / TICK_MS)));
-    for (const line of lines) if (line.sendAt <= now) line.send(now);
-    const already = turns > 0;
-    turns = Math.max(turns, Math.min(MOST_TURNS, 1 + Math.floor(Math.max(0, late) / READ_IN_ONE_TURN_MS)));
+    turns.send(now);
+    const already = waits > 0;
+    waits = Math.max(waits, Math.min(MOST_TURNS, 1 + Math.floor(Math.max(0, late) / READ_IN_ONE_TURN_MS)));
     if (!already) setImmediate(turn);
     timer = undefined;
-    if (lines.size > 0) schedule();
+    if (turns.count > 0) schedule();
   };
   const turn = () => {
-    if (--turns > 0) {
+    if (--waits > 0) {
       setImmediate(turn);
       return;
     }
-    const now = clock.monotonic();
-    for (const line of lines) if (line.fillAt <= now) line.fill(now);
+    turns.fill(clock.monotonic());
   };
 
   return {
     add(line) {
-      lines.add(line);
-      if (timer !== undefined) return;
-      due = clock.monotonic() + TICK_MS;
-      schedule();
-    },
-    remove(line) {
-      lines.delete(line);
-      if (lines.size > 0) return;
-      timer?.cancel();
-      timer = undefined;
+      const added = turns.add(line, () => {
+        if (turns.count > 0) return;
+        timer?.cancel();
+        timer = undefined;
+      });
+      if (timer === undefined) {
+        due = clock.monotonic() + TICK_MS;
+        schedule();
+      }
+      return added;
     },
   };
+}
+
+/** With a thousand lines most have nothing to do at most ticks: their times lie side by side, and the lines' own memory is left alone. */
+export class Turns {
+  readonly #lines: { readonly line: Ticked; index: number }[] = [];
+  #sendAt = new Float64Array(64);
+  #fillAt = new Float64Array(64);
+
+  get count(): number {
+    return this.#lines.length;
+  }
+
+  // Backwards: when a line ends meanwhile, it is one that was served that takes its place.
+  send(now: number): void {
+    for (let index = this.#lines.length - 1; index >= 0; index--)
+      if (this.#sendAt[index]! <= now) this.#lines[index]!.line.send(now);
+  }
+
+  fill(now: number): void {
+    for (let index = this.#lines.length - 1; index >= 0; index--)
+      if (this.#fillAt[index]! <= now) this.#lines[index]!.line.fill(now);
+  }
+
+  add(line: Ticked, onEnd: () => void): Turn {
+    const place = { line, index: this.#lines.length };
+    if (this.#lines.push(place) > this.#sendAt.length) this.#grow();
+    this.#sendAt[place.index] = this.#fillAt[place.index] = 0;
+    const turns = this;
+    return {
+      get sendAt() {
+        return turns.#sendAt[place.index]!;
+      },
+      set sendAt(at) {
+        turns.#sendAt[place.index] = at;
+      },
+      get fillAt() {
+        return turns.#fillAt[place.index]!;
+      },
+      set fillAt(at) {
+        turns.#fillAt[place.index] = at;
+      },
+      end() {
+        if (turns.#lines[place.index] !== place) return;
+        turns.#remove(place.index);
+        onEnd();
+      },
+    };
+  }
+
+  /** The last one takes its place. */
+  #remove(index: number) {
+    const last = this.#lines.pop()!;
+    if (last.index === index) return;
+    this.#sendAt[index] = this.#sendAt[last.index]!;
+    this.#fillAt[index] = this.#fillAt[last.index]!;
+    last.index = index;
+    this.#lines[index] = last;
+  }
+
+  #grow() {
+    const [sendAt, fillAt] = [this.#sendAt, this.#fillAt];
+    this.#sendAt = new Float64Array(sendAt.length * 2);
+    this.#fillAt = new Float64Array(sendAt.length * 2);
+    this.#sendAt.set(sendAt);
+    this.#fillAt.set(fillAt);
+  }
 }

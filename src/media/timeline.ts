@@ -19,6 +19,7 @@
  */
 import { Coverage } from './coverage.ts';
 import { FRAME_SAMPLES, LINE_RATE } from './line.ts';
+import { LineMemory } from './line-memory.ts';
 
 const SAMPLES_PER_MS = LINE_RATE / 1000;
 /** How far behind the clock a silent timeline is kept, in samples: 300 ms. */
@@ -42,24 +43,35 @@ const DROPOUT = 3000;
 /** A key can be held for 8 s before its event must start a new segment (RFC 4733 §2.5.1.3). */
 const OLDEST_EVENT = 0xffff + LAG;
 
+// Its numbers in the line's memory. The clock: `offset` samples at `zero` ms; `base` is the offset that it began with. The sender: its newest packet ties
+// timestamps to positions.
+const DUE = 0;
+const SKIP = 1;
+const ZERO = 2;
+const OFFSET = 3;
+const BASE = 4;
+const DRIFTED = 5;
+const KNOWN = 6;
+const SOURCE = 7;
+const HIGHEST = 8;
+const TIED_TIMESTAMP = 9;
+const TIED_POSITION = 10;
+const STRANGE_SINCE = 11;
+const EVENT_START = 12;
+const EVENT_END = 13;
+const NUMBERS = 14;
+
 export class Timeline {
-  readonly #coverage = new Coverage();
-  #due = 0;
-  #skip = 0;
-  // The clock: `offset` samples at `zero` ms; `base` is the offset that it began with.
-  #zero = 0;
-  #offset = 0;
-  #base = 0;
-  #drifted = 0;
-  // The sender: its newest packet ties timestamps to positions.
-  #known = false;
-  #source = 0;
-  #highest = 0;
-  #tiedTimestamp = 0;
-  #tiedPosition = 0;
-  #strangeSince = -1;
-  #eventStart = 0;
-  #eventEnd = 0;
+  readonly #coverage: Coverage;
+  readonly #n: Float64Array;
+  readonly #at: number;
+
+  constructor(memory = new LineMemory()) {
+    this.#coverage = new Coverage(memory);
+    this.#n = memory.numbers;
+    this.#at = memory.take(NUMBERS);
+    this.#strangeSince = -1;
+  }
 
   /** What has arrived. */
   get coverage(): Coverage {
@@ -231,5 +243,90 @@ export class Timeline {
     if (samples > 0) this.#coverage.add(start, start + samples);
     this.#due = start + samples;
     return start;
+  }
+
+  get #due(): number {
+    return this.#n[this.#at + DUE]!;
+  }
+  set #due(value: number) {
+    this.#n[this.#at + DUE] = value;
+  }
+  get #skip(): number {
+    return this.#n[this.#at + SKIP]!;
+  }
+  set #skip(value: number) {
+    this.#n[this.#at + SKIP] = value;
+  }
+  get #zero(): number {
+    return this.#n[this.#at + ZERO]!;
+  }
+  set #zero(value: number) {
+    this.#n[this.#at + ZERO] = value;
+  }
+  get #offset(): number {
+    return this.#n[this.#at + OFFSET]!;
+  }
+  set #offset(value: number) {
+    this.#n[this.#at + OFFSET] = value;
+  }
+  get #base(): number {
+    return this.#n[this.#at + BASE]!;
+  }
+  set #base(value: number) {
+    this.#n[this.#at + BASE] = value;
+  }
+  get #drifted(): number {
+    return this.#n[this.#at + DRIFTED]!;
+  }
+  set #drifted(value: number) {
+    this.#n[this.#at + DRIFTED] = value;
+  }
+  get #known(): boolean {
+    return this.#n[this.#at + KNOWN] !== 0;
+  }
+  set #known(value: boolean) {
+    this.#n[this.#at + KNOWN] = value ? 1 : 0;
+  }
+  get #source(): number {
+    return this.#n[this.#at + SOURCE]!;
+  }
+  set #source(value: number) {
+    this.#n[this.#at + SOURCE] = value;
+  }
+  get #highest(): number {
+    return this.#n[this.#at + HIGHEST]!;
+  }
+  set #highest(value: number) {
+    this.#n[this.#at + HIGHEST] = value;
+  }
+  get #tiedTimestamp(): number {
+    return this.#n[this.#at + TIED_TIMESTAMP]!;
+  }
+  set #tiedTimestamp(value: number) {
+    this.#n[this.#at + TIED_TIMESTAMP] = value;
+  }
+  get #tiedPosition(): number {
+    return this.#n[this.#at + TIED_POSITION]!;
+  }
+  set #tiedPosition(value: number) {
+    this.#n[this.#at + TIED_POSITION] = value;
+  }
+  get #strangeSince(): number {
+    return this.#n[this.#at + STRANGE_SINCE]!;
+  }
+  set #strangeSince(value: number) {
+    this.#n[this.#at + STRANGE_SINCE] = value;
+  }
+  get #eventStart(): number {
+    return this.#n[this.#at + EVENT_START]!;
+  }
+  set #eventStart(value: number) {
+    this.#n[this.#at + EVENT_START] = value;
+  }
+  get #eventEnd(): number {
+    return this.#n[this.#at + EVENT_END]!;
+  }
+  set #eventEnd(value: number) {
+    this.#n[this.#at + EVENT_END] = value;
   }
 }

@@ -3,6 +3,7 @@ import { test } from 'node:test';
 import { promptSpec, recordSpec } from '../../test/support/operation-stage.ts';
 import { quiet, ScriptedLine, samples, speech } from '../../test/support/scripted-line.ts';
 import { scriptedTakes } from '../../test/support/scripted-take.ts';
+import { testRing } from '../../test/support/spooled-take.ts';
 import { settle } from '../../test/support/virtual-clock.ts';
 import { TonearmError } from '../errors.ts';
 import { type Log, silentLog } from '../log.ts';
@@ -22,6 +23,7 @@ const parameters: AudioParameters = {
 
 class ScriptedOwnedLine extends ScriptedLine implements OwnedLine {
   readonly port = 4002;
+  readonly ring = testRing();
   closes = 0;
   connect(): void {}
   mute(): void {}
@@ -38,7 +40,13 @@ function serverStage(openLine: () => Promise<OwnedLine>) {
   const log: Log = { ...silentLog, error: (_, message) => void logged.push(message) };
   const { takes, openTake } = scriptedTakes();
   const send = (message: FromWorker) => void sent.push(message);
-  const server = serveLines({ openLine, openTake, beep: new Int16Array(0), send, log });
+  const server = serveLines({
+    openLine,
+    openTake: (_, spec, onGrown) => openTake(spec, onGrown),
+    beep: new Int16Array(0),
+    send,
+    log,
+  });
   return { server, sent, logged, takes };
 }
 

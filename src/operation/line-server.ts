@@ -3,8 +3,9 @@ import { reasonOf, TonearmError } from '../errors.ts';
 import type { Log } from '../log.ts';
 import type { Key, Line } from '../media/line.ts';
 import type { AudioParameters } from '../media/session-description.ts';
+import type { AudioRing, Take } from '../recording/take.ts';
 import type { OperationRun } from './media-engine.ts';
-import type { PromptDelivery } from './operation.ts';
+import type { PromptDelivery, TakeSpec } from './operation.ts';
 import type { FromWorker, ToWorker } from './protocol.ts';
 import { createQueue, type OperationQueue, type QueueParts } from './queue.ts';
 import type { StopReason } from './stage.ts';
@@ -12,6 +13,8 @@ import type { StopReason } from './stage.ts';
 /** A line as the worker owns it. */
 export interface OwnedLine extends Line {
   readonly port: number;
+  /** Where what it hears lies: what its takes are written from. */
+  readonly ring: AudioRing;
   connect(parameters: AudioParameters): void;
   mute(muted: boolean): void;
   watchKeys(onKey: (key: Key) => void): void;
@@ -36,7 +39,9 @@ interface Operation {
 }
 
 export function serveLines(
-  parts: QueueParts & {
+  parts: Pick<QueueParts, 'beep'> & {
+    /** As QueueParts.openTake, of what this line hears. */
+    readonly openTake: (line: OwnedLine, spec: TakeSpec, onGrown: (samples: number) => void) => Take;
     readonly openLine: (callId: string) => Promise<OwnedLine>;
     readonly send: (message: FromWorker) => void;
     readonly log: Log;
@@ -55,7 +60,8 @@ export function serveLines(
         await line.close();
         throw new TonearmError('engineClosed', 'the media engine is closing: no more lines are opened');
       }
-      lines.set(id, { line, queue: createQueue(line, parts) });
+      const openTake: QueueParts['openTake'] = (spec, onGrown) => parts.openTake(line, spec, onGrown);
+      lines.set(id, { line, queue: createQueue(line, { beep: parts.beep, openTake }) });
       send({ type: 'lineOpened', line: id, port: line.port });
     } catch (thrown) {
       const code = thrown instanceof TonearmError ? thrown.code : 'lineFailed';

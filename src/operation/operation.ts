@@ -53,8 +53,8 @@ export interface TakeSpec {
   /** Written into the journal, for recovery. */
   readonly callId: string;
   readonly operationId: string;
-  /** Blocks are written this often, in milliseconds of audio: 1000, or less when somebody reads along. */
-  readonly blockMs: number;
+  /** Somebody may read along: how it grows is told. */
+  readonly streamed: boolean;
 }
 
 /** What an operation tells while it runs: a few an operation, never per packet. */

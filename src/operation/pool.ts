@@ -6,6 +6,7 @@ import type { Log } from '../log.ts';
 import { type PortRange, shareOfPorts } from '../media/ports.ts';
 import type { MediaEngine } from './media-engine.ts';
 import type { WorkerStart } from './protocol.ts';
+import { linkSpool } from './spool-link.ts';
 import { linkWorker, type WorkerLink } from './worker-link.ts';
 
 export interface PoolOptions {
@@ -20,15 +21,18 @@ export interface PoolOptions {
 
 /** What tests replace. */
 export interface PoolParts {
+  /** `start.spoolPort` is to be transferred. */
   readonly startWorker: (start: WorkerStart) => Worker;
+  readonly startSpool: () => Worker;
   readonly clock: Clock;
 }
 
 /** A place in the pool: it keeps its share of the ports, whatever becomes of its workers. */
 interface Place {
-  readonly start: WorkerStart;
+  readonly start: Omit<WorkerStart, 'spoolPort'>;
   /** `undefined` while none runs. */
   link: WorkerLink | undefined;
+  worker: Worker | undefined;
 }
 
 /** A worker that dies young is started again only after a pause, which doubles each time. */
@@ -41,7 +45,11 @@ const CLOSE_MS = 5000;
 /** Resolves when every worker is ready; throws TonearmError `workerFailed` when one cannot be started. */
 export async function openPool(
   options: PoolOptions,
-  { startWorker, clock }: PoolParts = { startWorker: startMediaWorker, clock: systemClock },
+  { startWorker, startSpool, clock }: PoolParts = {
+    startWorker: startMediaWorker,
+    startSpool: startSpoolThread,
+    clock: systemClock,
+  },
 ): Promise<MediaEngine> {
   const { address, ports, log } = options;
   const closing = new AbortController();
@@ -49,13 +57,31 @@ export async function openPool(
   const count = Math.max(1, Math.min(options.workers, pairs));
   const places = Array.from(
     { length: count },
-    (_, index): Place => ({ start: { address, ports: shareOfPorts(ports, index, count) }, link: undefined }),
+    (_, index): Place => ({
+      start: { address, ports: shareOfPorts(ports, index, count) },
+      link: undefined,
+      worker: undefined,
+    }),
   );
+
+  let spool = linkSpool(startSpool(), log);
+  /** Without it the workers' takes are lost: they go with it, and begin anew with another. */
+  const keepSpool = async () => {
+    while (!closing.signal.aborted) {
+      await spool.gone;
+      if (closing.signal.aborted) return;
+      log.error({}, "the spool's thread died; it and the media workers are started anew");
+      spool = linkSpool(startSpool(), log);
+      for (const { worker } of places) void worker?.terminate();
+    }
+  };
 
   /** Runs one worker to its end. */
   const occupy = async (place: Place, onReady: () => void) => {
-    const worker = startWorker(place.start);
-    const link = linkWorker(worker, log);
+    const workerSpool = spool.connect();
+    const worker = startWorker({ ...place.start, spoolPort: workerSpool.port });
+    place.worker = worker;
+    const link = linkWorker(worker, log, workerSpool);
     place.link = link;
     const stop = () => {
       link.close();
@@ -68,6 +94,7 @@ export async function openPool(
     } finally {
       await link.gone;
       place.link = undefined;
+      place.worker = undefined;
       closing.signal.removeEventListener('abort', stop);
     }
   };
@@ -91,8 +118,11 @@ export async function openPool(
   const close = async () => {
     closing.abort();
     await Promise.all(kept);
+    await spool.close();
   };
   try {
+    await spool.ready;
+    void keepSpool();
     await Promise.all(
       places.map((place) => new Promise<void>((ready, failed) => kept.push(keep(place, ready, failed)))),
     );
@@ -126,8 +156,16 @@ function triesNext(thrown: unknown): boolean {
   return thrown instanceof TonearmError && (thrown.code === 'noPorts' || thrown.code === 'workerFailed');
 }
 
-/** The entry is TypeScript in the repository, JavaScript in the built package. */
 function startMediaWorker(start: WorkerStart): Worker {
-  const entry = import.meta.url.endsWith('.ts') ? './worker.ts' : './worker.js';
-  return new Worker(new URL(entry, import.meta.url), { workerData: start, name: 'media' });
+  return new Worker(entry('./worker'), { workerData: start, transferList: [start.spoolPort], name: 'media' });
+}
+
+/** As it is started in earnest. */
+export function startSpoolThread(): Worker {
+  return new Worker(entry('../recording/spool-thread'), { name: 'spool' });
+}
+
+/** TypeScript in the repository, JavaScript in the built package. */
+function entry(path: string): URL {
+  return new URL(`${path}${import.meta.url.endsWith('.ts') ? '.ts' : '.js'}`, import.meta.url);
 }

@@ -2,6 +2,7 @@
  * What crosses between the main thread and a media worker: a few messages an operation, never one per packet. The main thread numbers
  * lines and operations; messages arrive in the order they were sent.
  */
+import type { MessagePort } from 'node:worker_threads';
 import type { Key } from '../media/line.ts';
 import type { PortRange } from '../media/ports.ts';
 import type { AudioParameters } from '../media/session-description.ts';
@@ -12,6 +13,8 @@ export interface WorkerStart {
   readonly address: string;
   /** This worker's alone. */
   readonly ports: PortRange;
+  /** To the spool's thread. To be transferred. */
+  readonly spoolPort: MessagePort;
 }
 
 export type ToWorker =

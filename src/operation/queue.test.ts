@@ -280,10 +280,11 @@ test('what is on disk is told as it grows', async () => {
 });
 
 test('a disk that refuses ends it with error, and what was written is kept', async () => {
-  const stage = operationStage([...speech(1000), ...when(() => stage.takes[0]!.onGrown(4000))], (take) => {
+  const stage = operationStage(speech(1000), (take) => {
     take.failure = new Error('no space left');
+    take.onDisk = 4000;
   });
-  const end = await stage.run(recordSpec({ maxDurationMs: 1020 })).ended;
+  const end = await stage.run(recordSpec({ maxDurationMs: 1000 })).ended;
   assert.deepEqual(end, {
     by: 'error',
     message: 'no space left',

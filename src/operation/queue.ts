@@ -23,7 +23,7 @@ export interface OperationQueue {
 
 export interface QueueParts {
   readonly beep: Int16Array;
-  /** `onGrown` is told how many samples of the take are on disk. */
+  /** `onGrown` is told how many samples of the take are on disk, when the spec asks for it. */
   readonly openTake: (spec: TakeSpec, onGrown: (samples: number) => void) => Take;
 }
 
@@ -99,17 +99,13 @@ async function performRecord(
   signal: AbortSignal,
 ): Promise<OperationEnd> {
   let spoken = false;
-  let written = 0;
   let take: Take | undefined;
   const tell: Tell = (progress) => {
     spoken ||= progress.phase === 'speech';
     stage.tell(progress);
   };
   const openTake = () => {
-    take = parts.openTake(spec.take, (samples) => {
-      written = samples;
-      tell({ phase: 'grown', samples });
-    });
+    take = parts.openTake(spec.take, (samples) => tell({ phase: 'grown', samples }));
     return take;
   };
   let end: Ended = { by: 'error' };
@@ -119,12 +115,12 @@ async function performRecord(
     end = failed(thrown);
   } finally {
     try {
-      written = (await take?.seal()) ?? 0;
+      await take?.seal();
     } catch (thrown) {
       if (take && leavesTake(end, { samples: take.length })) end = failed(thrown);
     }
   }
-  return withTake(end, take && { recordingId: spec.take.recordingId, samples: written, spoken });
+  return withTake(end, take && { recordingId: spec.take.recordingId, samples: take.written, spoken });
 }
 
 function failed(thrown: unknown): Ended {

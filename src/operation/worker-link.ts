@@ -6,6 +6,7 @@ import type { Key } from '../media/line.ts';
 import type { MediaLine, OperationRun } from './media-engine.ts';
 import type { OperationEnd, OperationProgress, OperationSpec, PromptDelivery } from './operation.ts';
 import type { FromWorker, ToWorker } from './protocol.ts';
+import type { WorkerSpool } from './spool-link.ts';
 import type { Tell } from './stage.ts';
 import { withTake } from './take-summary.ts';
 
@@ -35,12 +36,11 @@ interface LinkedOperation {
   readonly tell: Tell;
   readonly ended: PromiseWithResolvers<OperationEnd>;
   /** Of the take, in case the worker cannot tell any more. */
-  written: number;
   spoken: boolean;
 }
 
 /** Numbers lines and operations: unique in their worker. */
-export function linkWorker(worker: Worker, log: Log): WorkerLink {
+export function linkWorker(worker: Worker, log: Log, spool: Pick<WorkerSpool, 'abandon'>): WorkerLink {
   const lines = new Map<number, LinkedLine>();
   const operations = new Map<number, LinkedOperation>();
   const ready = Promise.withResolvers<void>();
@@ -57,7 +57,6 @@ export function linkWorker(worker: Worker, log: Log): WorkerLink {
   };
 
   const progressed = (operation: LinkedOperation, progress: OperationProgress) => {
-    if (progress.phase === 'grown') operation.written = progress.samples;
     operation.spoken ||= progress.phase === 'speech';
     operation.tell(progress);
   };
@@ -97,15 +96,18 @@ export function linkWorker(worker: Worker, log: Log): WorkerLink {
     }
   };
 
-  const onExit = (code: number) => {
+  const onExit = async (code: number) => {
     death = new TonearmError(
       'workerFailed',
       `the media worker died: ${why || `it stopped with code ${code}`}`,
     );
     ready.reject(death);
-    for (const [id, { spec, written, spoken }] of operations) {
-      const take = spec.kind === 'record' && { recordingId: spec.take.recordingId, samples: written, spoken };
-      end(id, withTake({ by: 'error', message: death.message }, take || undefined));
+    const takes = await spool.abandon();
+    for (const [id, { spec, spoken }] of operations) {
+      const recordingId = spec.kind === 'record' ? spec.take.recordingId : '';
+      const samples = takes.get(recordingId);
+      const take = samples === undefined ? undefined : { recordingId, samples, spoken };
+      end(id, withTake({ by: 'error', message: death.message }, take));
     }
     for (const line of lines.values()) {
       line.opened.reject(death);
@@ -151,7 +153,7 @@ export function linkWorker(worker: Worker, log: Log): WorkerLink {
     const id = ++numbers;
     const ended = Promise.withResolvers<OperationEnd>();
     post({ type: 'run', line, operation: id, spec, prompts: prompts.length });
-    operations.set(id, { spec, tell, ended, written: 0, spoken: false });
+    operations.set(id, { spec, tell, ended, spoken: false });
     const deliver = (prompt: number, delivery: PromptDelivery) => {
       if (operations.has(id)) post({ type: 'deliver', operation: id, prompt, delivery });
     };
@@ -173,7 +175,7 @@ export function linkWorker(worker: Worker, log: Log): WorkerLink {
   worker.on('error', (error: unknown) => {
     why = reasonOf(error);
   });
-  worker.on('exit', onExit);
+  worker.on('exit', (code) => void onExit(code));
   // Whoever does not wait for it learns of it by `gone`.
   ready.promise.catch(() => {});
 

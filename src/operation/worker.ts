@@ -9,10 +9,12 @@ import { pause, systemClock } from '../clock.ts';
 import { reasonOf } from '../errors.ts';
 import type { Log } from '../log.ts';
 import { beep } from '../media/beep.ts';
+import { createLineMemories } from '../media/line-memory.ts';
 import { createPortPairs } from '../media/ports.ts';
 import { openRtpLine } from '../media/rtp-line.ts';
 import { createTick } from '../media/tick.ts';
-import { openTake } from '../recording/spool.ts';
+import { createSpool } from '../recording/spool.ts';
+import type { FromSpool } from '../recording/spool-protocol.ts';
 import { serveLines } from './line-server.ts';
 import type { FromWorker, LogLevel, ToWorker, WorkerStart } from './protocol.ts';
 
@@ -21,7 +23,7 @@ const LAST_WORDS_MS = 2000;
 
 const main = parentPort;
 if (main === null) throw new Error('worker.ts is the entry of a worker thread: start it by openPool');
-const { address, ports }: WorkerStart = workerData;
+const { address, ports, spoolPort }: WorkerStart = workerData;
 const send = (message: FromWorker) => main.postMessage(message);
 
 const write = (level: LogLevel) => (fields: object, message: string) => {
@@ -36,9 +38,13 @@ const log: Log = { debug: write('debug'), info: write('info'), warn: write('warn
 
 const tick = createTick(systemClock);
 const pairs = createPortPairs(ports);
+const memories = createLineMemories();
+const spool = createSpool(spoolPort);
+spoolPort.on('message', (message: FromSpool) => spool.take(message));
+spoolPort.on('close', () => spool.lost());
 const server = serveLines({
-  openLine: () => openRtpLine({ address, ports: pairs, tick, clock: systemClock, log }),
-  openTake,
+  openLine: () => openRtpLine({ address, ports: pairs, tick, memories, clock: systemClock, log }),
+  openTake: (line, spec, onGrown) => spool.openTake(spec, line.ring, onGrown),
   beep: beep(),
   send,
   log,

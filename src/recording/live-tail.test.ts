@@ -238,7 +238,7 @@ test('many followers who come and go at any time all get the same bytes', () => 
       const stage = await stageRecordings();
       try {
         const { recordingId } = await stage.prepare();
-        const take = stage.take(recordingId, 100);
+        const take = stage.take(recordingId);
         const followers: { stream: AsyncIterator<Uint8Array>; heard: Uint8Array[] }[] = [];
         const samples: number[] = [];
         for (const step of chunks) {

@@ -39,25 +39,24 @@ async function leaveSealed(stage: RecordingStage, samples: Int16Array): Promise<
 }
 
 /** Captures in a process of its own, frame by frame; says how much it appended, and is then killed. */
+const support = (file: string) => new URL(`../../test/support/${file}`, import.meta.url).href;
+
 async function captureAndDie(stage: RecordingStage, recordingId: string, frames: number): Promise<void> {
   const spec = {
     recordingId,
     folder: stage.recordings.spoolFolder,
     callId: 'call',
     operationId: 'operation',
-    blockMs: 1000,
+    streamed: false,
   };
   const script = `
-    const { openTake } = await import(${JSON.stringify(new URL('./spool.ts', import.meta.url).href)});
-    const { babble } = await import(${JSON.stringify(new URL('../../test/support/recordings.ts', import.meta.url).href)});
+    const { openSpooledTake } = await import(${JSON.stringify(support('spooled-take.ts'))});
+    const { babble } = await import(${JSON.stringify(support('recordings.ts'))});
     const samples = babble(${frames * 160});
-    let grown = 0;
-    const take = openTake(${JSON.stringify(spec)}, (samples) => (grown = samples));
+    const take = openSpooledTake(${JSON.stringify(spec)});
     for (let at = 0; at < samples.length; at += 160) {
       take.append(samples, at, at + 160);
       take.settle();
-      // Sound comes no faster than it is written: a second of it takes a second.
-      while (take.length - grown >= 8000) await new Promise((resolve) => setImmediate(resolve));
     }
     console.log(take.length);
     setInterval(() => {}, 1e6);`;

@@ -2,7 +2,8 @@
  * The two files of a spooled take: `<id>.pcm`, signed 16 bit little-endian samples at 8,000 Hz without a header, and
  * `<id>.json`, the journal: whose it is, and, once it was sealed, how long.
  */
-import { type FileHandle, open, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { closeSync, ftruncateSync, openSync, renameSync, writeFileSync, writeSync } from 'node:fs';
+import { type FileHandle, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 
 /** Samples a second in the spool. */
@@ -15,8 +16,8 @@ export interface TakeSpec {
   readonly folder: string;
   readonly callId: string;
   readonly operationId: string;
-  /** Settled audio is written this often, in milliseconds of audio. */
-  readonly blockMs: number;
+  /** Somebody may read along: what is in the file is told of, and written more often. */
+  readonly streamed: boolean;
 }
 
 export interface TakeJournal {
@@ -27,12 +28,12 @@ export interface TakeJournal {
   readonly sealed: number | undefined;
 }
 
-/** The disk's side of one take. Calls do not overlap. */
+/** The disk's side of one take. Synchronous: the spool's thread does nothing else. */
 export interface TakeFiles {
-  /** Writes samples from index `at` of the take on. Rejects when not all of them could be written. */
-  write(samples: Int16Array, at: number): Promise<void>;
-  /** Notes the length in the journal and closes. The audio is there even when this rejects. */
-  seal(samples: number): Promise<void>;
+  /** Writes samples from index `at` of the take on. Throws when not all of them could be written. */
+  write(samples: Int16Array, at: number): void;
+  /** Notes the length in the journal and closes. The audio is there even when this throws. */
+  seal(samples: number): void;
 }
 
 export const pcmPath = (folder: string, recordingId: string) => join(folder, `${recordingId}.pcm`);
@@ -42,22 +43,24 @@ export const newJournalPath = (folder: string, recordingId: string) =>
   join(folder, `${recordingId}.json.new`);
 
 /** Makes both files. The journal first: so audio never lies in the spool without saying whose it is. */
-export async function openTakeFiles({
-  folder,
-  recordingId,
-  callId,
-  operationId,
-}: TakeSpec): Promise<TakeFiles> {
+export function openTakeFiles({ folder, recordingId, callId, operationId }: TakeSpec): TakeFiles {
   const journal = { recordingId, callId, operationId };
-  await writeJournal(folder, { ...journal, sealed: undefined });
-  const file = await open(pcmPath(folder, recordingId), 'w', 0o600);
+  writeJournal(folder, { ...journal, sealed: undefined });
+  const file = openSync(pcmPath(folder, recordingId), 'w', 0o600);
   return {
-    write: (samples, at) => writeAll(file, bytesOf(samples), at * 2),
-    async seal(samples) {
+    write(samples, at) {
+      const bytes = bytesOf(samples);
+      // One write may take only part: at a file size limit, or when the disk is nearly full.
+      for (let done = 0; done < bytes.length; )
+        done += writeSync(file, bytes, done, bytes.length - done, at * 2 + done);
+    },
+    seal(samples) {
       try {
-        await writeJournal(folder, { ...journal, sealed: samples });
+        // It may hold what was cut off again.
+        ftruncateSync(file, samples * 2);
+        writeJournal(folder, { ...journal, sealed: samples });
       } finally {
-        await file.close();
+        closeSync(file);
       }
     },
   };
@@ -89,10 +92,10 @@ export function bytesOf(samples: Int16Array): Buffer {
 }
 
 /** Whole or not at all, whatever moment the process dies at. */
-async function writeJournal(folder: string, journal: TakeJournal): Promise<void> {
+function writeJournal(folder: string, journal: TakeJournal): void {
   const temporary = newJournalPath(folder, journal.recordingId);
-  await writeFile(temporary, JSON.stringify(journal), { mode: 0o600 });
-  await rename(temporary, journalPath(folder, journal.recordingId));
+  writeFileSync(temporary, JSON.stringify(journal), { mode: 0o600 });
+  renameSync(temporary, journalPath(folder, journal.recordingId));
 }
 
 /** One write may take only part: at a file size limit, or when the disk is nearly full. */

@@ -1,86 +1,126 @@
 /**
- * A take on its way to disk, in the media worker: appended to synchronously, written behind in blocks. A disk that is too
- * slow, or refuses, fails the take when it is sealed; the audio loop never notices.
+ * The media worker's side of the spool. Audio is not copied on its way: the spool's thread writes it from the ring that the line heard it into. Only what
+ * that thread does not get to in time, because a disk is slow, is copied out of the ring and sent to it.
  */
-import { reasonOf, TonearmError } from '../errors.ts';
-import { openTakeFiles, SPOOL_RATE, type TakeFiles, type TakeSpec } from './spool-files.ts';
-import type { Take } from './take.ts';
+import { TonearmError } from '../errors.ts';
+import { SPOOL_RATE, type TakeSpec } from './spool-files.ts';
+import type { FromSpool, ToSpool } from './spool-protocol.ts';
+import { type AudioRing, LENGTH, MARKS, SEALED, SETTLED, type Take, WRITTEN } from './take.ts';
 
 export type { TakeSpec } from './spool-files.ts';
 
-/** How much settled audio may wait for the disk, in milliseconds: 160 kB a take. */
-const QUEUE_MS = 10_000;
-/** Written blocks kept for what comes. */
-const SPARE_BLOCKS = 2;
+/** How much audio may wait for the disk. */
+export const QUEUE_SECONDS = 10;
+const QUEUE = QUEUE_SECONDS * SPOOL_RATE;
+const TOO_SLOW = `the disk is too slow: ${QUEUE_SECONDS} s of audio were waiting for it`;
+/** The ring is given up so much before it is overwritten: two frames. */
+const SAFETY = 320;
 
-/**
- * Opens a take; its files are made behind the scenes. `onGrown` hears after each write how many samples, all settled,
- * are in the file. Whoever opens it seals it.
- *
- * @param openFiles how its files are made; tests pass disks that are slow or broken
- */
-export function openTake(
-  spec: TakeSpec,
-  onGrown: (samples: number) => void,
-  openFiles: (spec: TakeSpec) => Promise<TakeFiles> = openTakeFiles,
-): Take {
-  return new SpooledTake(spec, onGrown, openFiles(spec));
+/** The worker's end of a MessagePort. */
+export interface SpoolPort {
+  postMessage(message: ToSpool, transfer?: readonly ArrayBuffer[]): void;
+}
+
+export interface Spool {
+  /** Opens a take of what is in `ring`. `onGrown` hears how many samples are in its file, if the spec asks for that. Whoever opens it seals it. */
+  openTake(spec: TakeSpec, ring: AudioRing, onGrown: (samples: number) => void): Take;
+  /** Takes a message of the spool's thread. */
+  take(message: FromSpool): void;
+  /** The spool's thread is gone: every take fails when it is sealed. */
+  lost(): void;
+}
+
+/** One a worker. */
+export function createSpool(port: SpoolPort): Spool {
+  const takes = new Map<number, SpooledTake>();
+  let numbers = 0;
+  let gone = false;
+  return {
+    openTake(spec, ring, onGrown) {
+      const id = ++numbers;
+      const take = new SpooledTake(id, spec, ring, onGrown, port, () => takes.delete(id));
+      takes.set(id, take);
+      port.postMessage({ type: 'open', take: id, spec, ring });
+      if (gone) take.lost();
+      return take;
+    },
+    take(message) {
+      if (message.type === 'grown') {
+        for (let at = 0; at < message.takes.length; at += 2)
+          takes.get(message.takes[at]!)?.grown(message.takes[at + 1]!);
+      } else if (message.type === 'failed') takes.get(message.take)?.failed();
+      else takes.get(message.take)?.sealed(message.samples, message.failure);
+    },
+    lost() {
+      gone = true;
+      for (const take of [...takes.values()]) take.lost();
+    },
+  };
 }
 
 class SpooledTake implements Take {
+  readonly #id: number;
   readonly #recordingId: string;
+  readonly #ring: AudioRing;
   readonly #onGrown: (samples: number) => void;
-  readonly #files: Promise<TakeFiles>;
-  /** Samples in a block. */
-  readonly #size: number;
-  readonly #queueLimit: number;
-  /** What is not in the file yet: `#blocks[k]` holds the samples from (#written + k) × #size on. */
-  readonly #blocks: Int16Array[] = [];
-  readonly #spare: Int16Array[] = [];
-  /** Whole blocks in the file. */
-  #written = 0;
+  readonly #port: SpoolPort;
+  readonly #onOver: () => void;
+  readonly #end = Promise.withResolvers<number>();
+  #begun = false;
   #length = 0;
   #settled = 0;
-  /** Samples from here on are counted but not kept: the take has failed, or is sealed. */
+  /** Samples before this one are in the file, or were sent to be. */
+  #safe = 0;
+  #start = 0;
+  /** Samples from here on are counted but not kept. */
   #limit = Number.POSITIVE_INFINITY;
-  #failure: { readonly reason: string; readonly cause?: unknown } | undefined;
-  #writing: Promise<void> | undefined;
-  #sealing: Promise<number> | undefined;
+  #sealing = false;
 
-  constructor(spec: TakeSpec, onGrown: (samples: number) => void, files: Promise<TakeFiles>) {
+  constructor(
+    id: number,
+    spec: TakeSpec,
+    ring: AudioRing,
+    onGrown: (samples: number) => void,
+    port: SpoolPort,
+    onOver: () => void,
+  ) {
+    this.#id = id;
     this.#recordingId = spec.recordingId;
+    this.#ring = ring;
     this.#onGrown = onGrown;
-    this.#size = Math.max(1, Math.round((spec.blockMs * SPOOL_RATE) / 1000));
-    this.#queueLimit = Math.max(2, Math.ceil(QUEUE_MS / spec.blockMs));
-    for (let i = 0; i < SPARE_BLOCKS; i++) this.#spare.push(new Int16Array(this.#size));
-    this.#files = files;
-    files.catch((cause) => this.#failAt(0, { reason: reasonOf(cause), cause }));
+    this.#port = port;
+    this.#onOver = onOver;
+    ring.marks.fill(0, ring.marksAt, ring.marksAt + MARKS);
+    // It is the caller's to ask how it ended, or not to.
+    this.#end.promise.catch(() => {});
   }
 
   get length(): number {
     return this.#length;
   }
 
-  append(samples: Int16Array, from = 0, to = samples.length): void {
-    for (let at = from; at < to; ) {
-      const offset = this.#length % this.#size;
-      const count = Math.min(to - at, this.#size - offset);
-      const block = this.#blockAt(this.#length);
-      if (block !== undefined) copy(samples, at, count, block, offset);
-      at += count;
-      this.#length += count;
+  get written(): number {
+    return Atomics.load(this.#ring.marks, this.#ring.marksAt + WRITTEN);
+  }
+
+  append(_samples: Int16Array, from: number, to: number): void {
+    if (this.#sealing || from === to) return;
+    const { at, keep } = this.#ring;
+    if (!this.#begun) {
+      this.#begun = true;
+      this.#start = from - at;
+      this.#port.postMessage({ type: 'begin', take: this.#id, start: this.#start });
     }
+    this.#length += to - from;
+    this.#mark(LENGTH, this.#length);
+    if (this.#length - this.#safe > keep - SAFETY && this.#limit === Infinity) this.#rescue();
   }
 
   settle(upTo = this.#length): void {
-    this.#settled = Math.max(this.#settled, Math.min(upTo, this.#length));
-    const waiting = this.#wholeBlocks();
-    if (waiting === 0) return;
-    if (waiting > this.#queueLimit) {
-      const reason = `the disk is too slow: ${QUEUE_MS / 1000} s of audio were waiting for it`;
-      this.#failAt((this.#written + this.#queueLimit) * this.#size, { reason });
-    }
-    this.#writing ??= this.#writeBlocks();
+    const settled = Math.min(upTo, this.#length);
+    if (settled <= this.#settled || this.#sealing) return;
+    this.#settled = settled;
+    this.#mark(SETTLED, settled);
   }
 
   cut(length: number): void {
@@ -88,77 +128,70 @@ class SpooledTake implements Take {
   }
 
   seal(): Promise<number> {
-    return (this.#sealing ??= this.#seal());
-  }
-
-  async #seal(): Promise<number> {
-    this.settle();
-    const end = this.#length;
-    this.#limit = Math.min(this.#limit, end);
-    await this.#writing;
-    await this.#writeTail();
-    const samples = Math.min(this.#limit, end);
-    // What the journal would say is known without it: the file is as long as it is.
-    await this.#files.then((files) => files.seal(samples)).catch(() => {});
-    if (this.#failure !== undefined) {
-      const { reason, cause } = this.#failure;
-      const kept = `${(samples / SPOOL_RATE).toFixed(1)} s of it are kept`;
-      const message = `recording ${this.#recordingId} could not be written to the spool: ${reason}; ${kept}`;
-      throw new TonearmError('spoolFailed', message, { cause });
+    if (!this.#sealing) {
+      this.#sealing = true;
+      this.#mark(SEALED, 1);
+      const length = Math.min(this.#length, this.#limit);
+      const at = Math.min(length, Math.max(this.#safe, this.written));
+      const samples = this.#copy(at, length);
+      const failure = length < this.#length ? TOO_SLOW : undefined;
+      this.#port.postMessage({ type: 'seal', take: this.#id, length, at, samples, failure }, [
+        samples.buffer,
+      ]);
     }
-    return samples;
+    return this.#end.promise;
   }
 
-  /** Where the sample at `position` goes; `undefined` when it is not kept. */
-  #blockAt(position: number): Int16Array | undefined {
-    if (position >= this.#limit) return undefined;
-    const index = Math.floor(position / this.#size) - this.#written;
-    return (this.#blocks[index] ??= this.#spare.pop() ?? new Int16Array(this.#size));
+  grown(samples: number): void {
+    this.#onGrown(samples);
   }
 
-  /** How many blocks are settled to their end, kept, and not in the file. */
-  #wholeBlocks(): number {
-    return Math.max(0, Math.floor(Math.min(this.#settled, this.#limit) / this.#size) - this.#written);
+  /** Its disk refuses it: nothing more is rescued. */
+  failed(): void {
+    this.#limit = Math.min(this.#limit, Math.max(this.#safe, this.written));
   }
 
-  async #writeBlocks(): Promise<void> {
-    try {
-      const files = await this.#files;
-      while (this.#wholeBlocks() > 0) {
-        const start = this.#written * this.#size;
-        await files.write(this.#blocks[0]!, start);
-        const block = this.#blocks.shift()!;
-        this.#written++;
-        if (this.#spare.length < SPARE_BLOCKS) this.#spare.push(block);
-        this.#onGrown(start + this.#size);
-      }
-    } catch (cause) {
-      this.#failAt(this.#written * this.#size, { reason: reasonOf(cause), cause });
+  sealed(samples: number, failure: string | undefined): void {
+    this.#onOver();
+    if (failure === undefined) {
+      this.#end.resolve(samples);
+      return;
     }
-    this.#writing = undefined;
+    const kept = `${(samples / SPOOL_RATE).toFixed(1)} s of it are kept`;
+    const message = `recording ${this.#recordingId} could not be written to the spool: ${failure}; ${kept}`;
+    this.#end.reject(new TonearmError('spoolFailed', message));
   }
 
-  async #writeTail(): Promise<void> {
-    const start = this.#written * this.#size;
-    const end = Math.min(this.#limit, this.#length);
-    if (end <= start) return;
-    try {
-      await (await this.#files).write(this.#blocks[0]!.subarray(0, end - start), start);
-      this.#onGrown(end);
-    } catch (cause) {
-      this.#failAt(start, { reason: reasonOf(cause), cause });
+  lost(): void {
+    this.sealed(this.written, 'the thread that writes it died');
+  }
+
+  #mark(which: number, value: number) {
+    Atomics.store(this.#ring.marks, this.#ring.marksAt + which, value);
+  }
+
+  /** Sends what the spool's thread has not written yet; when too much waits for it already, nothing more is kept. */
+  #rescue() {
+    const { written } = this;
+    this.#safe = Math.max(this.#safe, written);
+    if (this.#length - this.#safe <= this.#ring.keep - SAFETY) return;
+    if (this.#length - written > QUEUE) {
+      this.#limit = this.#safe;
+      return;
     }
+    const at = this.#safe;
+    const samples = this.#copy(at, this.#length);
+    this.#safe = this.#length;
+    this.#port.postMessage({ type: 'rescued', take: this.#id, at, samples }, [samples.buffer]);
   }
 
-  /** Keeps the samples before `limit`, and none from there on. */
-  #failAt(limit: number, failure: { readonly reason: string; readonly cause?: unknown }): void {
-    this.#limit = Math.min(this.#limit, limit);
-    this.#failure ??= failure;
-    this.#blocks.length = Math.min(this.#blocks.length, Math.ceil(this.#limit / this.#size) - this.#written);
+  #copy(from: number, to: number): Int16Array<ArrayBuffer> {
+    const { samples, at, size } = this.#ring;
+    const copy = new Int16Array(to - from);
+    const begin = (this.#start + from) % size;
+    const split = Math.min(copy.length, size - begin);
+    copy.set(samples.subarray(at + begin, at + begin + split));
+    copy.set(samples.subarray(at, at + copy.length - split), split);
+    return copy;
   }
-}
-
-/** By hand: a view of a part for `set` would be an allocation. */
-function copy(from: Int16Array, at: number, count: number, to: Int16Array, offset: number): void {
-  for (let i = 0; i < count; i++) to[offset + i] = from[at + i]!;
 }

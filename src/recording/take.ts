@@ -5,8 +5,10 @@
 export interface Take {
   /** Samples appended and not cut off again. */
   readonly length: number;
-  /** Synchronous, into a preallocated block; never waits for the disk. */
-  append(samples: Int16Array, from?: number, to?: number): void;
+  /** Of these: on disk. */
+  readonly written: number;
+  /** Goes on with `samples[from…to)`, which lie in the ring that the take was opened with, right after what was appended before. Never waits for the disk. */
+  append(samples: Int16Array, from: number, to: number): void;
   /** The first `upTo` samples (default: all that there are) are final: they may be written out for readers. What follows may still be cut. */
   settle(upTo?: number): void;
   /** Cuts the take back to `length` samples; never below what was settled. */
@@ -17,3 +19,27 @@ export interface Take {
    */
   seal(): Promise<number>;
 }
+
+/** Where a line's samples lie while they are new: a ring that its worker writes and the spool's thread reads. On shared memory. */
+export interface AudioRing {
+  /** The ring's samples are the `size` from index `at` on. */
+  readonly samples: Int16Array;
+  readonly at: number;
+  readonly size: number;
+  /** So many of the newest samples are safe from being overwritten. */
+  readonly keep: number;
+  /** MARKS numbers from index `marksAt` on, all 0 as a take is opened. */
+  readonly marks: Int32Array;
+  readonly marksAt: number;
+}
+
+/** How a take stands. Each mark is written by one side only, all but WRITTEN by the worker. */
+export const MARKS = 4;
+/** Samples appended. */
+export const LENGTH = 0;
+/** Of these: final. */
+export const SETTLED = 1;
+/** Of these: in the file. Written by the spool's thread. */
+export const WRITTEN = 2;
+/** 1: the ring is no longer the take's. */
+export const SEALED = 3;

@@ -47,30 +47,37 @@ export function emptyRtpPacket(): RtpPacket {
   };
 }
 
-/** Reads `bytes` into `packet`; returns the fault, with `packet` then undefined in content. Never throws. */
-export function readRtp(bytes: Uint8Array, packet: RtpPacket): RtpFault | undefined {
-  const length = bytes.length;
-  if (length < RTP_HEADER_BYTES) return 'short';
-  const first = bytes[0]!;
+/** Reads the packet in `bytes[from…to)`; returns the fault, with `packet` then undefined in content. Never throws. */
+export function readRtp(
+  bytes: Uint8Array,
+  packet: RtpPacket,
+  from = 0,
+  to = bytes.length,
+): RtpFault | undefined {
+  if (to - from < RTP_HEADER_BYTES) return 'short';
+  const first = bytes[from]!;
   if (first >> 6 !== 2) return 'version';
-  let start = RTP_HEADER_BYTES + (first & 15) * 4;
-  if (start > length) return 'csrc';
+  let start = from + RTP_HEADER_BYTES + (first & 15) * 4;
+  if (start > to) return 'csrc';
   if (first & 0x10) {
-    if (start + 4 > length) return 'extension';
+    if (start + 4 > to) return 'extension';
     start += 4 + ((bytes[start + 2]! << 8) | bytes[start + 3]!) * 4;
-    if (start > length) return 'extension';
+    if (start > to) return 'extension';
   }
-  let end = length;
+  let end = to;
   if (first & 0x20) {
-    const padding = bytes[length - 1]!;
-    if (padding === 0 || start + padding > length) return 'padding';
+    const padding = bytes[to - 1]!;
+    if (padding === 0 || start + padding > to) return 'padding';
     end -= padding;
   }
-  packet.marker = (bytes[1]! & 0x80) !== 0;
-  packet.payloadType = bytes[1]! & 0x7f;
-  packet.sequence = (bytes[2]! << 8) | bytes[3]!;
-  packet.timestamp = ((bytes[4]! << 24) | (bytes[5]! << 16) | (bytes[6]! << 8) | bytes[7]!) >>> 0;
-  packet.ssrc = ((bytes[8]! << 24) | (bytes[9]! << 16) | (bytes[10]! << 8) | bytes[11]!) >>> 0;
+  packet.marker = (bytes[from + 1]! & 0x80) !== 0;
+  packet.payloadType = bytes[from + 1]! & 0x7f;
+  packet.sequence = (bytes[from + 2]! << 8) | bytes[from + 3]!;
+  packet.timestamp =
+    ((bytes[from + 4]! << 24) | (bytes[from + 5]! << 16) | (bytes[from + 6]! << 8) | bytes[from + 7]!) >>> 0;
+  packet.ssrc =
+    ((bytes[from + 8]! << 24) | (bytes[from + 9]! << 16) | (bytes[from + 10]! << 8) | bytes[from + 11]!) >>>
+    0;
   packet.payloadStart = start;
   packet.payloadEnd = end;
   return undefined;

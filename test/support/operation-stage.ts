@@ -28,7 +28,7 @@ export function recordSpec(
     maxDurationMs: 60_000,
     interKeyMs: 1000,
     noMediaMs: 30_000,
-    take: { recordingId: 'r1', folder: '/nowhere', callId: 'c1', operationId: 'o1', blockMs: 1000 },
+    take: { recordingId: 'r1', folder: '/nowhere', callId: 'c1', operationId: 'o1', streamed: true },
     ...rest,
     stopTones: stopTones.map((tone) => [...tone] as Key[]),
   };

@@ -12,7 +12,7 @@ import { openRtpLine, type RtpLine } from '../../src/media/rtp-line.ts';
 import type { AudioParameters } from '../../src/media/session-description.ts';
 import type { MediaEngine, MediaLine } from '../../src/operation/media-engine.ts';
 import type { OperationProgress } from '../../src/operation/operation.ts';
-import { openPool } from '../../src/operation/pool.ts';
+import { openPool, startSpoolThread } from '../../src/operation/pool.ts';
 import { recordSpec } from './operation-stage.ts';
 import { samples } from './scripted-line.ts';
 import { VirtualClock } from './virtual-clock.ts';
@@ -28,6 +28,8 @@ export interface PoolStage {
   readonly logged: string[];
   /** Resolves when so many workers have been started in all. */
   started(count: number): Promise<void>;
+  /** Resolves when so many workers have died in all. */
+  died(count: number): Promise<void>;
   /** A caller at the other end of `line`, connected both ways. */
   call(line: MediaLine): Promise<RtpLine>;
   /** A record whose take has this id. */
@@ -47,15 +49,22 @@ export async function poolStage(
   const workers: Worker[] = [];
   const clock = new VirtualClock();
   const logged: string[] = [];
-  const note = (_: object, message: string) => void logged.push(message);
-  const log: Log = { ...silentLog, warn: note, error: note };
   let wake = () => {};
+  const note = (_: object, message: string) => {
+    logged.push(message);
+    wake();
+  };
+  const log: Log = { ...silentLog, warn: note, error: note };
   const pool = await openPool(
     { address: HERE, ports, workers: count, log },
     {
       clock,
+      startSpool: startSpoolThread,
       startWorker(start) {
-        const worker = new Worker(new URL('./failing-worker.ts', import.meta.url), { workerData: start });
+        const worker = new Worker(new URL('./failing-worker.ts', import.meta.url), {
+          workerData: start,
+          transferList: [start.spoolPort],
+        });
         workers.push(worker);
         wake();
         return worker;
@@ -78,6 +87,10 @@ export async function poolStage(
     async started(wanted) {
       while (workers.length < wanted) await new Promise<void>((resolve) => (wake = resolve));
     },
+    async died(wanted) {
+      while (logged.filter((message) => message.includes('died')).length < wanted)
+        await new Promise<void>((resolve) => (wake = resolve));
+    },
     async call(line) {
       const from = await freePorts(2);
       const phone = await openRtpLine({
@@ -94,7 +107,7 @@ export async function poolStage(
     record: (recordingId, changes = {}) =>
       recordSpec({
         ...changes,
-        take: { recordingId, folder, callId: 'c1', operationId: `o-${recordingId}`, blockMs: 100 },
+        take: { recordingId, folder, callId: 'c1', operationId: `o-${recordingId}`, streamed: true },
       }),
     async spooled(recordingId) {
       const bytes = await readFile(join(folder, `${recordingId}.pcm`));

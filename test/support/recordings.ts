@@ -3,12 +3,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Log, silentLog } from '../../src/log.ts';
 import { openRecordings, type Recordings, type RecordingsOptions } from '../../src/recording/recordings.ts';
-import { openTake } from '../../src/recording/spool.ts';
-import type { Take } from '../../src/recording/take.ts';
 import { openSqliteStore } from '../../src/store/sqlite-store.ts';
 import type { Store } from '../../src/store/store.ts';
 import { Upsampler } from '../../src/wire/upsample.ts';
 import { pcmWavHeader } from '../../src/wire/wav.ts';
+import { openSpooledTake, type SpooledTake } from './spooled-take.ts';
 import { VirtualClock } from './virtual-clock.ts';
 
 /** Real recordings in a folder of their own, on a clock that the test turns. */
@@ -23,7 +22,7 @@ export interface RecordingStage {
   restart(): Promise<void>;
   prepare(): Promise<{ recordingId: string; accessToken: string; location: string }>;
   /** A take that tells the recordings how it grows, as a worker's does. */
-  take(recordingId: string, blockMs?: number): Take;
+  take(recordingId: string): SpooledTake;
   /** Spools these samples, no faster than the disk takes them, and seals the take: what `finish` is to be told. */
   capture(recordingId: string, samples: Int16Array): Promise<{ samples: number; rate: number }>;
   /** A finished recording of these samples. */
@@ -52,13 +51,11 @@ export async function stageRecordings(
     tokenKey: new Uint8Array(32).fill(1),
     ...options,
   };
-  const openStaged = (recordingId: string, blockMs: number, onGrown: (samples: number) => void) => {
+  const openStaged = (recordingId: string) => {
     const { recordings } = stage;
     const origin = { callId: 'call', operationId: 'operation' };
-    return openTake({ recordingId, folder: recordings.spoolFolder, ...origin, blockMs }, (samples) => {
-      onGrown(samples);
-      recordings.grown(recordingId, samples);
-    });
+    const spec = { recordingId, folder: recordings.spoolFolder, ...origin, streamed: true };
+    return openSpooledTake(spec, (samples) => recordings.grown(recordingId, samples));
   };
   const stage: RecordingStage = {
     folder,
@@ -76,14 +73,12 @@ export async function stageRecordings(
         applicationId: 'application',
         maxDurationMs: 60_000,
       }),
-    take: (recordingId, blockMs = 250) => openStaged(recordingId, blockMs, () => {}),
+    take: openStaged,
     async capture(recordingId, samples) {
-      let spooled = 0;
-      const take = openStaged(recordingId, 250, (grown) => (spooled = grown));
+      const take = openStaged(recordingId);
       for (let at = 0; at < samples.length; at += 8000) {
         take.append(samples, at, Math.min(samples.length, at + 8000));
         take.settle();
-        while (take.length - spooled >= 8000) await new Promise((resolve) => setImmediate(resolve));
       }
       return { samples: await take.seal(), rate: 8000 };
     },

@@ -13,6 +13,8 @@ export class ScriptedTake implements Take {
   overreached = 0;
   /** What `seal` fails with. */
   failure: Error | undefined;
+  /** Then: how much is on disk. */
+  onDisk = 0;
   /** `seal` waits for it. */
   disk: Promise<void> | undefined;
   readonly onGrown: (samples: number) => void;
@@ -24,6 +26,10 @@ export class ScriptedTake implements Take {
 
   get length(): number {
     return this.samples.length;
+  }
+
+  get written(): number {
+    return this.failure ? this.onDisk : this.length;
   }
 
   append(samples: Int16Array, from = 0, to = samples.length): void {

@@ -1,0 +1,58 @@
+/** The spool's thread: its entry. Serves every media worker of the process; started by operation/pool.ts. */
+import { type MessagePort, parentPort, receiveMessageOnPort } from 'node:worker_threads';
+import { reasonOf } from '../errors.ts';
+import type { AbandonedTake, FromSpoolThread, ToSpool, ToSpoolThread } from './spool-protocol.ts';
+import { createWorkerTakes, type WorkerTakes } from './spool-writer.ts';
+
+/** A ring holds a second, and blocks are half a second. */
+const POLL_MS = 100;
+
+const main = parentPort;
+if (main === null) throw new Error('spool-thread.ts is the entry of a worker thread: start it by openPool');
+const tell = (message: FromSpoolThread) => main.postMessage(message);
+const workers = new Map<number, { readonly port: MessagePort; readonly takes: WorkerTakes }>();
+
+/** One worker's trouble must not become the others'. */
+const guarded = (action: () => void) => {
+  try {
+    action();
+  } catch (thrown) {
+    const stack = thrown instanceof Error ? thrown.stack : undefined;
+    tell({
+      type: 'log',
+      fields: { error: reasonOf(thrown), stack },
+      message: 'the spool could not do what it was asked',
+    });
+  }
+};
+
+const serve = (worker: number, port: MessagePort) => {
+  const takes = createWorkerTakes((message) => port.postMessage(message));
+  workers.set(worker, { port, takes });
+  port.on('message', (message: ToSpool) => guarded(() => takes.take(message)));
+};
+
+/** Its last messages may still lie in the port. */
+const abandon = (worker: number) => {
+  const served = workers.get(worker);
+  if (served === undefined) return;
+  const { port, takes } = served;
+  workers.delete(worker);
+  let left: readonly AbandonedTake[] = [];
+  guarded(() => {
+    for (let last = receiveMessageOnPort(port); last !== undefined; last = receiveMessageOnPort(port))
+      takes.take(last.message);
+    left = takes.abandon();
+  });
+  port.close();
+  tell({ type: 'abandoned', worker, takes: left });
+};
+
+main.on('message', (message: ToSpoolThread) => {
+  if (message.type === 'worker') serve(message.worker, message.port);
+  else abandon(message.worker);
+});
+setInterval(() => {
+  for (const { takes } of workers.values()) guarded(() => takes.poll());
+}, POLL_MS);
+tell({ type: 'ready' });

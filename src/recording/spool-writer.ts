@@ -1,0 +1,196 @@
+/**
+ * Writes takes to the spool: what runs in the spool's thread, without the thread. A file is written from the ring that the line heard the audio
+ * into; pieces that a worker had to rescue from there come before it. A disk that refuses fails the take, and no other.
+ */
+import { reasonOf } from '../errors.ts';
+import { openTakeFiles, SPOOL_RATE, type TakeFiles, type TakeSpec } from './spool-files.ts';
+import type { AbandonedTake, FromSpool, ToSpool } from './spool-protocol.ts';
+import { type AudioRing, LENGTH, SEALED, SETTLED, WRITTEN } from './take.ts';
+
+/** So much that is settled is written at once: half a second; when somebody may read along, what there is. */
+const BLOCK = SPOOL_RATE / 2;
+
+/** The takes of one worker. */
+export interface WorkerTakes {
+  take(message: ToSpool): void;
+  /** Writes what has come since; to be called a few times a second. */
+  poll(): void;
+  /** The worker is gone: seals what it left open, with all that it heard. */
+  abandon(): readonly AbandonedTake[];
+}
+
+/** @param openFiles how the files of a take are made; tests pass disks that are slow or broken */
+export function createWorkerTakes(
+  send: (message: FromSpool) => void,
+  openFiles: (spec: TakeSpec) => TakeFiles = openTakeFiles,
+): WorkerTakes {
+  const takes = new Map<number, WrittenTake>();
+
+  const seal = (id: number, take: WrittenTake, length: number, why?: string) => {
+    takes.delete(id);
+    const { written } = take;
+    const { samples, failure = why } = take.seal(length);
+    if (samples > written && take.spec.streamed) send({ type: 'grown', takes: [id, samples] });
+    send({ type: 'sealed', take: id, samples, failure });
+  };
+  /** Tells once of a take that its disk refuses. */
+  const tend = (id: number, take: WrittenTake, action: () => void) => {
+    const before = take.failure;
+    action();
+    if (take.failure !== before) send({ type: 'failed', take: id });
+  };
+
+  return {
+    take(message) {
+      if (message.type === 'open') {
+        const opened = new WrittenTake(message.spec, message.ring, openFiles);
+        takes.set(message.take, opened);
+        if (opened.failure !== undefined) send({ type: 'failed', take: message.take });
+        return;
+      }
+      const take = takes.get(message.take);
+      if (take === undefined) return;
+      if (message.type === 'begin') take.begin(message.start);
+      else {
+        tend(message.take, take, () => take.rescued(message.at, message.samples));
+        if (message.type === 'seal') seal(message.take, take, message.length, message.failure);
+      }
+    },
+    poll() {
+      const grown: number[] = [];
+      for (const [id, take] of takes) {
+        const { written } = take;
+        tend(id, take, () => take.poll());
+        if (take.written > written && take.spec.streamed) grown.push(id, take.written);
+      }
+      if (grown.length > 0) send({ type: 'grown', takes: grown });
+    },
+    abandon() {
+      const left = [...takes.values()].map((take) => {
+        take.writeAll();
+        return { recordingId: take.spec.recordingId, samples: take.seal(take.written).samples };
+      });
+      takes.clear();
+      return left;
+    },
+  };
+}
+
+class WrittenTake {
+  readonly spec: TakeSpec;
+  readonly #ring: AudioRing;
+  #files: TakeFiles | undefined;
+  #failure: string | undefined;
+  /** Index into the ring of its first sample; -1 before it has one. */
+  #start = -1;
+  #written = 0;
+  /** In order; what is written already may be among them. */
+  readonly #rescued: { readonly at: number; readonly samples: Int16Array }[] = [];
+
+  constructor(spec: TakeSpec, ring: AudioRing, openFiles: (spec: TakeSpec) => TakeFiles) {
+    this.spec = spec;
+    this.#ring = ring;
+    this.#try(() => {
+      this.#files = openFiles(spec);
+    });
+  }
+
+  /** Samples in the file. */
+  get written(): number {
+    return this.#written;
+  }
+
+  /** Why nothing more is written. */
+  get failure(): string | undefined {
+    return this.#failure;
+  }
+
+  begin(start: number): void {
+    this.#start = start;
+  }
+
+  rescued(at: number, samples: Int16Array): void {
+    if (samples.length > 0 && this.#failure === undefined) this.#rescued.push({ at, samples });
+  }
+
+  poll(): void {
+    const settled = this.#mark(SETTLED);
+    const block = this.spec.streamed ? 1 : BLOCK;
+    if (settled - this.#written >= block || this.#rescued.length > 0) this.#writeUpTo(settled);
+  }
+
+  /** Settled or not. */
+  writeAll(): void {
+    this.#writeUpTo(this.#mark(LENGTH));
+  }
+
+  /** Writes the rest of `length` samples and closes. */
+  seal(length: number): { readonly samples: number; readonly failure: string | undefined } {
+    this.#writeUpTo(length);
+    const samples = Math.min(length, this.#written);
+    // What the journal would say is known without it: the file is as long as it is.
+    try {
+      this.#files?.seal(samples);
+    } catch {}
+    if (this.#failure === undefined && samples < length) this.#failure = 'part of it was not there any more';
+    return { samples, failure: this.#failure };
+  }
+
+  /** As far as it can be had: a piece that is being rescued comes by message. */
+  #writeUpTo(end: number) {
+    this.#try(() => {
+      while (this.#written < end && (this.#writeRescued(end) || this.#writeFromRing(end)));
+    });
+  }
+
+  #writeRescued(end: number) {
+    const piece = this.#rescued[0];
+    if (piece === undefined || piece.at > this.#written) return false;
+    const to = Math.min(end, piece.at + piece.samples.length);
+    if (to > this.#written) this.#write(piece.samples.subarray(this.#written - piece.at, to - piece.at));
+    if (this.#written >= piece.at + piece.samples.length) this.#rescued.shift();
+    return true;
+  }
+
+  #writeFromRing(wanted: number) {
+    const end = Math.min(wanted, this.#rescued[0]?.at ?? wanted);
+    if (this.#start < 0 || end <= this.#written || !this.#ringIsWhole()) return false;
+    const { samples, at, size } = this.#ring;
+    const begin = (this.#start + this.#written) % size;
+    const count = Math.min(end - this.#written, size - begin);
+    this.#files?.write(samples.subarray(at + begin, at + begin + count), this.#written);
+    // It may have been overwritten meanwhile: then the worker has rescued it, and it is written once more.
+    if (!this.#ringIsWhole()) return false;
+    this.#advance(count);
+    return true;
+  }
+
+  /** Whether what is to be written next is still in the ring. */
+  #ringIsWhole() {
+    return this.#mark(SEALED) === 0 && this.#mark(LENGTH) - this.#written <= this.#ring.keep;
+  }
+
+  #write(samples: Int16Array) {
+    this.#files?.write(samples, this.#written);
+    this.#advance(samples.length);
+  }
+
+  #advance(count: number) {
+    this.#written += count;
+    Atomics.store(this.#ring.marks, this.#ring.marksAt + WRITTEN, this.#written);
+  }
+
+  #mark(which: number) {
+    return Atomics.load(this.#ring.marks, this.#ring.marksAt + which);
+  }
+
+  #try(action: () => void) {
+    if (this.#failure !== undefined) return;
+    try {
+      action();
+    } catch (thrown) {
+      this.#failure = reasonOf(thrown);
+      this.#rescued.length = 0;
+    }
+  }
+}
