@@ -299,3 +299,18 @@ test('without stop tones everything is settled at once, however late keys are to
   const [take] = stage.takes;
   assert.equal(take!.settled.at(-1), take!.samples.length);
 });
+
+test('a stop tone that a longer one goes on from ends the recording once the caller has not gone on', async () => {
+  for (const [after, keys, maxDurationMs] of [
+    [quiet(3000), '1', 60_000],
+    [[...quiet(100), ...press('2')], '12', 60_000],
+    // Whatever else ends it meanwhile.
+    [quiet(600), '1', 1500],
+  ] as const) {
+    const stage = operationStage([...speech(1000), ...press('1'), ...after, ...quiet(3000)]);
+    const spec = recordSpec({ stopTones: ['1', '12'], interKeyMs: 1000, maxDurationMs });
+    const end = await stage.run(spec).ended;
+    assert.deepEqual([end.by, end.keys, end.take?.samples], ['stopTone', keys, samples(1000)]);
+    assert.equal(stage.takes[0]?.overreached, 0);
+  }
+});

@@ -33,8 +33,35 @@ test('sequences that overlap are found: 1# after 1 1, 12 1 3 in 1 2 1 2 1 3', ()
   assert.deepEqual(pressAll(createStopTones(tones('1213'), 1000), '121213').at(-1), '1213');
 });
 
-test('a stop tone that is the beginning of another comes first', () => {
-  assert.deepEqual(pressAll(createStopTones(tones('12', '1'), 1000), '1'), ['1']);
+test('a stop tone that is the beginning of another counts once the caller has not gone on', () => {
+  const waiting = createStopTones(tones('1', '12'), 1000);
+  assert.equal(waiting.press('1', 50), undefined);
+  assert.deepEqual(waiting.complete, { keys: '1', onset: 50 });
+  assert.equal(waiting.heldFrom, 50);
+  assert.equal(waiting.pass(1050, false, 0), undefined);
+  assert.deepEqual(waiting.pass(1051, false, 0), { keys: '1', onset: 50 });
+  assert.deepEqual([waiting.idle, waiting.complete, waiting.heldFrom], [true, undefined, Infinity]);
+});
+
+test('… or went on to something else', () => {
+  const other = createStopTones(tones('1', '123', '4'), 1000);
+  assert.deepEqual(pressAll(other, '124'), [undefined, undefined, '1']);
+  const late = createStopTones(tones('1', '12'), 1000);
+  late.press('1', 0);
+  assert.deepEqual(late.press('2', 1001), { keys: '1', onset: 0 });
+});
+
+test('a longer stop tone takes the place of the shorter one that it goes on from', () => {
+  assert.deepEqual(pressAll(createStopTones(tones('1', '12'), 1000), '12'), [undefined, '12']);
+  assert.deepEqual(pressAll(createStopTones(tones('1', '12', '123'), 1000), '123'), [
+    undefined,
+    undefined,
+    '123',
+  ]);
+});
+
+test('one that only ends with what begins another does not wait for it', () => {
+  assert.deepEqual(pressAll(createStopTones(tones('12', '23'), 1000), '12'), [undefined, '12']);
 });
 
 test('of two that are complete at once the longer counts', () => {
@@ -109,21 +136,41 @@ test('no stop tones: no key ends anything', () => {
 const keyArb = fc.constantFrom<Key>('1', '2', '#');
 const tonesArb = fc.array(fc.array(keyArb, { minLength: 1, maxLength: 4 }), { maxLength: 4 });
 
-test('the first stop tone to be found is the first that the keys end with', () => {
+/** By trying everything: the first stop tone that the keys end with, and then each longer one that they go on to. */
+function longestMatch(wanted: readonly string[], keys: string): string | undefined {
+  let found: { readonly tone: string; readonly start: number } | undefined;
+  for (let end = 1; end <= keys.length; end++) {
+    const before = found;
+    const endings = wanted.filter(
+      (tone) =>
+        keys.slice(0, end).endsWith(tone) && (before === undefined || end - tone.length <= before.start),
+    );
+    const [longest] = endings.sort((a, b) => b.length - a.length);
+    if (longest !== undefined) found = { tone: longest, start: end - longest.length };
+    if (found === undefined) continue;
+    const starts = Array.from({ length: found.start + 1 }, (_, start) => keys.slice(start, end));
+    const goesOn = starts.some((run) =>
+      wanted.some((tone) => tone.length > run.length && tone.startsWith(run)),
+    );
+    if (!goesOn) break;
+  }
+  return found?.tone;
+}
+
+test('what counts is the first stop tone that the keys end with, or the longest that they go on to from there', () => {
   fc.assert(
     fc.property(tonesArb, fc.array(keyArb, { maxLength: 20 }), (wanted, keys) => {
       const stopTones = createStopTones(wanted, 1000);
+      let found: string | undefined;
       for (const [index, key] of keys.entries()) {
-        const found = stopTones.press(key, index * 100)?.keys;
-        const soFar = keys.slice(0, index + 1).join('');
-        const expected = wanted
-          .map((tone) => tone.join(''))
-          .filter((tone) => soFar.endsWith(tone))
-          .sort((a, b) => b.length - a.length)[0];
-        assert.equal(found, expected);
-        if (found !== undefined) return;
+        found = stopTones.press(key, index * 100)?.keys;
+        if (found !== undefined) break;
       }
+      found ??= stopTones.pass(10_000, false, 0)?.keys;
+      const spelled = wanted.map((tone) => tone.join(''));
+      assert.equal(found, longestMatch(spelled, keys.join('')));
     }),
+    { numRuns: 1000 },
   );
 });
 
