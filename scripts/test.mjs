@@ -19,11 +19,14 @@ const DEBIAN = [
   ['baresip-core', '/usr/bin/baresip', 'calls placed by baresip'],
   ['linphone-cli', '/usr/bin/linphonec', 'calls placed by linphone'],
   ['sox', '/usr/bin/sox', 'WAV files made and read by sox'],
+  ['gcc', '/usr/bin/cc', 'the native RTP sockets'],
+  ['libc6-dev', '/usr/include/stdlib.h', 'the native RTP sockets'],
   ['asterisk-core-sounds-en-wav', '/usr/share/asterisk/sounds/en_US_f_Allison', 'tests with real speech'],
 ];
 
 installNpmPackages();
 if (!process.argv.includes('--only-unit')) installDebianPackages();
+buildNative();
 runTests();
 
 function installNpmPackages() {
@@ -59,6 +62,15 @@ function installDebianPackages() {
     if (!existsSync(path))
       console.log(`SKIPPED: ${what} (Debian package ${name} is not installed: apt-get install ${name})`);
   }
+}
+
+/** Optional, and tested where it can be built. */
+function buildNative() {
+  const [built, source] = [`native/build/rtp-sockets-${process.arch}.node`, 'native/rtp-sockets.c'];
+  if (process.platform !== 'linux' || !existsSync('/usr/bin/cc') || !existsSync('/usr/include/stdlib.h'))
+    return;
+  if (existsSync(built) && statSync(built).mtimeMs >= statSync(source).mtimeMs) return;
+  must(pinnedNode(), ['scripts/build-native.mjs']);
 }
 
 function runTests() {

@@ -176,6 +176,7 @@ async function start(
     address: config.media.address,
     ports: config.media.ports,
     workers: config.media.workers,
+    sockets: config.media.sockets,
     log,
   });
   atClose(() => engine.close());

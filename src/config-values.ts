@@ -106,6 +106,10 @@ export const workers: Reader<number> = (value) => {
 
 const SPARE_CORES = Math.max(1, availableParallelism() - 1);
 
+/** RTP sockets; see docs/decisions/0011-native-sockets.md. */
+export const rtpSockets: Reader<'auto' | 'node'> = (value) =>
+  value === 'auto' || value === 'node' ? value : bad('auto or node');
+
 export const httpUrl: Reader<string> = (value) => {
   const url = typeof value === 'string' && URL.canParse(value) ? new URL(value) : undefined;
   return url !== undefined && /^https?:$/.test(url.protocol)

@@ -73,7 +73,7 @@ async function placeCall(): Promise<string | undefined> {
   if (!settled.ok) return settled.why;
   calls.add(outcome.dialog);
   outcome.dialog.ended.addEventListener('abort', () => calls.delete(outcome.dialog), { once: true });
-  await stream.start(settled.audio.remote);
+  stream.start(settled.audio.remote);
   return undefined;
 }
 

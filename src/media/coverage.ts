@@ -28,20 +28,20 @@ export class Coverage {
 
   /** End of the last stretch that arrived, 0 when nothing did. */
   get furthest(): number {
-    return this.#lastEnd;
+    return this.lastEnd;
   }
 
   /** Adds `[start, end)`, joined with what it touches. `false` when it was refused: too many stretches. */
   add(start: number, end: number): boolean {
-    if (start !== this.#lastEnd || this.#lastStart === this.#lastEnd) return this.#addAnywhere(start, end);
-    this.#lastEnd = end;
+    if (start !== this.lastEnd || this.lastStart === this.lastEnd) return this.#addAnywhere(start, end);
+    this.lastEnd = end;
     return true;
   }
 
   /** End of what has arrived without a hole from `position` on: `position` itself when it is in a hole. */
   reach(position: number): number {
-    if (position >= this.#lastStart) return Math.max(position, this.#lastEnd);
-    for (let index = 0; index < this.#count && this.#starts[index]! <= position; index++) {
+    if (position >= this.lastStart) return Math.max(position, this.lastEnd);
+    for (let index = 0; index < this.count && this.#starts[index]! <= position; index++) {
       if (position < this.#ends[index]!) return this.#ends[index]!;
     }
     return position;
@@ -49,34 +49,34 @@ export class Coverage {
 
   /** Start of the first stretch after `position`, `Infinity` when there is none. */
   next(position: number): number {
-    if (position >= this.#lastStart) return Infinity;
-    for (let index = 0; index < this.#count; index++)
+    if (position >= this.lastStart) return Infinity;
+    for (let index = 0; index < this.count; index++)
       if (this.#starts[index]! > position) return this.#starts[index]!;
-    return this.#lastStart;
+    return this.lastStart;
   }
 
   /** Forgets stretches that end at or before `position`, but for the last of all. */
   forget(position: number): void {
-    if (this.#count === 0) return;
+    if (this.count === 0) return;
     let gone = 0;
-    while (gone < this.#count && this.#ends[gone]! <= position) gone++;
-    this.#starts.copyWithin(0, gone, this.#count);
-    this.#ends.copyWithin(0, gone, this.#count);
-    this.#count -= gone;
+    while (gone < this.count && this.#ends[gone]! <= position) gone++;
+    this.#starts.copyWithin(0, gone, this.count);
+    this.#ends.copyWithin(0, gone, this.count);
+    this.count -= gone;
   }
 
   #replace(index: number, removed: number, start: number, end: number) {
-    this.#starts.copyWithin(index + 1, index + removed, this.#count);
-    this.#ends.copyWithin(index + 1, index + removed, this.#count);
+    this.#starts.copyWithin(index + 1, index + removed, this.count);
+    this.#ends.copyWithin(index + 1, index + removed, this.count);
     this.#starts[index] = start;
     this.#ends[index] = end;
-    this.#count += 1 - removed;
+    this.count += 1 - removed;
   }
 
   #takeLast() {
-    this.#count--;
-    this.#lastStart = this.#starts[this.#count]!;
-    this.#lastEnd = this.#ends[this.#count]!;
+    this.count--;
+    this.lastStart = this.#starts[this.count]!;
+    this.lastEnd = this.#ends[this.count]!;
   }
 
   #addAnywhere(start: number, end: number) {
@@ -84,14 +84,14 @@ export class Coverage {
       this.#starts = new Float64Array(MOST_STRETCHES);
       this.#ends = new Float64Array(MOST_STRETCHES);
     }
-    if (this.#count === MOST_STRETCHES) return false;
+    if (this.count === MOST_STRETCHES) return false;
     // The last stretch joins the others, and the last of all is taken out again.
-    if (this.#lastEnd > this.#lastStart) this.#replace(this.#count, 0, this.#lastStart, this.#lastEnd);
+    if (this.lastEnd > this.lastStart) this.#replace(this.count, 0, this.lastStart, this.lastEnd);
     let first = 0;
-    while (first < this.#count && this.#ends[first]! < start) first++;
+    while (first < this.count && this.#ends[first]! < start) first++;
     let after = first;
-    while (after < this.#count && this.#starts[after]! <= end) after++;
-    const room = after > first || this.#count < MOST_STRETCHES;
+    while (after < this.count && this.#starts[after]! <= end) after++;
+    const room = after > first || this.count < MOST_STRETCHES;
     if (after > first)
       this.#replace(
         first,
@@ -104,22 +104,22 @@ export class Coverage {
     return room;
   }
 
-  get #count(): number {
+  private get count(): number {
     return this.#n[this.#at + COUNT]!;
   }
-  set #count(value: number) {
+  private set count(value: number) {
     this.#n[this.#at + COUNT] = value;
   }
-  get #lastStart(): number {
+  private get lastStart(): number {
     return this.#n[this.#at + LAST_START]!;
   }
-  set #lastStart(value: number) {
+  private set lastStart(value: number) {
     this.#n[this.#at + LAST_START] = value;
   }
-  get #lastEnd(): number {
+  private get lastEnd(): number {
     return this.#n[this.#at + LAST_END]!;
   }
-  set #lastEnd(value: number) {
+  private set lastEnd(value: number) {
     this.#n[this.#at + LAST_END] = value;
   }
 }

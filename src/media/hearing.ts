@@ -57,12 +57,7 @@ export class Hearing {
     this.#speech = new SpeechDetector(memory);
     this.#n = memory.numbers;
     this.#at = memory.take(NUMBERS);
-    this.#expecting = true;
-  }
-
-  /** Packets of audio that came when their time was over. */
-  get late(): number {
-    return this.#late;
+    this.expecting = true;
   }
 
   /** Of noise, dBov. */
@@ -73,11 +68,6 @@ export class Hearing {
   /** Whether the caller speaks, as the last frame has it. */
   get speech(): boolean {
     return this.#speech.speech;
-  }
-
-  /** Position after the last frame that was made. */
-  get position(): number {
-    return this.#position;
   }
 
   /** Time begins to pass. */
@@ -92,7 +82,7 @@ export class Hearing {
 
   /** `false` on hold: nothing is expected, so nothing is missed. */
   expectMedia(expected: boolean): void {
-    this.#expecting = expected;
+    this.expecting = expected;
   }
 
   audio(law: G711, bytes: Uint8Array, packet: Readonly<RtpPacket>, now: number): void {
@@ -100,7 +90,7 @@ export class Hearing {
     const { ssrc, sequence, timestamp, marker } = packet;
     const start = this.#timeline.audio(ssrc, sequence, timestamp, marker, length, now);
     if (start < 0) {
-      this.#late++;
+      this.late += 1;
       this.#arrived(now);
       return;
     }
@@ -122,13 +112,13 @@ export class Hearing {
     const end = began < 0 ? onset : onset + EVENT.duration;
     const key = this.#keys.hear(EVENT, ssrc, sequence, timestamp, marker);
     if (key !== undefined) this.#press(key, onset);
-    if (onset >= this.#mutedFrom) {
-      this.#mutedFrom = onset;
-      this.#mutedTo = EVENT.end ? end : end + MUTED_BEYOND;
+    if (onset >= this.mutedFrom) {
+      this.mutedFrom = onset;
+      this.mutedTo = EVENT.end ? end : end + MUTED_BEYOND;
     }
     // Audio may run under the event, and have come before the packet that tells of it.
-    const to = Math.min(end, this.#position + ROOM_SAMPLES);
-    if (this.#position < to) this.#history.silence(Math.max(this.#position, onset), to);
+    const to = Math.min(end, this.position + ROOM_SAMPLES);
+    if (this.position < to) this.#history.silence(Math.max(this.position, onset), to);
     this.#arrived(now);
     this.#advance();
   }
@@ -155,8 +145,8 @@ export class Hearing {
     if (this.#listener !== undefined)
       return Promise.reject(new TonearmError('listening', 'a line has one listener at a time'));
     if (signal.aborted) return Promise.resolve(undefined);
-    const earliest = Math.max(0, this.#position - LOOK_BACK_SAMPLES);
-    const wanted = Math.min(this.#position, Math.max(earliest, from ?? this.#position));
+    const earliest = Math.max(0, this.position - LOOK_BACK_SAMPLES);
+    const wanted = Math.min(this.position, Math.max(earliest, from ?? this.position));
     const begin = Math.floor(wanted / FRAME_SAMPLES) * FRAME_SAMPLES;
     const onEnd = () => {
       this.#listener = undefined;
@@ -164,7 +154,7 @@ export class Hearing {
     const listener = new Listener({ begin, hear, signal, onEnd });
     this.#listener = listener;
     const past = emptyFrame();
-    while (!listener.ended && listener.next < this.#position) {
+    while (!listener.ended && listener.next < this.position) {
       this.#history.recall(listener.next, past);
       listener.take(past);
     }
@@ -182,7 +172,7 @@ export class Hearing {
     for (let at = from; at < to; ) {
       const reach = this.#timeline.coverage.reach(at);
       if (reach > at) {
-        this.#lastArrival = Math.max(this.#lastArrival, Math.min(reach, to));
+        this.lastArrival = Math.max(this.lastArrival, Math.min(reach, to));
         at = reach;
         continue;
       }
@@ -197,24 +187,24 @@ export class Hearing {
 
   #make() {
     const made = MADE;
-    const end = this.#position + FRAME_SAMPLES;
-    made.position = this.#position;
+    const end = this.position + FRAME_SAMPLES;
+    made.position = this.position;
     made.samples = this.#history.samples;
-    made.at = this.#history.index(this.#position);
-    made.concealed = this.#conceal(this.#position, end);
-    if (!this.#expecting) this.#lastArrival = Math.max(this.#lastArrival, end);
-    made.noMedia = Math.max(0, end - this.#lastArrival);
+    made.at = this.#history.index(this.position);
+    made.concealed = this.#conceal(this.position, end);
+    if (!this.expecting) this.lastArrival = Math.max(this.lastArrival, end);
+    made.noMedia = Math.max(0, end - this.lastArrival);
     this.#hearTone();
     // A key is held: it is no speech, though it begins like some.
-    if (made.concealed || this.#tones?.held) this.#speech.miss(this.#position);
-    else this.#speech.hear(made.samples, made.at, this.#position);
+    if (made.concealed || this.#tones?.held) this.#speech.miss(this.position);
+    else this.#speech.hear(made.samples, made.at, this.position);
     made.speech = this.#speech.speech;
     made.speechOnset = this.#speech.onset;
-    const press = this.#waiting > 0 ? this.#pressedBefore(end) : undefined;
+    const press = this.waiting > 0 ? this.#pressedBefore(end) : undefined;
     made.tone = press?.key;
     made.toneOnset = press?.onset ?? 0;
     this.#history.keep(made);
-    this.#position = end;
+    this.position = end;
     this.#onFrame(made);
     this.#listener?.take(made);
   }
@@ -222,85 +212,87 @@ export class Hearing {
   #hearTone() {
     if (this.#tones === undefined) return;
     if (MADE.concealed) return this.#tones.miss();
-    const key = this.#tones.hear(MADE.samples, MADE.at, this.#position);
+    const key = this.#tones.hear(MADE.samples, MADE.at, this.position);
     if (key !== undefined) this.#press(key, this.#tones.onset);
   }
 
   #press(key: Key, onset: number) {
-    if (this.#waiting === MOST_KEYS) return;
+    if (this.waiting === MOST_KEYS) return;
     this.#pressed.push({ key, onset });
-    this.#waiting++;
+    this.waiting++;
   }
 
   #pressedBefore(end: number) {
     if (this.#pressed[0]!.onset >= end) return undefined;
-    this.#waiting--;
+    this.waiting--;
     return this.#pressed.shift();
   }
 
   #advance() {
-    while (this.#position + FRAME_SAMPLES <= this.#timeline.due) this.#make();
+    while (this.position + FRAME_SAMPLES <= this.#timeline.due) this.#make();
   }
 
   /** Sees to it that `[…, end)` can be written. */
   #makeRoom(end: number) {
-    while (end - this.#position > ROOM_SAMPLES && this.#position + FRAME_SAMPLES <= this.#timeline.due)
+    while (end - this.position > ROOM_SAMPLES && this.position + FRAME_SAMPLES <= this.#timeline.due)
       this.#make();
-    return end - this.#position <= ROOM_SAMPLES;
+    return end - this.position <= ROOM_SAMPLES;
   }
 
   #mute(from: number, to: number) {
-    if (from < this.#mutedTo && to > this.#mutedFrom)
-      this.#history.silence(Math.max(from, this.#mutedFrom), Math.min(to, this.#mutedTo));
+    if (from < this.mutedTo && to > this.mutedFrom)
+      this.#history.silence(Math.max(from, this.mutedFrom), Math.min(to, this.mutedTo));
   }
 
   #arrived(now: number) {
-    this.#lastArrival = Math.max(
-      this.#lastArrival,
-      Math.min(this.#timeline.expected(now), this.#position + ROOM_SAMPLES),
+    this.lastArrival = Math.max(
+      this.lastArrival,
+      Math.min(this.#timeline.expected(now), this.position + ROOM_SAMPLES),
     );
   }
 
-  get #position(): number {
+  /** Position after the last frame that was made. */
+  get position(): number {
     return this.#n[this.#at + POSITION]!;
   }
-  set #position(value: number) {
+  private set position(value: number) {
     this.#n[this.#at + POSITION] = value;
   }
-  get #late(): number {
+  /** Packets of audio that came when their time was over. */
+  get late(): number {
     return this.#n[this.#at + LATE]!;
   }
-  set #late(value: number) {
+  private set late(value: number) {
     this.#n[this.#at + LATE] = value;
   }
-  get #expecting(): boolean {
+  private get expecting(): boolean {
     return this.#n[this.#at + EXPECTING] !== 0;
   }
-  set #expecting(value: boolean) {
+  private set expecting(value: boolean) {
     this.#n[this.#at + EXPECTING] = value ? 1 : 0;
   }
-  get #lastArrival(): number {
+  private get lastArrival(): number {
     return this.#n[this.#at + LAST_ARRIVAL]!;
   }
-  set #lastArrival(value: number) {
+  private set lastArrival(value: number) {
     this.#n[this.#at + LAST_ARRIVAL] = value;
   }
-  get #mutedFrom(): number {
+  private get mutedFrom(): number {
     return this.#n[this.#at + MUTED_FROM]!;
   }
-  set #mutedFrom(value: number) {
+  private set mutedFrom(value: number) {
     this.#n[this.#at + MUTED_FROM] = value;
   }
-  get #mutedTo(): number {
+  private get mutedTo(): number {
     return this.#n[this.#at + MUTED_TO]!;
   }
-  set #mutedTo(value: number) {
+  private set mutedTo(value: number) {
     this.#n[this.#at + MUTED_TO] = value;
   }
-  get #waiting(): number {
+  private get waiting(): number {
     return this.#n[this.#at + WAITING]!;
   }
-  set #waiting(value: number) {
+  private set waiting(value: number) {
     this.#n[this.#at + WAITING] = value;
   }
 }

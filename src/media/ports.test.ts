@@ -3,10 +3,13 @@ import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
 import { test } from 'node:test';
 import { createPortPairs, type PortPair, shareOfPorts } from './ports.ts';
+import { createNodeSockets } from './rtp-sockets.ts';
+
+const sockets = createNodeSockets(() => performance.now());
 
 /** The even one of two ports that were free a moment ago, below those that the system gives out by itself. */
 async function freePair(): Promise<number> {
-  const pair = await createPortPairs({ min: somePort(), max: 13_999 }).open('127.0.0.1');
+  const pair = await createPortPairs({ min: somePort(), max: 13_999 }, sockets).open('127.0.0.1');
   pair.close();
   return pair.port;
 }
@@ -17,10 +20,10 @@ function somePort(): number {
 
 test('a pair is an even port and the next one, and both receive', async () => {
   const min = await freePair();
-  const pair = await createPortPairs({ min, max: min + 1 }).open('127.0.0.1');
+  const pair = await createPortPairs({ min, max: min + 1 }, sockets).open('127.0.0.1');
   try {
     assert.equal(pair.port, min);
-    assert.equal(pair.rtp.address().port, min);
+    assert.equal(pair.rtp.port, min);
     assert.equal(pair.rtcp.address().port, min + 1);
   } finally {
     pair.close();
@@ -29,7 +32,7 @@ test('a pair is an even port and the next one, and both receive', async () => {
 
 test('when all are in use the error says what to change, and a closed pair can be opened again', async () => {
   const min = await freePair();
-  const pairs = createPortPairs({ min, max: min + 1 });
+  const pairs = createPortPairs({ min, max: min + 1 }, sockets);
   const pair = await pairs.open('127.0.0.1');
   await assert.rejects(pairs.open('127.0.0.1'), { code: 'noPorts', message: /media\.ports/ });
   pair.close();
@@ -44,7 +47,7 @@ test('a pair of which another program holds one port is passed over', async () =
     const stranger = createSocket('udp4');
     stranger.bind(held, '127.0.0.1');
     await once(stranger, 'listening');
-    const pairs = createPortPairs({ min, max: min + 1 });
+    const pairs = createPortPairs({ min, max: min + 1 }, sockets);
     await assert.rejects(pairs.open('127.0.0.1'), { code: 'noPorts' });
     assert.equal(pairs.free, 1);
     stranger.close();
@@ -55,7 +58,7 @@ test('a pair of which another program holds one port is passed over', async () =
 
 test('opened at the same time, no two get the same port', async () => {
   const min = await freePair();
-  const pairs = createPortPairs({ min, max: min + 39 });
+  const pairs = createPortPairs({ min, max: min + 39 }, sockets);
   const opened = await Promise.allSettled(Array.from({ length: 10 }, () => pairs.open('127.0.0.1')));
   const got = opened.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : []));
   for (const pair of got) pair.close();
@@ -64,7 +67,7 @@ test('opened at the same time, no two get the same port', async () => {
 });
 
 test('an address that is not of this machine is named, with the setting, and costs no port', async () => {
-  const pairs = createPortPairs({ min: 20000, max: 20003 });
+  const pairs = createPortPairs({ min: 20000, max: 20003 }, sockets);
   await assert.rejects(pairs.open('192.0.2.1'), {
     code: 'mediaAddress',
     message: /192\.0\.2\.1.*media\.address/,
@@ -82,10 +85,10 @@ test('the shares of the workers make up the range, without overlap, in whole pai
       const shares = Array.from({ length: workers }, (_, index) =>
         shareOfPorts({ min, max }, index, workers),
       );
-      const free = shares.map((share) => createPortPairs(share).free);
+      const free = shares.map((share) => createPortPairs(share, sockets).free);
       assert.equal(
         free.reduce((sum, one) => sum + one),
-        createPortPairs({ min, max }).free,
+        createPortPairs({ min, max }, sockets).free,
       );
       for (const [index, share] of shares.entries()) {
         assert.equal(share.min % 2, 0);
@@ -96,5 +99,7 @@ test('the shares of the workers make up the range, without overlap, in whole pai
 });
 
 test('a range without a whole pair has no ports', async () => {
-  await assert.rejects(createPortPairs({ min: 20001, max: 20002 }).open('127.0.0.1'), { code: 'noPorts' });
+  await assert.rejects(createPortPairs({ min: 20001, max: 20002 }, sockets).open('127.0.0.1'), {
+    code: 'noPorts',
+  });
 });

@@ -2,10 +2,9 @@
  * Pairs of UDP ports for RTP and RTCP out of a configured range: even for RTP, the next one for RTCP (RFC 3550 §11).
  * Each worker has a share of the range to itself, so that they need not speak to each other.
  */
-import { createSocket, type Socket, type SocketOptions } from 'node:dgram';
-import { lookup as resolve } from 'node:dns';
-import { isIP, isIPv6 } from 'node:net';
-import { reasonOf, TonearmError } from '../errors.ts';
+import type { Socket } from 'node:dgram';
+import { TonearmError } from '../errors.ts';
+import { bindDatagrams, type RtpSocket, type RtpSockets } from './rtp-sockets.ts';
 
 /** Both ends belong to it. */
 export interface PortRange {
@@ -17,7 +16,7 @@ export interface PortRange {
 export interface PortPair {
   /** The even port, of `rtp`; `rtcp` has the next one. */
   readonly port: number;
-  readonly rtp: Socket;
+  readonly rtp: RtpSocket;
   readonly rtcp: Socket;
   /** Closes both sockets and gives the ports back. Idempotent. */
   close(): void;
@@ -43,7 +42,7 @@ export function shareOfPorts(range: PortRange, index: number, workers: number): 
 }
 
 /** The pairs of `range`, or of a worker's share of it. */
-export function createPortPairs(range: PortRange): PortPairs {
+export function createPortPairs(range: PortRange, sockets: RtpSockets): PortPairs {
   const free: number[] = [];
   for (let port = range.min + (range.min % 2); port + 1 <= range.max; port += 2) free.push(port);
 
@@ -55,7 +54,7 @@ export function createPortPairs(range: PortRange): PortPairs {
       for (let tries = free.length; tries > 0; tries--) {
         const port = free.shift();
         if (port === undefined) break;
-        const pair = await bindPair(address, port).catch((error: unknown) => {
+        const pair = await bindPair(sockets, address, port).catch((error: unknown) => {
           free.push(port);
           throw error;
         });
@@ -83,11 +82,15 @@ export function createPortPairs(range: PortRange): PortPairs {
 }
 
 /** `undefined`: another process has one of the two. */
-async function bindPair(address: string, port: number): Promise<{ rtp: Socket; rtcp: Socket } | undefined> {
-  const rtp = await bind(address, port);
+async function bindPair(
+  sockets: RtpSockets,
+  address: string,
+  port: number,
+): Promise<{ rtp: RtpSocket; rtcp: Socket } | undefined> {
+  const rtp = await sockets.bind(address, port);
   if (rtp === undefined) return undefined;
   try {
-    const rtcp = await bind(address, port + 1);
+    const rtcp = await bindDatagrams(address, port + 1);
     if (rtcp !== undefined) return { rtp, rtcp };
   } catch (error) {
     rtp.close();
@@ -96,27 +99,3 @@ async function bindPair(address: string, port: number): Promise<{ rtp: Socket; r
   rtp.close();
   return undefined;
 }
-
-function bind(address: string, port: number): Promise<Socket | undefined> {
-  const socket = createSocket({ type: isIPv6(address) ? 'udp6' : 'udp4', lookup });
-  return new Promise((done, fail) => {
-    const onError = (error: NodeJS.ErrnoException) => {
-      socket.close();
-      if (error.code === 'EADDRINUSE' || error.code === 'EACCES') return done(undefined);
-      const message = `can't open UDP port ${port} on ${address}: ${reasonOf(error)}; check media.address`;
-      fail(new TonearmError('mediaAddress', message, { cause: error }));
-    };
-    socket.once('error', onError);
-    socket.bind({ address, port, exclusive: true }, () => {
-      socket.off('error', onError);
-      done(socket);
-    });
-  });
-}
-
-/** Addresses are nearly always numeric: those are taken as they are, without a turn through the resolver for each packet. */
-const lookup: NonNullable<SocketOptions['lookup']> = (hostname, options, callback) => {
-  const family = isIP(hostname);
-  if (family === 0) resolve(hostname, options, callback);
-  else callback(null, hostname, family);
-};

@@ -36,38 +36,33 @@ export class Reception {
     this.#at = memory.take(NUMBERS);
   }
 
-  /** Packets of the current source that arrived, and how many it should have been. */
-  get received(): number {
-    return this.#received;
-  }
-
   get expected(): number {
     return this.#expected();
   }
 
   /** Interarrival jitter, samples. */
   get jitter(): number {
-    return this.#jitter16 >> 4;
+    return this.jitter16 >> 4;
   }
 
   /** `timed`: its timestamp tells when it was sent, which that of an event does not. */
   packet(ssrc: number, sequence: number, timestamp: number, timed: boolean, now: number): void {
-    if (!this.#known || ssrc !== this.#source) this.#begin(ssrc, sequence);
-    const ahead = (sequence - this.#highest) & 0xffff;
+    if (!this.known || ssrc !== this.source) this.#begin(ssrc, sequence);
+    const ahead = (sequence - this.highest) & 0xffff;
     if (ahead < DROPOUT) {
-      if (sequence < this.#highest) this.#cycles += 0x10000;
-      this.#highest = sequence;
+      if (sequence < this.highest) this.cycles += 0x10000;
+      this.highest = sequence;
     } else if (ahead <= 0x10000 - MISORDER) this.#begin(ssrc, sequence);
-    this.#received++;
+    this.received++;
     if (!timed) return;
     const arrival = Math.round((now * LINE_RATE) / 1000) | 0;
     const nextTransit = (arrival - timestamp) | 0;
-    if (this.#timedBefore) {
-      const difference = Math.min(Math.abs((nextTransit - this.#transit) | 0), 0xffffff);
-      this.#jitter16 += difference - ((this.#jitter16 + 8) >> 4);
+    if (this.timedBefore) {
+      const difference = Math.min(Math.abs((nextTransit - this.transit) | 0), 0xffffff);
+      this.jitter16 += difference - ((this.jitter16 + 8) >> 4);
     }
-    this.#transit = nextTransit;
-    this.#timedBefore = true;
+    this.transit = nextTransit;
+    this.timedBefore = true;
   }
 
   /** A sender report of the caller arrived. */
@@ -79,88 +74,89 @@ export class Reception {
 
   /** The block for the next report, `undefined` while nothing came; begins a new interval of `fractionLost`. */
   report(now: number): ReportBlock | undefined {
-    if (!this.#known) return undefined;
+    if (!this.known) return undefined;
     const nowExpected = this.#expected();
-    const lostNow = nowExpected - this.#expectedBefore - (this.#received - this.#receivedBefore);
+    const lostNow = nowExpected - this.#expectedBefore - (this.received - this.#receivedBefore);
     const interval = nowExpected - this.#expectedBefore;
     this.#expectedBefore = nowExpected;
-    this.#receivedBefore = this.#received;
-    const reported = this.#lastReport !== 0 && this.#reportOf === this.#source;
+    this.#receivedBefore = this.received;
+    const reported = this.#lastReport !== 0 && this.#reportOf === this.source;
     return {
-      ssrc: this.#source,
+      ssrc: this.source,
       fractionLost: interval > 0 && lostNow > 0 ? Math.min(255, Math.floor((lostNow * 256) / interval)) : 0,
-      lost: nowExpected - this.#received,
-      highestSequence: (this.#cycles + this.#highest) >>> 0,
-      jitter: this.#jitter16 >> 4,
+      lost: nowExpected - this.received,
+      highestSequence: (this.cycles + this.highest) >>> 0,
+      jitter: this.jitter16 >> 4,
       lastReport: reported ? this.#lastReport : 0,
       sinceLastReport: reported ? Math.round(((now - this.#lastReportAt) * 65536) / 1000) >>> 0 : 0,
     };
   }
 
   #begin(ssrc: number, sequence: number) {
-    this.#known = true;
-    this.#source = ssrc;
-    this.#base = this.#highest = sequence;
-    this.#cycles = this.#received = this.#expectedBefore = this.#receivedBefore = this.#jitter16 = 0;
-    this.#timedBefore = false;
+    this.known = true;
+    this.source = ssrc;
+    this.base = this.highest = sequence;
+    this.cycles = this.received = this.#expectedBefore = this.#receivedBefore = this.jitter16 = 0;
+    this.timedBefore = false;
   }
 
   #expected() {
-    return this.#known ? this.#cycles + this.#highest - this.#base + 1 : 0;
+    return this.known ? this.cycles + this.highest - this.base + 1 : 0;
   }
 
-  get #known(): boolean {
+  private get known(): boolean {
     return this.#n[this.#at + KNOWN] !== 0;
   }
-  set #known(value: boolean) {
+  private set known(value: boolean) {
     this.#n[this.#at + KNOWN] = value ? 1 : 0;
   }
-  get #source(): number {
+  private get source(): number {
     return this.#n[this.#at + SOURCE]!;
   }
-  set #source(value: number) {
+  private set source(value: number) {
     this.#n[this.#at + SOURCE] = value;
   }
-  get #base(): number {
+  private get base(): number {
     return this.#n[this.#at + BASE]!;
   }
-  set #base(value: number) {
+  private set base(value: number) {
     this.#n[this.#at + BASE] = value;
   }
-  get #highest(): number {
+  private get highest(): number {
     return this.#n[this.#at + HIGHEST]!;
   }
-  set #highest(value: number) {
+  private set highest(value: number) {
     this.#n[this.#at + HIGHEST] = value;
   }
-  get #cycles(): number {
+  private get cycles(): number {
     return this.#n[this.#at + CYCLES]!;
   }
-  set #cycles(value: number) {
+  private set cycles(value: number) {
     this.#n[this.#at + CYCLES] = value;
   }
-  get #received(): number {
+  /** Packets of the current source that arrived, and how many it should have been. */
+  get received(): number {
     return this.#n[this.#at + RECEIVED]!;
   }
-  set #received(value: number) {
+  private set received(value: number) {
     this.#n[this.#at + RECEIVED] = value;
   }
-  get #transit(): number {
+  private get transit(): number {
     return this.#n[this.#at + TRANSIT]!;
   }
-  set #transit(value: number) {
+  private set transit(value: number) {
     this.#n[this.#at + TRANSIT] = value;
   }
-  get #timedBefore(): boolean {
+  private get timedBefore(): boolean {
     return this.#n[this.#at + TIMED_BEFORE] !== 0;
   }
-  set #timedBefore(value: boolean) {
+  private set timedBefore(value: boolean) {
     this.#n[this.#at + TIMED_BEFORE] = value ? 1 : 0;
   }
-  get #jitter16(): number {
+  private get jitter16(): number {
     return this.#n[this.#at + JITTER16]!;
   }
-  set #jitter16(value: number) {
+  private set jitter16(value: number) {
     this.#n[this.#at + JITTER16] = value;
   }
 }

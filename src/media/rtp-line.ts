@@ -27,6 +27,7 @@ import { createPlayer, type Player, type SendSilence, sendingOf } from './player
 import { createPortPairs, type PortPair, type PortPairs, type PortRange } from './ports.ts';
 import { Reception } from './reception.ts';
 import { createReports, type Reports } from './reports.ts';
+import { createNodeSockets, type OnDatagram } from './rtp-sockets.ts';
 import type { AudioParameters } from './session-description.ts';
 import { createTick, type Tick, type Turn } from './tick.ts';
 import { LONGEST_PACKET } from './timeline.ts';
@@ -72,7 +73,8 @@ const PACKET = emptyRtpPacket();
 /** Binds a pair of ports. Throws TonearmError `noPorts` or `mediaAddress` (see PortPairs). The caller closes the line. */
 export async function openRtpLine(options: RtpLineOptions): Promise<RtpLine> {
   const { ports } = options;
-  const pairs = 'open' in ports ? ports : createPortPairs(ports);
+  const sockets = createNodeSockets(() => options.clock.monotonic());
+  const pairs = 'open' in ports ? ports : createPortPairs(ports, sockets);
   return new RtpLine(await pairs.open(options.address), options);
 }
 
@@ -130,9 +132,8 @@ export class RtpLine implements Line {
       clock,
       random: Math.random,
     });
-    pair.rtp.on('message', this.#onRtp);
+    pair.rtp.listen(this.#onRtp, this.#onSocketError);
     pair.rtcp.on('message', this.#onRtcp);
-    pair.rtp.on('error', this.#onSocketError);
     pair.rtcp.on('error', this.#onSocketError);
     const tick = options.tick ?? createTick(clock);
     this.#turn = tick.add({ send: (now) => this.#send(now), fill: (now) => this.#fill(now) });
@@ -266,11 +267,7 @@ export class RtpLine implements Line {
     this.#log.debug({ port: this.port, ...this.#last.counts }, 'line closed');
   }
 
-  readonly #onRtp = (bytes: Buffer, from: RemoteInfo) =>
-    this.#hear(bytes, 0, bytes.length, from.address, from.port, this.#clock.monotonic());
-
-  /** A datagram on the RTP port: `bytes[from…to)`, which came from `port` at `address`. */
-  #hear(bytes: Uint8Array, from: number, to: number, address: string, port: number, now: number) {
+  readonly #onRtp: OnDatagram = (bytes, from, to, address, port, now) => {
     if (this.#parameters === undefined || this.#closed) return;
     this.#received++;
     const packet = PACKET;
@@ -290,7 +287,7 @@ export class RtpLine implements Line {
     if (meaning === 'telephone-event') this.#hearing.event(bytes, packet, now);
     else if (audio && length > 0) this.#hearing.audio(meaning, bytes, packet, now);
     else this.#hearing.silence(packet, now);
-  }
+  };
 
   readonly #onRtcp = (bytes: Buffer, from: RemoteInfo) => {
     if (this.#closed || from.address !== this.#latch.address) return;
@@ -341,7 +338,7 @@ export class RtpLine implements Line {
   #transmit(bytes: Uint8Array): void {
     // Nobody knows yet where to: time passes all the same.
     if (this.#latch.port === 0) return;
-    this.#pair.rtp.send(bytes, 0, bytes.length, this.#latch.port, this.#latch.address, this.#onSent);
+    this.#pair.rtp.send(bytes, this.#latch.port, this.#latch.address, this.#onSent);
   }
 
   #sendRtcp(bytes: Buffer): void {

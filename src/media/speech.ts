@@ -52,47 +52,32 @@ export class SpeechDetector {
   constructor(memory = new LineMemory()) {
     this.#n = memory.numbers;
     this.#at = memory.take(NUMBERS);
-    this.#floor = FIRST_FLOOR;
+    this.floor = FIRST_FLOOR;
     this.#n.fill(Number.NEGATIVE_INFINITY, this.#at + LEVELS, this.#at + NUMBERS);
-  }
-
-  /** Whether the last frame is speech, hangover included. */
-  get speech(): boolean {
-    return this.#speech;
-  }
-
-  /** Position where the current or last stretch began; never before the end of the one before it. */
-  get onset(): number {
-    return this.#onset;
-  }
-
-  /** What speech has to stand out over, dBov. */
-  get floor(): number {
-    return this.#floor;
   }
 
   /** Hears the frame that begins at `position`: FRAME_SAMPLES of `samples` from index `from` on. */
   hear(samples: Int16Array, from: number, position: number): void {
     let energy = 0;
-    let last = this.#last;
+    let last = this.last;
     for (let index = from; index < from + FRAME_SAMPLES; index++) {
       const sample = samples[index]!;
       const difference = sample - last;
       energy += difference * difference;
       last = sample;
     }
-    this.#last = last;
+    this.last = last;
     const level = 10 * Math.log10(energy / FRAME_SAMPLES / 32768 ** 2 + 2e-13);
-    const above = this.#speech ? HOLD_ABOVE_FLOOR_DB : ONSET_ABOVE_FLOOR_DB;
-    const loud = level > QUIETEST_SPEECH && level > this.#floor + above;
-    this.#n[this.#at + LEVELS + (this.#heard++ % STEADY_FRAMES)] = level;
+    const above = this.speech ? HOLD_ABOVE_FLOOR_DB : ONSET_ABOVE_FLOOR_DB;
+    const loud = level > QUIETEST_SPEECH && level > this.floor + above;
+    this.#n[this.#at + LEVELS + (this.heard++ % STEADY_FRAMES)] = level;
     this.#adapt(level);
     this.#step(loud, position);
   }
 
   /** A frame of which nothing is known: it is not speech, and says nothing about the floor. */
   miss(position: number): void {
-    this.#last = 0;
+    this.last = 0;
     this.#step(false, position);
   }
 
@@ -100,7 +85,7 @@ export class SpeechDetector {
     let low = Number.POSITIVE_INFINITY;
     let high = Number.NEGATIVE_INFINITY;
     for (let back = 1; back <= frames; back++) {
-      const level = this.#n[this.#at + LEVELS + ((this.#heard - back + STEADY_FRAMES) % STEADY_FRAMES)]!;
+      const level = this.#n[this.#at + LEVELS + ((this.heard - back + STEADY_FRAMES) % STEADY_FRAMES)]!;
       if (level < low) low = level;
       if (level > high) high = level;
     }
@@ -108,86 +93,89 @@ export class SpeechDetector {
   }
 
   #adapt(level: number) {
-    if (level < this.#floor) this.#floor += (level - this.#floor) * FLOOR_FALL;
-    else if (this.#heard >= STEADY_FRAMES && this.#range(STEADY_FRAMES) < STEADY_DB)
-      this.#floor += (level - this.#floor) * FLOOR_RISE;
-    else this.#floor += FLOOR_CREEP_DB;
-    if (this.#floor < LOWEST_FLOOR) this.#floor = LOWEST_FLOOR;
+    if (level < this.floor) this.floor += (level - this.floor) * FLOOR_FALL;
+    else if (this.heard >= STEADY_FRAMES && this.#range(STEADY_FRAMES) < STEADY_DB)
+      this.floor += (level - this.floor) * FLOOR_RISE;
+    else this.floor += FLOOR_CREEP_DB;
+    if (this.floor < LOWEST_FLOOR) this.floor = LOWEST_FLOOR;
   }
 
   #step(loud: boolean, position: number) {
-    this.#loudness = ((this.#loudness << 1) | (loud ? 1 : 0)) & ((1 << WINDOW_FRAMES) - 1);
-    if (this.#speech) {
-      this.#quiet = loud ? 0 : this.#quiet + 1;
-      if (this.#quiet <= HANGOVER_FRAMES) return;
-      this.#speech = false;
-      this.#ended = position;
-      this.#loudness = 0;
+    this.loudness = ((this.loudness << 1) | (loud ? 1 : 0)) & ((1 << WINDOW_FRAMES) - 1);
+    if (this.speech) {
+      this.quiet = loud ? 0 : this.quiet + 1;
+      if (this.quiet <= HANGOVER_FRAMES) return;
+      this.speech = false;
+      this.ended = position;
+      this.loudness = 0;
       return;
     }
     if (!loud) return;
-    if (this.#loudness === 1) this.#firstLoud = position;
-    if (bits(this.#loudness) < LOUD_FRAMES) return;
+    if (this.loudness === 1) this.firstLoud = position;
+    if (bits(this.loudness) < LOUD_FRAMES) return;
     // The first loud frame may hold only the end of its 20 ms: any sound rises there.
-    const since = Math.min(STEADY_FRAMES, (position - this.#firstLoud) / FRAME_SAMPLES);
+    const since = Math.min(STEADY_FRAMES, (position - this.firstLoud) / FRAME_SAMPLES);
     if (this.#range(since) < LIVELY_DB) return;
-    this.#speech = true;
-    this.#quiet = 0;
-    this.#onset = Math.max(this.#ended, this.#firstLoud - LOOK_BACK);
+    this.speech = true;
+    this.quiet = 0;
+    this.onset = Math.max(this.ended, this.firstLoud - LOOK_BACK);
   }
 
-  get #heard(): number {
+  private get heard(): number {
     return this.#n[this.#at + HEARD]!;
   }
-  set #heard(value: number) {
+  private set heard(value: number) {
     this.#n[this.#at + HEARD] = value;
   }
-  get #floor(): number {
+  /** What speech has to stand out over, dBov. */
+  get floor(): number {
     return this.#n[this.#at + FLOOR]!;
   }
-  set #floor(value: number) {
+  private set floor(value: number) {
     this.#n[this.#at + FLOOR] = value;
   }
-  get #last(): number {
+  private get last(): number {
     return this.#n[this.#at + LAST]!;
   }
-  set #last(value: number) {
+  private set last(value: number) {
     this.#n[this.#at + LAST] = value;
   }
-  get #loudness(): number {
+  private get loudness(): number {
     return this.#n[this.#at + LOUDNESS]!;
   }
-  set #loudness(value: number) {
+  private set loudness(value: number) {
     this.#n[this.#at + LOUDNESS] = value;
   }
-  get #firstLoud(): number {
+  private get firstLoud(): number {
     return this.#n[this.#at + FIRST_LOUD]!;
   }
-  set #firstLoud(value: number) {
+  private set firstLoud(value: number) {
     this.#n[this.#at + FIRST_LOUD] = value;
   }
-  get #speech(): boolean {
+  /** Whether the last frame is speech, hangover included. */
+  get speech(): boolean {
     return this.#n[this.#at + SPEECH] !== 0;
   }
-  set #speech(value: boolean) {
+  private set speech(value: boolean) {
     this.#n[this.#at + SPEECH] = value ? 1 : 0;
   }
-  get #onset(): number {
+  /** Position where the current or last stretch began; never before the end of the one before it. */
+  get onset(): number {
     return this.#n[this.#at + ONSET]!;
   }
-  set #onset(value: number) {
+  private set onset(value: number) {
     this.#n[this.#at + ONSET] = value;
   }
-  get #ended(): number {
+  private get ended(): number {
     return this.#n[this.#at + ENDED]!;
   }
-  set #ended(value: number) {
+  private set ended(value: number) {
     this.#n[this.#at + ENDED] = value;
   }
-  get #quiet(): number {
+  private get quiet(): number {
     return this.#n[this.#at + QUIET]!;
   }
-  set #quiet(value: number) {
+  private set quiet(value: number) {
     this.#n[this.#at + QUIET] = value;
   }
 }

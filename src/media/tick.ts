@@ -36,9 +36,10 @@ const MOST_TURNS = 20;
  * A tick that keeps to its grid of 20 ms however late a timer fires, and stands still while there is nobody to serve.
  *
  * When this process itself was held up, the datagrams of that time lie in the sockets' buffers. `fill` then waits for as many
- * turns of the event loop as it takes to read them, so that a stall of ours is not taken for the caller's silence.
+ * turns of the event loop as it takes to read them, so that a stall of ours is not taken for the caller's silence. `poll` reads what the event loop
+ * does not.
  */
-export function createTick(clock: Clock): Tick {
+export function createTick(clock: Clock, poll: () => void = () => {}): Tick {
   const turns = new Turns();
   let timer: Timer | undefined;
   let due = 0;
@@ -60,6 +61,7 @@ export function createTick(clock: Clock): Tick {
     if (turns.count > 0) schedule();
   };
   const turn = () => {
+    poll();
     if (--waits > 0) {
       setImmediate(turn);
       return;

@@ -70,7 +70,7 @@ export class Timeline {
     this.#coverage = new Coverage(memory);
     this.#n = memory.numbers;
     this.#at = memory.take(NUMBERS);
-    this.#strangeSince = -1;
+    this.strangeSince = -1;
   }
 
   /** What has arrived. */
@@ -83,19 +83,9 @@ export class Timeline {
     return this.#expected(now);
   }
 
-  /** Everything before it is settled: arrived, or given up. */
-  get due(): number {
-    return this.#due;
-  }
-
-  /** After `audio`: samples at the packet's front to leave out, as that time is settled. */
-  get skip(): number {
-    return this.#skip;
-  }
-
   /** Time begins: from now on it passes, packets or not. */
   open(now: number): void {
-    this.#zero = now;
+    this.zero = now;
   }
 
   /** Places a packet of audio; returns the position of its first sample that is wanted (after `skip`), −1 to drop it. */
@@ -107,7 +97,7 @@ export class Timeline {
     samples: number,
     now: number,
   ): number {
-    if (!this.#known || ssrc !== this.#source) return this.#begin(ssrc, sequence, timestamp, samples, now);
+    if (!this.known || ssrc !== this.source) return this.#begin(ssrc, sequence, timestamp, samples, now);
     const newer = this.#newerBy(sequence);
     const late = newer <= 0 && newer > -MISORDER;
     const start = this.#positionOf(timestamp);
@@ -117,216 +107,218 @@ export class Timeline {
         return this.#begin(ssrc, sequence, timestamp, samples, now);
       return -1;
     }
-    if (end <= this.#due) {
-      const underEvent = start >= this.#eventStart && start < this.#eventEnd;
+    if (end <= this.due) {
+      const underEvent = start >= this.eventStart && start < this.eventEnd;
       if (late || underEvent) return -1;
-      const paused = marker && this.#due - end > REORDER_WINDOW;
+      const paused = marker && this.due - end > REORDER_WINDOW;
       if (paused || this.#strange(now)) return this.#begin(ssrc, sequence, timestamp, samples, now);
       return -1;
     }
-    this.#skip = Math.max(0, this.#due - start);
-    if (this.#skip === 0 || late) this.#strangeSince = -1;
+    this.skip = Math.max(0, this.due - start);
+    if (this.skip === 0 || late) this.strangeSince = -1;
     else if (this.#strange(now)) return this.#begin(ssrc, sequence, timestamp, samples, now);
-    const unbroken = newer === 1 && this.#coverage.furthest <= this.#due;
-    if (!this.#coverage.add(start + this.#skip, end)) return -1;
+    const unbroken = newer === 1 && this.#coverage.furthest <= this.due;
+    if (!this.#coverage.add(start + this.skip, end)) return -1;
     if (!late) {
-      this.#highest = sequence;
-      this.#tiedTimestamp = timestamp;
-      this.#tiedPosition = start;
+      this.highest = sequence;
+      this.tiedTimestamp = timestamp;
+      this.tiedPosition = start;
     }
     this.#settle(end, unbroken);
     this.#followClock(end, now);
-    return start + this.#skip;
+    return start + this.skip;
   }
 
   /** Takes note of a packet that says "silence from here on" (RFC 3389). */
   silence(ssrc: number, sequence: number, timestamp: number, now: number): void {
-    if (!this.#known || ssrc !== this.#source) {
+    if (!this.known || ssrc !== this.source) {
       this.#begin(ssrc, sequence, timestamp, 0, now);
       return;
     }
     const newer = this.#newerBy(sequence);
     if (newer <= 0 || newer >= DROPOUT) return;
-    this.#highest = sequence;
+    this.highest = sequence;
     const start = this.#positionOf(timestamp);
-    if (newer === 1 && this.#coverage.furthest <= this.#due && start > this.#due && start <= this.#limit(now))
-      this.#due = start;
+    if (newer === 1 && this.#coverage.furthest <= this.due && start > this.due && start <= this.#limit(now))
+      this.due = start;
   }
 
   /** Takes the time of a telephone event as arrived; returns the position where it began, −1 when its timestamp fits nothing. */
   event(ssrc: number, sequence: number, timestamp: number, duration: number, now: number): number {
-    if ((!this.#known || ssrc !== this.#source) && this.#begin(ssrc, sequence, timestamp, 0, now) < 0)
+    if ((!this.known || ssrc !== this.source) && this.#begin(ssrc, sequence, timestamp, 0, now) < 0)
       return -1;
     const newer = this.#newerBy(sequence);
-    if (newer > 0 && newer < DROPOUT) this.#highest = sequence;
+    if (newer > 0 && newer < DROPOUT) this.highest = sequence;
     const start = this.#positionOf(timestamp);
-    if (start > this.#limit(now) || start < 0 || start < this.#due - OLDEST_EVENT) return -1;
+    if (start > this.#limit(now) || start < 0 || start < this.due - OLDEST_EVENT) return -1;
     // A sender's word for how long a key was pressed is taken only as far as that time has passed.
     const end = Math.min(start + duration, this.#expected(now) + AHEAD_BY_EVENT);
-    this.#eventStart = start;
-    this.#eventEnd = end;
-    if (end <= this.#due) return start;
-    const unbroken = newer === 1 && this.#coverage.furthest <= this.#due;
-    if (this.#coverage.add(Math.max(start, this.#due), end)) this.#settle(end, unbroken);
+    this.eventStart = start;
+    this.eventEnd = end;
+    if (end <= this.due) return start;
+    const unbroken = newer === 1 && this.#coverage.furthest <= this.due;
+    if (this.#coverage.add(Math.max(start, this.due), end)) this.#settle(end, unbroken);
     return start;
   }
 
   /** Settles what has not arrived by now; returns the earliest time at which there can be more to settle. */
   fill(now: number): number {
     const target = Math.floor((this.#expected(now) - LAG) / FRAME_SAMPLES) * FRAME_SAMPLES;
-    if (target > this.#due) this.#settle(target, true);
-    return now + (this.#due + FRAME_SAMPLES + LAG - this.#expected(now)) / SAMPLES_PER_MS;
+    if (target > this.due) this.#settle(target, true);
+    return now + (this.due + FRAME_SAMPLES + LAG - this.#expected(now)) / SAMPLES_PER_MS;
   }
 
   #elapsed(now: number) {
-    return Math.round((now - this.#zero) * SAMPLES_PER_MS);
+    return Math.round((now - this.zero) * SAMPLES_PER_MS);
   }
 
   #expected(now: number) {
-    return this.#elapsed(now) + this.#offset;
+    return this.#elapsed(now) + this.offset;
   }
 
   #limit(now: number) {
-    return Math.floor(this.#elapsed(now) * (1 + 1 / DRIFT)) + this.#base + AHEAD_OF_CLOCK;
+    return Math.floor(this.#elapsed(now) * (1 + 1 / DRIFT)) + this.base + AHEAD_OF_CLOCK;
   }
 
   #positionOf(timestamp: number) {
-    return this.#tiedPosition + ((timestamp - this.#tiedTimestamp) | 0);
+    return this.tiedPosition + ((timestamp - this.tiedTimestamp) | 0);
   }
 
   #newerBy(sequence: number) {
-    return ((sequence - this.#highest) << 16) >> 16;
+    return ((sequence - this.highest) << 16) >> 16;
   }
 
   #strange(now: number) {
-    if (this.#strangeSince < 0) this.#strangeSince = now;
-    return now - this.#strangeSince > PROBATION_MS;
+    if (this.strangeSince < 0) this.strangeSince = now;
+    return now - this.strangeSince > PROBATION_MS;
   }
 
   #followClock(end: number, now: number) {
     const ahead = end - this.#expected(now);
-    if (ahead > 0) this.#offset += ahead;
-    else if (this.#elapsed(now) - this.#drifted >= DRIFT) {
-      this.#drifted = this.#elapsed(now);
-      if (ahead < 0) this.#offset--;
+    if (ahead > 0) this.offset += ahead;
+    else if (this.#elapsed(now) - this.drifted >= DRIFT) {
+      this.drifted = this.#elapsed(now);
+      if (ahead < 0) this.offset--;
     }
   }
 
   /** Settles what can be, now that `[…, end)` is in. `unbroken`: nothing was lost before it. */
   #settle(end: number, unbroken: boolean) {
-    this.#due = this.#coverage.reach(unbroken ? Math.max(this.#due, end) : this.#due);
+    this.due = this.#coverage.reach(unbroken ? Math.max(this.due, end) : this.due);
     for (;;) {
-      const next = this.#coverage.next(this.#due);
+      const next = this.#coverage.next(this.due);
       const furthest = this.#coverage.furthest;
-      if (next === Infinity || (furthest - next < REORDER_WINDOW && furthest - this.#due <= FURTHEST_AHEAD))
+      if (next === Infinity || (furthest - next < REORDER_WINDOW && furthest - this.due <= FURTHEST_AHEAD))
         return;
-      this.#due = this.#coverage.reach(next);
+      this.due = this.#coverage.reach(next);
     }
   }
 
   #begin(ssrc: number, sequence: number, timestamp: number, samples: number, now: number) {
-    if (!this.#known && this.#due === 0) {
-      this.#zero = now;
-      this.#offset = this.#base = samples;
-      this.#drifted = 0;
+    if (!this.known && this.due === 0) {
+      this.zero = now;
+      this.offset = this.base = samples;
+      this.drifted = 0;
     }
-    const start = Math.max(this.#due, this.#coverage.furthest, this.#expected(now) - samples);
+    const start = Math.max(this.due, this.#coverage.furthest, this.#expected(now) - samples);
     if (start + samples > Math.min(this.#expected(now) + AHEAD_AT_BEGINNING, this.#limit(now))) return -1;
-    this.#known = true;
-    this.#source = ssrc;
-    this.#highest = sequence;
-    this.#tiedTimestamp = timestamp;
-    this.#tiedPosition = start;
-    this.#strangeSince = -1;
-    this.#eventStart = this.#eventEnd = 0;
-    this.#skip = 0;
+    this.known = true;
+    this.source = ssrc;
+    this.highest = sequence;
+    this.tiedTimestamp = timestamp;
+    this.tiedPosition = start;
+    this.strangeSince = -1;
+    this.eventStart = this.eventEnd = 0;
+    this.skip = 0;
     if (samples > 0) this.#coverage.add(start, start + samples);
-    this.#due = start + samples;
+    this.due = start + samples;
     return start;
   }
 
-  get #due(): number {
+  /** Everything before it is settled: arrived, or given up. */
+  get due(): number {
     return this.#n[this.#at + DUE]!;
   }
-  set #due(value: number) {
+  private set due(value: number) {
     this.#n[this.#at + DUE] = value;
   }
-  get #skip(): number {
+  /** After `audio`: samples at the packet's front to leave out, as that time is settled. */
+  get skip(): number {
     return this.#n[this.#at + SKIP]!;
   }
-  set #skip(value: number) {
+  private set skip(value: number) {
     this.#n[this.#at + SKIP] = value;
   }
-  get #zero(): number {
+  private get zero(): number {
     return this.#n[this.#at + ZERO]!;
   }
-  set #zero(value: number) {
+  private set zero(value: number) {
     this.#n[this.#at + ZERO] = value;
   }
-  get #offset(): number {
+  private get offset(): number {
     return this.#n[this.#at + OFFSET]!;
   }
-  set #offset(value: number) {
+  private set offset(value: number) {
     this.#n[this.#at + OFFSET] = value;
   }
-  get #base(): number {
+  private get base(): number {
     return this.#n[this.#at + BASE]!;
   }
-  set #base(value: number) {
+  private set base(value: number) {
     this.#n[this.#at + BASE] = value;
   }
-  get #drifted(): number {
+  private get drifted(): number {
     return this.#n[this.#at + DRIFTED]!;
   }
-  set #drifted(value: number) {
+  private set drifted(value: number) {
     this.#n[this.#at + DRIFTED] = value;
   }
-  get #known(): boolean {
+  private get known(): boolean {
     return this.#n[this.#at + KNOWN] !== 0;
   }
-  set #known(value: boolean) {
+  private set known(value: boolean) {
     this.#n[this.#at + KNOWN] = value ? 1 : 0;
   }
-  get #source(): number {
+  private get source(): number {
     return this.#n[this.#at + SOURCE]!;
   }
-  set #source(value: number) {
+  private set source(value: number) {
     this.#n[this.#at + SOURCE] = value;
   }
-  get #highest(): number {
+  private get highest(): number {
     return this.#n[this.#at + HIGHEST]!;
   }
-  set #highest(value: number) {
+  private set highest(value: number) {
     this.#n[this.#at + HIGHEST] = value;
   }
-  get #tiedTimestamp(): number {
+  private get tiedTimestamp(): number {
     return this.#n[this.#at + TIED_TIMESTAMP]!;
   }
-  set #tiedTimestamp(value: number) {
+  private set tiedTimestamp(value: number) {
     this.#n[this.#at + TIED_TIMESTAMP] = value;
   }
-  get #tiedPosition(): number {
+  private get tiedPosition(): number {
     return this.#n[this.#at + TIED_POSITION]!;
   }
-  set #tiedPosition(value: number) {
+  private set tiedPosition(value: number) {
     this.#n[this.#at + TIED_POSITION] = value;
   }
-  get #strangeSince(): number {
+  private get strangeSince(): number {
     return this.#n[this.#at + STRANGE_SINCE]!;
   }
-  set #strangeSince(value: number) {
+  private set strangeSince(value: number) {
     this.#n[this.#at + STRANGE_SINCE] = value;
   }
-  get #eventStart(): number {
+  private get eventStart(): number {
     return this.#n[this.#at + EVENT_START]!;
   }
-  set #eventStart(value: number) {
+  private set eventStart(value: number) {
     this.#n[this.#at + EVENT_START] = value;
   }
-  get #eventEnd(): number {
+  private get eventEnd(): number {
     return this.#n[this.#at + EVENT_END]!;
   }
-  set #eventEnd(value: number) {
+  private set eventEnd(value: number) {
     this.#n[this.#at + EVENT_END] = value;
   }
 }

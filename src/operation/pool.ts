@@ -14,6 +14,8 @@ export interface PoolOptions {
   readonly address: string;
   /** Shared out between the workers. */
   readonly ports: PortRange;
+  /** `auto` (the default): native ones where they were built. */
+  readonly sockets?: 'auto' | 'node';
   /** At least 1; never more than there are pairs of ports. */
   readonly workers: number;
   readonly log: Log;
@@ -51,14 +53,14 @@ export async function openPool(
     clock: systemClock,
   },
 ): Promise<MediaEngine> {
-  const { address, ports, log } = options;
+  const { address, ports, log, sockets = 'auto' } = options;
   const closing = new AbortController();
   const pairs = Math.floor((ports.max - ports.min - (ports.min % 2) + 1) / 2);
   const count = Math.max(1, Math.min(options.workers, pairs));
   const places = Array.from(
     { length: count },
     (_, index): Place => ({
-      start: { address, ports: shareOfPorts(ports, index, count) },
+      start: { address, ports: shareOfPorts(ports, index, count), sockets },
       link: undefined,
       worker: undefined,
     }),

@@ -13,6 +13,8 @@ export interface WorkerStart {
   readonly address: string;
   /** This worker's alone. */
   readonly ports: PortRange;
+  /** `auto`: native ones where they were built. */
+  readonly sockets: 'auto' | 'node';
   /** To the spool's thread. To be transferred. */
   readonly spoolPort: MessagePort;
 }
@@ -43,7 +45,7 @@ export type ToWorker =
   | { readonly type: 'close' };
 
 export type FromWorker =
-  | { readonly type: 'ready' }
+  | { readonly type: 'ready'; readonly sockets: 'node' | 'native' }
   | { readonly type: 'lineOpened'; readonly line: number; readonly port: number }
   | {
       readonly type: 'lineRefused';

@@ -64,6 +64,7 @@ export function linkWorker(worker: Worker, log: Log, spool: Pick<WorkerSpool, 'a
   const onMessage = (message: FromWorker) => {
     switch (message.type) {
       case 'ready':
+        log.debug({ sockets: message.sockets }, 'a media worker is ready');
         ready.resolve();
         break;
       case 'lineOpened': {

@@ -10,8 +10,10 @@ import { reasonOf } from '../errors.ts';
 import type { Log } from '../log.ts';
 import { beep } from '../media/beep.ts';
 import { createLineMemories } from '../media/line-memory.ts';
+import { loadNativeSockets } from '../media/native-sockets.ts';
 import { createPortPairs } from '../media/ports.ts';
 import { openRtpLine } from '../media/rtp-line.ts';
+import { createNodeSockets } from '../media/rtp-sockets.ts';
 import { createTick } from '../media/tick.ts';
 import { createSpool } from '../recording/spool.ts';
 import type { FromSpool } from '../recording/spool-protocol.ts';
@@ -23,7 +25,7 @@ const LAST_WORDS_MS = 2000;
 
 const main = parentPort;
 if (main === null) throw new Error('worker.ts is the entry of a worker thread: start it by openPool');
-const { address, ports, spoolPort }: WorkerStart = workerData;
+const { address, ports, sockets, spoolPort }: WorkerStart = workerData;
 const send = (message: FromWorker) => main.postMessage(message);
 
 const write = (level: LogLevel) => (fields: object, message: string) => {
@@ -36,8 +38,10 @@ const write = (level: LogLevel) => (fields: object, message: string) => {
 };
 const log: Log = { debug: write('debug'), info: write('info'), warn: write('warn'), error: write('error') };
 
-const tick = createTick(systemClock);
-const pairs = createPortPairs(ports);
+const native = sockets === 'node' ? undefined : loadNativeSockets(systemClock);
+const rtpSockets = native ?? createNodeSockets(() => systemClock.monotonic());
+const tick = createTick(systemClock, () => rtpSockets.poll());
+const pairs = createPortPairs(ports, rtpSockets);
 const memories = createLineMemories();
 const spool = createSpool(spoolPort);
 spoolPort.on('message', (message: FromSpool) => spool.take(message));
@@ -67,4 +71,4 @@ main.on('message', (message: ToWorker) => {
   if (message.type === 'close') void stop(0);
   else server.take(message);
 });
-send({ type: 'ready' });
+send({ type: 'ready', sockets: native === undefined ? 'node' : 'native' });

@@ -1,0 +1,147 @@
+/**
+ * RTP sockets by the native addon, where it was built (`npm run build:native`; decision 0011): read all at once every few milliseconds, without a
+ * turn of the event loop and an object for each datagram.
+ */
+import { createRequire } from 'node:module';
+import { getSystemErrorMessage, getSystemErrorName } from 'node:util';
+import type { Clock, Timer } from '../clock.ts';
+import { cannotBind, type OnDatagram, type RtpSocket, type RtpSockets } from './rtp-sockets.ts';
+
+/** How often they are read: what a key or a word is late by at the most, beside the 20 ms of a packet. */
+const POLL_MS = 5;
+/** Datagrams that are read of one socket in a turn: more is a flood, and waits for the next. */
+const MOST_OF_SOCKET = 64;
+const MOST_AT_ONCE = 512;
+const BYTES = 256 * 1024;
+/** Numbers that are told of each datagram: see native/rtp-sockets.c. */
+const FACTS = 4;
+
+/** native/rtp-sockets.c. Errors are the system's numbers. */
+interface Native {
+  bind(address: string, port: number): number;
+  close(socket: number): void;
+  receive(bytes: Uint8Array, facts: Int32Array): number;
+  source(socket: number): [address: string, port: number] | undefined;
+  target(socket: number, address: string, port: number): boolean;
+  send(socket: number, bytes: Uint8Array): number;
+}
+
+/** `undefined` where the addon was not built, or was built for another machine. */
+export function loadNativeSockets(clock: Clock): RtpSockets | undefined {
+  try {
+    const path = `../../native/build/rtp-sockets-${process.arch}.node`;
+    const addon: { open(): Native } = createRequire(import.meta.url)(path);
+    return new NativeSockets(addon.open(), clock);
+  } catch {
+    return undefined;
+  }
+}
+
+class NativeSockets implements RtpSockets {
+  readonly #native: Native;
+  readonly #clock: Clock;
+  readonly #open: (NativeSocket | undefined)[] = [];
+  readonly #bytes = new Uint8Array(BYTES);
+  readonly #facts = new Int32Array(FACTS * MOST_AT_ONCE);
+  #count = 0;
+  #timer: Timer | undefined;
+
+  constructor(native: Native, clock: Clock) {
+    this.#native = native;
+    this.#clock = clock;
+  }
+
+  async bind(address: string, port: number): Promise<RtpSocket | undefined> {
+    const number = this.#native.bind(address, port);
+    if (number < 0) {
+      const code = getSystemErrorName(number);
+      if (code === 'EADDRINUSE' || code === 'EACCES') return undefined;
+      throw cannotBind(address, port, getSystemErrorMessage(number));
+    }
+    const socket = new NativeSocket(this.#native, number, port, () => {
+      this.#open[number] = undefined;
+      if (--this.#count > 0) return;
+      this.#timer?.cancel();
+      this.#timer = undefined;
+    });
+    this.#open[number] = socket;
+    this.#count++;
+    this.#timer ??= this.#clock.after(POLL_MS, this.#onTime);
+    return socket;
+  }
+
+  poll(): void {
+    // Each pass reads one datagram of each socket that has one.
+    for (let pass = 0; pass < MOST_OF_SOCKET; pass++) {
+      const count = this.#native.receive(this.#bytes, this.#facts);
+      if (count === 0) return;
+      const now = this.#clock.monotonic();
+      for (let at = 0; at < count * FACTS; at += FACTS) {
+        const socket = this.#open[this.#facts[at]!];
+        // Closed by what came before it.
+        if (socket === undefined) continue;
+        if (this.#facts[at + 3] !== 0) socket.hasNewSource();
+        socket.hear(this.#bytes, this.#facts[at + 1]!, this.#facts[at + 2]!, now);
+      }
+    }
+  }
+
+  readonly #onTime = (): void => {
+    this.#timer = this.#clock.after(POLL_MS, this.#onTime);
+    this.poll();
+  };
+}
+
+class NativeSocket implements RtpSocket {
+  readonly port: number;
+  readonly #native: Native;
+  readonly #number: number;
+  readonly #onClose: () => void;
+  #onDatagram: OnDatagram | undefined;
+  #fromAddress = '';
+  #fromPort = 0;
+  #toAddress = '';
+  #toPort = 0;
+  #open = true;
+
+  constructor(native: Native, number: number, port: number, onClose: () => void) {
+    this.#native = native;
+    this.#number = number;
+    this.port = port;
+    this.#onClose = onClose;
+  }
+
+  listen(onDatagram: OnDatagram): void {
+    this.#onDatagram = onDatagram;
+  }
+
+  hasNewSource(): void {
+    const source = this.#native.source(this.#number);
+    if (source === undefined) return;
+    [this.#fromAddress, this.#fromPort] = source;
+  }
+
+  hear(bytes: Uint8Array, from: number, to: number, now: number): void {
+    this.#onDatagram?.(bytes, from, to, this.#fromAddress, this.#fromPort, now);
+  }
+
+  send(bytes: Uint8Array, port: number, address: string, onSent: (error: Error | null) => void): void {
+    if (!this.#open) return;
+    if (address !== this.#toAddress || port !== this.#toPort) {
+      this.#toAddress = address;
+      this.#toPort = port;
+      if (!this.#native.target(this.#number, address, port)) this.#toPort = 0;
+    }
+    if (this.#toPort === 0)
+      return onSent(new Error(`${address} is no numeric address that this socket can send to`));
+    const error = this.#native.send(this.#number, bytes);
+    onSent(error === 0 ? null : new Error(`send ${getSystemErrorName(-error)} ${address}:${port}`));
+  }
+
+  close(): void {
+    if (!this.#open) return;
+    this.#open = false;
+    this.#onClose();
+    this.#native.close(this.#number);
+  }
+}
