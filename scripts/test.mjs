@@ -19,7 +19,13 @@ const DEBIAN = [
   ['baresip-core', '/usr/bin/baresip', 'calls placed by baresip'],
   ['linphone-cli', '/usr/bin/linphonec', 'calls placed by linphone'],
   ['sox', '/usr/bin/sox', 'WAV files made and read by sox'],
+  ['ffmpeg', '/usr/bin/ffmpeg', 'codecs checked against those of ffmpeg'],
   ['asterisk-core-sounds-en-wav', '/usr/share/asterisk/sounds/en_US_f_Allison', 'tests with real speech'],
+  [
+    'asterisk-core-sounds-en-g722',
+    '/usr/share/asterisk/sounds/en_US_f_Allison/vm-intro.g722',
+    'G.722 tests with real speech',
+  ],
 ];
 
 installNpmPackages();
