@@ -21,7 +21,13 @@ const DEBIAN = [
   ['sox', '/usr/bin/sox', 'WAV files made and read by sox'],
   ['gcc', '/usr/bin/cc', 'the native RTP sockets'],
   ['libc6-dev', '/usr/include/stdlib.h', 'the native RTP sockets'],
+  ['ffmpeg', '/usr/bin/ffmpeg', 'codecs checked against those of ffmpeg'],
   ['asterisk-core-sounds-en-wav', '/usr/share/asterisk/sounds/en_US_f_Allison', 'tests with real speech'],
+  [
+    'asterisk-core-sounds-en-g722',
+    '/usr/share/asterisk/sounds/en_US_f_Allison/vm-intro.g722',
+    'G.722 tests with real speech',
+  ],
 ];
 
 installNpmPackages();

@@ -6,7 +6,9 @@ const PACKAGES = {
   '/usr/bin/baresip': 'baresip-core',
   '/usr/bin/linphonec': 'linphone-cli',
   '/usr/bin/sox': 'sox',
+  '/usr/bin/ffmpeg': 'ffmpeg',
   '/usr/share/asterisk/sounds/en_US_f_Allison': 'asterisk-core-sounds-en-wav',
+  '/usr/share/asterisk/sounds/en_US_f_Allison/vm-intro.g722': 'asterisk-core-sounds-en-g722',
 } as const;
 
 /** For a test's `skip` option: false when it is here, else the sentence that says what to install. */
