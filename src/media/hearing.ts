@@ -6,10 +6,11 @@ import { TonearmError } from '../errors.ts';
 import type { G711 } from '../wire/g711.ts';
 import type { RtpPacket } from '../wire/rtp.ts';
 import { emptyTelephoneEvent, readTelephoneEvent } from '../wire/telephone-event.ts';
+import { Concealment } from './concealment.ts';
 import { DtmfDetector } from './dtmf.ts';
 import { emptyFrame, History, LOOK_BACK_SAMPLES, ROOM_SAMPLES } from './history.ts';
 import { createKeyDetector } from './keys.ts';
-import { FRAME_SAMPLES, type Frame, type Key } from './line.ts';
+import { FRAME_SAMPLES, type Frame, type Key, LINE_RATE } from './line.ts';
 import { LineMemory } from './line-memory.ts';
 import { Listener } from './listener.ts';
 import { SpeechDetector } from './speech.ts';
@@ -23,6 +24,8 @@ const MOST_KEYS = 16;
 // Made and read before anything else is: one for all lines.
 const MADE = emptyFrame();
 const EVENT = emptyTelephoneEvent();
+/** What was heard before a loss: 21 ms. */
+const PAST = new Int16Array(new Concealment(LINE_RATE).reach);
 // Its numbers in the line's memory. `waiting`: keys in `pressed`.
 const POSITION = 0;
 const LATE = 1;
@@ -43,6 +46,8 @@ export class Hearing {
   readonly #speech: SpeechDetector;
   readonly #keys = createKeyDetector();
   #tones: DtmfDetector | undefined;
+  /** Made with the first loss. */
+  #concealment: Concealment | undefined;
   readonly #pressed: { key: Key; onset: number }[] = [];
   readonly #n: Float64Array;
   readonly #at: number;
@@ -166,23 +171,42 @@ export class Hearing {
     this.#listener?.end();
   }
 
-  /** Zeros where nothing arrived; tells whether there was any such place. */
+  /** Fills what did not arrive: loss by what the voice would have said, other gaps by silence. Tells whether there was any such place. */
   #conceal(from: number, to: number) {
     let holes = false;
     for (let at = from; at < to; ) {
       const reach = this.#timeline.coverage.reach(at);
       if (reach > at) {
         this.lastArrival = Math.max(this.lastArrival, Math.min(reach, to));
+        this.#concealment?.join(this.#history.samples, this.#history.index(at), Math.min(reach, to) - at);
         at = reach;
         continue;
       }
       const next = Math.min(this.#timeline.coverage.next(at), to);
-      this.#history.silence(at, next);
+      if (at < this.#timeline.lossEnd) this.#standIn(at, next);
+      else {
+        this.#history.silence(at, next);
+        this.#concealment?.reset();
+      }
       holes = true;
       at = next;
     }
     this.#timeline.coverage.forget(to);
     return holes;
+  }
+
+  /** Within a frame. */
+  #standIn(from: number, to: number) {
+    const { samples } = this.#history;
+    this.#concealment ??= new Concealment(LINE_RATE);
+    if (!this.#concealment.concealing) {
+      // Before the line's first sample there was silence.
+      const known = Math.min(from, PAST.length);
+      PAST.fill(0, 0, PAST.length - known);
+      for (let back = 1; back <= known; back++)
+        PAST[PAST.length - back] = samples[this.#history.index(from - back)]!;
+    }
+    this.#concealment.conceal(PAST, PAST.length, samples, this.#history.index(from), to - from);
   }
 
   #make() {

@@ -59,7 +59,8 @@ const TIED_POSITION = 10;
 const STRANGE_SINCE = 11;
 const EVENT_START = 12;
 const EVENT_END = 13;
-const NUMBERS = 14;
+const LOSS_END = 14;
+const NUMBERS = 15;
 
 export class Timeline {
   readonly #coverage: Coverage;
@@ -81,6 +82,14 @@ export class Timeline {
   /** Where the clock says that the sender is. */
   expected(now: number): number {
     return this.#expected(now);
+  }
+
+  /** What is missing before this position, and was settled last, was lost: packets after it are in. Other gaps are silence, as far as one knows. */
+  get lossEnd(): number {
+    return this.#n[this.#at + LOSS_END]!;
+  }
+  private set lossEnd(value: number) {
+    this.#n[this.#at + LOSS_END] = value;
   }
 
   /** Time begins: from now on it passes, packets or not. */
@@ -211,6 +220,7 @@ export class Timeline {
       if (next === Infinity || (furthest - next < REORDER_WINDOW && furthest - this.due <= FURTHEST_AHEAD))
         return;
       this.due = this.#coverage.reach(next);
+      this.lossEnd = next;
     }
   }
 
