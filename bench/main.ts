@@ -1,8 +1,10 @@
 // npm run bench -- capacity [--seconds 5] [--max 3200]
 // npm run bench -- api [--seconds 12] [--clients 16]
+// npm run bench -- hearing [--quick]
 import { Command, InvalidArgumentError } from 'commander';
 import { api } from './api.ts';
 import { capacity } from './capacity.ts';
+import { hearing } from './hearing.ts';
 
 const program = new Command('bench').description('One question each; prints a table and one JSON line.');
 
@@ -19,6 +21,12 @@ program
   .option('--seconds <n>', 'how long each of the two is measured', positive, 12)
   .option('--clients <n>', 'requests at one time, at most one a call', positive, 16)
   .action(api);
+
+program
+  .command('hearing')
+  .description('How well are speech, pauses and keys heard, in noise and with loss?')
+  .option('--quick', 'an eighth of the calls')
+  .action(hearing);
 
 await program.parseAsync();
 
