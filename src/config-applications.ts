@@ -12,7 +12,7 @@ const ROLES: readonly Role[] = ['Calls.AccessMedia.All', 'Calls.Initiate.All'];
 const GUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
 const KEYS = [
   ...['id', 'tenantId', 'name', 'secret', 'secretEnv', 'secretHash'],
-  ...['roles', 'callbackUri', 'dialect', 'routes'],
+  ...['roles', 'callbackUri', 'dialect', 'routes', 'speechSensitivity'],
 ];
 
 /** Where the default application's bot is told of calls: what examples/voicemail-bot listens on. */
@@ -57,7 +57,9 @@ export function readApplication(
   const roles = texts('roles', `a list of ${ROLES.join(', ')}`, []);
   for (const role of roles)
     if (!ROLES.includes(role as Role)) throw bad(`${at}.roles`, `a list of ${ROLES.join(', ')}`);
-  const { dialect = 'app', callbackUri, name } = raw;
+  const { dialect = 'app', callbackUri, name, speechSensitivity = 'normal' } = raw;
+  if (speechSensitivity !== 'low' && speechSensitivity !== 'normal' && speechSensitivity !== 'high')
+    throw bad(`${at}.speechSensitivity`, 'low, normal or high');
   if (dialect !== 'app' && dialect !== 'communications') throw bad(`${at}.dialect`, 'app or communications');
   const protocol =
     typeof callbackUri === 'string' && URL.canParse(callbackUri) ? new URL(callbackUri).protocol : undefined;
@@ -72,6 +74,7 @@ export function readApplication(
     roles: roles as readonly Role[],
     callbackUri: callbackUri as string,
     dialect,
+    speechSensitivity,
     routes: texts('routes', 'a list of patterns such as "sip:voicemail@*" or "+1425*"', []),
   };
 }

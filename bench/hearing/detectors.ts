@@ -9,6 +9,8 @@ export interface Detector {
   /** A frame that was lost. */
   miss(position: number): void;
   readonly speech: boolean;
+  /** Something that is not decided yet: the recording does not end meanwhile. */
+  readonly undecided: boolean;
   /** Where the present or last stretch of speech began. */
   readonly onset: number;
   /** `speech` goes on for so many samples after the last word. */
@@ -45,6 +47,7 @@ function byFrame(isSpeech: (samples: Int16Array, at: number) => boolean): Detect
     get onset() {
       return onset;
     },
+    undecided: false,
     tail: 0,
   };
 }

@@ -5,7 +5,7 @@ import { FRAME, RATE } from './sounds.ts';
 
 export interface Score {
   calls: number;
-  /** The recording ended though the caller had not been silent for that long: cut off. */
+  /** The recording ended before the caller's last word had: cut off. */
   falseEndings: number;
   /** It had not ended a second after it should have. */
   missedEndings: number;
@@ -33,8 +33,7 @@ export function newScore(): Score {
   };
 }
 
-/** So much earlier than the limit is cut off: half the shortest pause that anybody would notice. */
-const TOLERANCE = 0.2 * RATE;
+/** So much later than it should have ended it has not ended. */
 const LATE = RATE;
 
 /** A record with this limit of silence, over one call. */
@@ -58,7 +57,13 @@ export function judge(detector: Detector, call: Call, line: Line, maxSilence: nu
       spoken = true;
     } else silence += FRAME;
     speaking = speech;
-    if (spoken && !speech && silence + detector.tail >= maxSilence && ended === Infinity)
+    if (
+      spoken &&
+      !speech &&
+      !detector.undecided &&
+      silence + detector.tail >= maxSilence &&
+      ended === Infinity
+    )
       ended = position + FRAME;
   }
   score.nanoseconds += Number(process.hrtime.bigint() - began);
@@ -70,7 +75,7 @@ export function judge(detector: Detector, call: Call, line: Line, maxSilence: nu
 
 function judgeEnding(spoken: readonly Stretch[], ended: number, maxSilence: number, score: Score) {
   const lastWord = spoken.at(-1)!.to;
-  if (ended < lastWord + maxSilence - TOLERANCE) score.falseEndings++;
+  if (ended < lastWord) score.falseEndings++;
   else if (ended > lastWord + maxSilence + LATE) score.missedEndings++;
   else score.endErrors.push(ended - lastWord - maxSilence);
 }

@@ -1,4 +1,6 @@
 /** An application: a bot as the server knows it. */
+import type { Sensitivity } from '../media/line.ts';
+
 export interface Application {
   /** GUID, lower-case with dashes. */
   readonly id: string;
@@ -11,6 +13,8 @@ export interface Application {
   readonly dialect: 'app' | 'communications';
   /** Patterns of the called number or URI; `*` matches any run of characters. */
   readonly routes: readonly string[];
+  /** How readily its callers' speech is heard, where a request says nothing of it; `undefined`: normal. */
+  readonly speechSensitivity?: Sensitivity | undefined;
 }
 
 export type Role = 'Calls.AccessMedia.All' | 'Calls.Initiate.All';

@@ -21,7 +21,7 @@ import { refuse } from './refusal.ts';
 import { createRouter } from './routing.ts';
 
 export interface CallsOptions
-  extends Omit<CallParts, 'interKeyMs' | 'noMediaMs' | 'retentionMs' | 'dialPlan'> {
+  extends Omit<CallParts, 'interKeyMs' | 'noMediaMs' | 'retentionMs' | 'dialPlan' | 'sensitivityOf'> {
   readonly userAgent: Pick<UserAgent, 'invites' | 'invite'>;
   readonly applications: ApplicationDirectory;
   /** The way to phone numbers; default: none. */
@@ -72,6 +72,7 @@ export function createCalls(options: CallsOptions): Calls {
     interKeyMs: options.interKeyMs ?? 3000,
     noMediaMs: options.noMediaMs ?? 30_000,
     retentionMs: options.retentionMs ?? 86_400_000,
+    sensitivityOf: (applicationId) => applications.get(applicationId)?.speechSensitivity,
   };
   const answerTimeoutMs = options.answerTimeoutMs ?? 15_000;
   const outgoing = { userAgent, clock, ringTimeoutMs: options.ringTimeoutMs ?? 60_000 };

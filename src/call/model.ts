@@ -1,7 +1,7 @@
 /**
  * The call as data: what is stored, what facts carry, what commands ask. No Graph spelling here.
  */
-import type { Key } from '../media/line.ts';
+import type { Key, Sensitivity } from '../media/line.ts';
 import type { OperationEnd, OperationProgress } from '../operation/operation.ts';
 
 export type CallState =
@@ -165,6 +165,8 @@ export interface PromptRequest extends Media {
 export interface RecordRequest {
   readonly prompts: readonly PromptRequest[];
   readonly bargeIn: boolean;
+  /** `undefined`: as the application has it. */
+  readonly sensitivity?: Sensitivity | undefined;
   readonly initialSilenceSeconds: number;
   readonly maxSilenceSeconds: number;
   readonly maxDurationSeconds: number;
@@ -209,6 +211,7 @@ export type Command = { readonly applicationId: string } & (
         readonly bargeIn: boolean;
         /** All of them over and over. */
         readonly loop: boolean;
+        readonly sensitivity?: Sensitivity | undefined;
       })
   | (OperationCommand & Breaking & { readonly name: 'record'; readonly request: RecordRequest })
   | (OperationCommand & { readonly name: 'cancelMedia' })

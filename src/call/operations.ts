@@ -2,9 +2,11 @@
  * The operations of one call: made on request, run by the media engine one after the other, told of once each, in the
  * order they were made. What became of a recording is in outcome.ts.
  */
+
 import { randomUUID } from 'node:crypto';
 import type { Clock } from '../clock.ts';
 import { reasonOf } from '../errors.ts';
+import type { Sensitivity } from '../media/line.ts';
 import type { PromptLibrary } from '../media/prompt-library.ts';
 import type { MediaLine, OperationRun } from '../operation/media-engine.ts';
 import type { OperationEnd, OperationProgress } from '../operation/operation.ts';
@@ -24,6 +26,8 @@ export type OperationStart = MediaStart | CallStart | Extract<Command, { name: '
 export interface OperationParts extends OutcomeParts, SpecSettings {
   readonly prompts: PromptLibrary;
   readonly clock: Clock;
+  /** How readily an application's callers are heard; `undefined`: normal. */
+  sensitivityOf(applicationId: string): Sensitivity | undefined;
 }
 
 /** What the operations need to know of their call. */
@@ -140,7 +144,9 @@ export function openOperations(owner: OperationsOwner, parts: OperationParts): O
       }
       const asked = command.name === 'record' ? command.request.prompts : command.prompts;
       const deliveries = asked.map((prompt) => parts.prompts.get(prompt));
-      const spec = specOf(command, entry.record.operation, entry.record.prepared, parts);
+      const { operation, prepared } = entry.record;
+      const usual = parts.sensitivityOf(command.applicationId);
+      const spec = specOf(command, operation, prepared, parts, usual);
       const streaming = command.name === 'record' && command.request.streaming;
       entry.run = line.run(spec, deliveries, progressOf(entry, streaming));
       return entry.run.ended;

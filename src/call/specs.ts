@@ -1,5 +1,5 @@
 /** What the engine is asked to do for a request: seconds become milliseconds, stop tones become keys. */
-import type { Key } from '../media/line.ts';
+import type { Key, Sensitivity } from '../media/line.ts';
 import type { OperationSpec, PromptSpec } from '../operation/operation.ts';
 import type { PreparedRecording } from '../recording/library.ts';
 import type { OperationSnapshot, RecordRequest } from './model.ts';
@@ -14,24 +14,24 @@ export interface SpecSettings {
   readonly spoolFolder: string;
 }
 
-/** How often a take is written to disk; more often when somebody reads along. */
-
-/** `prompts[i]` is what `command`'s i-th prompt is to be: `audio` i, as often as was asked. `prepared` is there for a record. */
+/** `prompts[i]` is what `command`'s i-th prompt is to be: `audio` i, as often as was asked. `prepared` is there for a record. `usual`: the application's. */
 export function specOf(
   command: MediaStart,
   operation: OperationSnapshot,
   prepared: PreparedRecording | undefined,
   settings: SpecSettings,
+  usual: Sensitivity = 'normal',
 ): OperationSpec {
   if (command.name === 'playPrompt') {
-    const { loop, bargeIn } = command;
-    return { kind: 'playPrompt', prompts: promptSpecs(command.prompts), loop, bargeIn };
+    const { loop, bargeIn, sensitivity = usual } = command;
+    return { kind: 'playPrompt', prompts: promptSpecs(command.prompts), loop, bargeIn, sensitivity };
   }
   const { request } = command;
   return {
     kind: 'record',
     prompts: promptSpecs(request.prompts),
     bargeIn: request.bargeIn,
+    sensitivity: request.sensitivity ?? usual,
     beep: request.beep,
     initialSilenceMs: request.initialSilenceSeconds * 1000,
     maxSilenceMs: request.maxSilenceSeconds * 1000,

@@ -25,9 +25,10 @@ export const appDialect: Dialect = {
   }),
   playPromptBody: playPromptBody(LoopedPrompt, Number.POSITIVE_INFINITY),
   record: (body) => ({ request: recordRequest(body, promptRequests(body.prompts ?? [])), breaks: false }),
-  playPrompt: ({ prompts, bargeInAllowed }) => ({
+  playPrompt: ({ prompts, bargeInAllowed, speechSensitivity }) => ({
     prompts: promptRequests(prompts),
     bargeIn: bargeInAllowed,
+    sensitivity: speechSensitivity,
     loop: false,
     breaks: false,
   }),

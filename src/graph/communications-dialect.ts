@@ -38,9 +38,10 @@ export const communicationsDialect: Dialect = {
     request: recordRequest(body, promptRequests(body.prompts ?? [])),
     breaks: body.bargeInAllowed,
   }),
-  playPrompt: ({ prompts, bargeInAllowed, loop = false }) => ({
+  playPrompt: ({ prompts, bargeInAllowed, speechSensitivity, loop = false }) => ({
     prompts: promptRequests(prompts),
     bargeIn: bargeInAllowed,
+    sensitivity: speechSensitivity,
     loop,
     breaks: bargeInAllowed,
   }),

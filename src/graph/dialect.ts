@@ -21,6 +21,7 @@ export interface Dialect {
     readonly prompts: readonly PromptRequest[];
     readonly bargeIn: boolean;
     readonly loop: boolean;
+    readonly sensitivity: PlayPromptBody['speechSensitivity'];
     readonly breaks: boolean;
   };
   /** How an operation that was taken is answered, besides its Location: 202 has no body, 200 the operation. */
@@ -39,6 +40,7 @@ export function recordRequest(body: RecordBody, prompts: readonly PromptRequest[
   return {
     prompts,
     bargeIn: body.bargeInAllowed,
+    sensitivity: body.speechSensitivity,
     initialSilenceSeconds: body.initialSilenceTimeoutInSeconds,
     maxSilenceSeconds: body.maxSilenceTimeoutInSeconds,
     maxDurationSeconds: body.maxRecordDurationInSeconds,

@@ -45,6 +45,12 @@ const clientContext = Type.Optional(
 /** A Boolean that may be left out. */
 export const flag = (fallback: boolean) => Type.Boolean({ default: fallback, description: 'true or false' });
 
+const speechSensitivity = Type.Optional(
+  Type.Union([Type.Literal('low'), Type.Literal('normal'), Type.Literal('high')], {
+    description: 'low, normal or high: how readily speech is heard',
+  }),
+);
+
 const seconds = (max: number) =>
   Type.Integer({
     minimum: 1,
@@ -85,6 +91,7 @@ export function recordBody<Prompt extends typeof LoopedPrompt | typeof PlainProm
   return Type.Object({
     prompts: Type.Optional(promptList(prompt, { most: mostPrompts })),
     bargeInAllowed: flag(false),
+    speechSensitivity,
     initialSilenceTimeoutInSeconds: seconds(silenceSeconds),
     maxSilenceTimeoutInSeconds: seconds(silenceSeconds),
     maxRecordDurationInSeconds: seconds(durationSeconds),
@@ -115,6 +122,7 @@ export function playPromptBody<Prompt extends typeof LoopedPrompt | typeof Plain
   return Type.Object({
     prompts: promptList(prompt, { least: 1, most: mostPrompts }),
     bargeInAllowed: flag(false),
+    speechSensitivity,
     clientContext,
   });
 }

@@ -14,6 +14,7 @@ function first(script: string, options: { speech?: boolean; keys?: boolean; spea
     const frame: Omit<Frame, 'samples' | 'at'> = {
       position: index * 160,
       speech: letter === 's',
+      undecided: false,
       speechOnset: 40,
       tone,
       toneOnset: index * 160 + 7,

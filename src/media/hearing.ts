@@ -8,9 +8,10 @@ import type { RtpPacket } from '../wire/rtp.ts';
 import { emptyTelephoneEvent, readTelephoneEvent } from '../wire/telephone-event.ts';
 import { Concealment } from './concealment.ts';
 import { DtmfDetector } from './dtmf.ts';
+import { Echo } from './echo.ts';
 import { emptyFrame, History, LOOK_BACK_SAMPLES, ROOM_SAMPLES } from './history.ts';
 import { createKeyDetector } from './keys.ts';
-import { FRAME_SAMPLES, type Frame, type Key, LINE_RATE } from './line.ts';
+import { FRAME_SAMPLES, type Frame, type Key, LINE_RATE, type Sensitivity } from './line.ts';
 import { LineMemory } from './line-memory.ts';
 import { Listener } from './listener.ts';
 import { SpeechDetector } from './speech.ts';
@@ -46,6 +47,8 @@ export class Hearing {
   readonly #speech: SpeechDetector;
   readonly #keys = createKeyDetector();
   #tones: DtmfDetector | undefined;
+  /** Made with the first prompt. */
+  #echo: Echo | undefined;
   /** Made with the first loss. */
   #concealment: Concealment | undefined;
   readonly #pressed: { key: Key; onset: number }[] = [];
@@ -70,6 +73,10 @@ export class Hearing {
     return this.#speech.floor;
   }
 
+  set sensitivity(sensitivity: Sensitivity) {
+    this.#speech.sensitivity = sensitivity;
+  }
+
   /** Whether the caller speaks, as the last frame has it. */
   get speech(): boolean {
     return this.#speech.speech;
@@ -78,6 +85,17 @@ export class Hearing {
   /** Time begins to pass. */
   open(now: number): void {
     this.#timeline.open(now);
+  }
+
+  /** `audio` is being played from now on: its echo is not the caller. */
+  playing(audio: Int16Array): void {
+    this.#echo ??= new Echo();
+    this.#echo.begin(audio, this.position);
+  }
+
+  /** It is played no longer. */
+  played(): void {
+    this.#echo?.end(this.position);
   }
 
   /** Whether keys are listened for in the audio: when no events for them were agreed on. */
@@ -221,8 +239,9 @@ export class Hearing {
     this.#hearTone();
     // A key is held: it is no speech, though it begins like some.
     if (made.concealed || this.#tones?.held) this.#speech.miss(this.position);
-    else this.#speech.hear(made.samples, made.at, this.position);
+    else this.#speech.hear(made.samples, made.at, this.position, this.#echo);
     made.speech = this.#speech.speech;
+    made.undecided = this.#speech.undecided;
     made.speechOnset = this.#speech.onset;
     const press = this.waiting > 0 ? this.#pressedBefore(end) : undefined;
     made.tone = press?.key;

@@ -12,10 +12,11 @@ const FACTS = 0;
 const SPEECH_ONSET = 1;
 const TONE_ONSET = 2;
 const NO_MEDIA = 3;
-/** The facts: a key (1 + its event number, 0 for none) and two flags. */
+/** The facts: a key (1 + its event number, 0 for none) and three flags. */
 const KEY = 31;
 const SPEECH = 32;
 const CONCEALED = 64;
+const UNDECIDED = 128;
 /** How far beyond the last frame samples may be written: 880 ms. */
 export const ROOM_SAMPLES = 44 * FRAME_SAMPLES;
 /** How far back a frame stays readable: 1.04 s. */
@@ -60,7 +61,8 @@ export class History {
   keep(frame: Readonly<Frame>): void {
     const at = this.#notesOf(frame.position);
     const key = frame.tone === undefined ? 0 : KEYS.indexOf(frame.tone) + 1;
-    this.#notes[at + FACTS] = (frame.speech ? SPEECH : 0) | (frame.concealed ? CONCEALED : 0) | key;
+    const decided = (frame.speech ? SPEECH : 0) | (frame.undecided ? UNDECIDED : 0);
+    this.#notes[at + FACTS] = decided | (frame.concealed ? CONCEALED : 0) | key;
     this.#notes[at + SPEECH_ONSET] = frame.speechOnset;
     this.#notes[at + TONE_ONSET] = frame.toneOnset;
     this.#notes[at + NO_MEDIA] = frame.noMedia;
@@ -74,6 +76,7 @@ export class History {
     frame.samples = this.samples;
     frame.at = this.index(position);
     frame.speech = (facts & SPEECH) !== 0;
+    frame.undecided = (facts & UNDECIDED) !== 0;
     frame.speechOnset = this.#notes[at + SPEECH_ONSET]!;
     frame.tone = KEYS[(facts & KEY) - 1];
     frame.toneOnset = this.#notes[at + TONE_ONSET]!;
@@ -95,6 +98,7 @@ export function emptyFrame(): Frame {
     samples: NOTHING,
     at: 0,
     speech: false,
+    undecided: false,
     speechOnset: 0,
     tone: undefined,
     toneOnset: 0,

@@ -5,8 +5,8 @@
  * packet found some ninety places out of the cache; side by side in one array the same numbers are eight.
  */
 
-/** Numbers of one line: 512 bytes. */
-const NUMBERS = 64;
+/** Numbers of one line: 704 bytes. */
+const NUMBERS = 88;
 /** Lines that share one array. */
 const LINES_OF_CHUNK = 64;
 

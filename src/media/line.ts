@@ -13,6 +13,9 @@ export const FRAME_SAMPLES = 160;
 /** The end-pointer's hangover: 300 ms. */
 export const SPEECH_TAIL = 2400;
 
+/** How readily speech is heard: `high` hears it 3 dB deeper in the noise, at the price of more noise taken for it; `low` the other way round. */
+export type Sensitivity = 'low' | 'normal' | 'high';
+
 /** A key, RFC 4733 §3.2 events 0–15, in the spelling of `stopTones`; flash is event 16. */
 export type Key =
   | '0'
@@ -45,6 +48,8 @@ export interface Frame {
   at: number;
   /** Whether the caller speaks in it, as the end-pointer sees it (hangover included). */
   speech: boolean;
+  /** Something was heard that may yet turn out to be speech: what waits for silence waits until that is decided, 160 ms at most. */
+  undecided: boolean;
   /** Position at which the current stretch of speech began (look-back included); only meaningful with `speech`. */
   speechOnset: number;
   /** A key whose press began in this frame (each press is told once, in the frame of its onset). */
@@ -82,6 +87,9 @@ export interface Line {
   readonly keyDelay: number;
   /** `Frame.speech` goes on for so many samples after the last word (hangover). */
   readonly speechTail: number;
+
+  /** How readily speech is heard from now on; at first `normal`. */
+  sensitivity: Sensitivity;
 
   /** What was heard so far: a few times an operation, never per frame. */
   report(): LineReport;

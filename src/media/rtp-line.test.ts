@@ -111,7 +111,9 @@ test('what one line plays and presses another hears, sample for sample and in pl
       const at = find(join(frames), overG711(codec, said));
       assert.ok(at >= 0, 'what was said is in what was heard');
       assert.equal(frames.at(-1)!.tone, '#');
-      assert.equal(frames.at(-1)!.toneOnset - frames[0]!.position, at + said.length);
+      // The key is asked for when the audio has been sent: a process that was held up makes up for several packets at once, and has none for it yet.
+      const between = frames.at(-1)!.toneOnset - frames[0]!.position - at - said.length;
+      assert.ok(between >= 0 && between <= 1600 && between % 160 === 0, `${between} samples in between`);
     } finally {
       await Promise.all([caller.close(), callee.close()]);
     }

@@ -20,6 +20,7 @@ import {
   type Line,
   type LineReport,
   type PlayEnd,
+  type Sensitivity,
   SPEECH_TAIL,
 } from './line.ts';
 import { type AudioRing, type LineMemories, LineMemory, RING_SAMPLES } from './line-memory.ts';
@@ -155,6 +156,10 @@ export class RtpLine implements Line {
     return this.#meanings.includes('telephone-event') ? 0 : KEY_DELAY;
   }
 
+  set sensitivity(sensitivity: Sensitivity) {
+    this.#hearing.sensitivity = sensitivity;
+  }
+
   get position(): number {
     return this.#last?.position ?? this.#hearing.position;
   }
@@ -206,6 +211,7 @@ export class RtpLine implements Line {
     const signal = AbortSignal.any([options.signal, broken.signal]);
     const playing = this.#player.play(audio, signal);
     this.#turn.sendAt = 0;
+    this.#hearing.playing(audio);
     let brokenBy: PlayEnd | undefined;
     if (options.bargeIn !== undefined) {
       this.#watch = watchForBargeIn(options.bargeIn, this.#hearing.speech);
@@ -220,6 +226,7 @@ export class RtpLine implements Line {
     } finally {
       this.#watch = undefined;
       this.#brokeIn = undefined;
+      this.#hearing.played();
     }
   }
 

@@ -2,7 +2,7 @@
  * What an operation is asked to do and how it can end: plain data that crosses threads.
  * The engine's own words; Graph's names for these endings are in graph/.
  */
-import type { Key } from '../media/line.ts';
+import type { Key, Sensitivity } from '../media/line.ts';
 
 /** A prompt in an operation: `audio` names what the main thread will deliver (see PromptDelivery). */
 export interface PromptSpec {
@@ -27,12 +27,14 @@ export interface PlayPromptSpec {
   readonly loop: boolean;
   /** The caller may break in with a key or with speech: the operation is then finished. */
   readonly bargeIn: boolean;
+  readonly sensitivity: Sensitivity;
 }
 
 export interface RecordSpec {
   readonly kind: 'record';
   readonly prompts: readonly PromptSpec[];
   readonly bargeIn: boolean;
+  readonly sensitivity: Sensitivity;
   readonly beep: boolean;
   readonly initialSilenceMs: number;
   readonly maxSilenceMs: number;

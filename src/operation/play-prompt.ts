@@ -13,6 +13,7 @@ export type Played =
 
 /** Plays its prompts in order; the caller's breaking in is an end like any other. */
 export async function playPrompt(spec: PlayPromptSpec, stage: Stage, signal: AbortSignal): Promise<Ended> {
+  stage.line.sensitivity = spec.sensitivity;
   let played: Played;
   do played = await playPrompts(spec.prompts, spec.bargeIn, stage, signal);
   while (spec.loop && played.by === 'end' && (await takeTime(stage.prompts)));

@@ -20,6 +20,7 @@ export async function record(
   signal: AbortSignal,
 ): Promise<Ended> {
   const { line, tell } = stage;
+  line.sensitivity = spec.sensitivity;
   const stopTones = createStopTones(spec.stopTones, samplesOf(spec.interKeyMs));
 
   let played = await playPrompts(spec.prompts, spec.bargeIn, stage, signal);

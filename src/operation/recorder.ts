@@ -92,7 +92,7 @@ export class Recorder {
     const heard = this.#capture(frame, limit);
     this.#settle(position);
     this.#silence = speech ? 0 : this.#silence + heard;
-    const by = this.#endsBy(frame.noMedia);
+    const by = this.#endsBy(frame.noMedia, frame.undecided);
     if (by === undefined) return undefined;
     const { complete } = this.#stopTones;
     return complete === undefined ? { by } : this.#stop(frame, complete, complete.onset);
@@ -126,9 +126,11 @@ export class Recorder {
     this.#tell({ phase: 'speech' });
   }
 
-  #endsBy(noMedia: number): Ended['by'] | undefined {
+  #endsBy(noMedia: number, undecided: boolean): Ended['by'] | undefined {
     if (this.#length >= this.#maxDuration) return 'maxDuration';
-    if (this.#spoken) {
+    if (undecided) {
+      // What may be the caller's next word is waited for.
+    } else if (this.#spoken) {
       if (this.#silence > 0 && this.#silence >= this.#maxSilence) return 'maxSilence';
     } else if (this.#silence >= this.#initialSilence) return 'initialSilence';
     // What was not sent during prompt and beep is not missed.

@@ -22,6 +22,7 @@ export function recordSpec(
     kind: 'record',
     prompts: [],
     bargeIn: false,
+    sensitivity: 'normal',
     beep: false,
     initialSilenceMs: 5000,
     maxSilenceMs: 2000,
@@ -35,7 +36,14 @@ export function recordSpec(
 }
 
 export function promptSpec(changes: Partial<Omit<PlayPromptSpec, 'kind'>> = {}): PlayPromptSpec {
-  return { kind: 'playPrompt', loop: false, prompts: [{ audio: 0, times: 1 }], bargeIn: false, ...changes };
+  return {
+    kind: 'playPrompt',
+    loop: false,
+    prompts: [{ audio: 0, times: 1 }],
+    bargeIn: false,
+    sensitivity: 'normal',
+    ...changes,
+  };
 }
 
 /** Audio that is known again by its value. */

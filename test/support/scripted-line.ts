@@ -11,6 +11,7 @@ import {
   type Line,
   type LineReport,
   type PlayEnd,
+  type Sensitivity,
 } from '../../src/media/line.ts';
 
 /** What happens in 20 ms. */
@@ -54,6 +55,7 @@ const AT = 7;
 export class ScriptedLine implements Line {
   readonly lookBack = LINE_RATE;
   keyDelay = 0;
+  sensitivity: Sensitivity = 'normal';
   /** Its speech ends where the script says. */
   speechTail = 0;
   /** What the caller heard begin, in order. */
@@ -118,6 +120,7 @@ export class ScriptedLine implements Line {
       samples: new Int16Array(FRAME_SAMPLES + AT),
       at: AT,
       speech: false,
+      undecided: false,
       speechOnset: 0,
       tone: undefined,
       toneOnset: 0,
