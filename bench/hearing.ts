@@ -1,6 +1,7 @@
 /** How well callers are heard: our end-pointer beside Asterisk's way and WebRTC's detector, over real speech in noise, through codec and loss. */
 import { assemble, type Condition, transmit, utteranceOf } from './hearing/calls.ts';
 import { DETECTORS, loadDetectors } from './hearing/detectors.ts';
+import { type BargeIns, judgeBargeIns } from './hearing/echo.ts';
 import { imaginedKeys, missedKeys } from './hearing/keys.ts';
 import { falseOnsets, judge, newScore, percentile, type Score } from './hearing/scores.ts';
 import { FRAME, missingPackages, NOISES, RATE, readSpeech, seeded } from './hearing/sounds.ts';
@@ -38,12 +39,20 @@ export async function hearing(options: { readonly quick?: boolean }): Promise<vo
   printEndings(groups);
   const noise = judgeNoise(speech);
   printNoise(noise);
+  const bargeIn = judgeEcho(speech, options.quick ? 2 : 16);
   const keys = { ...missedKeys(options.quick ? 200 : 2000, seeded(5)), ...imaginedKeys(speech) };
   console.log(
     `\nKeys in the audio: ${keys.missed} of ${keys.pressed} missed; ${keys.imagined} imagined in ${keys.hours.toFixed(2)} hours of speech.`,
   );
   console.log(
-    JSON.stringify({ bench: 'hearing', node: process.version, groups: summaries(groups), noise, keys }),
+    JSON.stringify({
+      bench: 'hearing',
+      node: process.version,
+      groups: summaries(groups),
+      noise,
+      bargeIn,
+      keys,
+    }),
   );
 }
 
@@ -124,6 +133,29 @@ function judgeNoise(speech: readonly Float64Array[]): Record<string, Record<stri
       return [noise, Object.fromEntries(counts)];
     }),
   );
+}
+
+/** Prints what comes of prompts that the phone returns, with and without knowledge of the echo. */
+function judgeEcho(speech: readonly Float64Array[], times: number): Record<'without' | 'with', BargeIns[]> {
+  const utterances = speech.map(utteranceOf).filter((one) => one !== undefined);
+  const judged = {
+    without: judgeBargeIns(utterances, times, seeded(9), false),
+    with: judgeBargeIns(utterances, times, seeded(9), true),
+  };
+  console.log(
+    '\nPrompts of 10 s at −22 dBov that the phone returns: broken into by themselves; and callers unnoticed / noticed after ms (median).\n',
+  );
+  const first = judged.with[0]!.callers.map(({ level }) => `${level} dBov`);
+  row(['echo', 'known of it', 'by itself', ...first]);
+  for (const [at, known] of judged.with.entries())
+    for (const [name, { echo, falsely, prompts, callers }] of [
+      ['no', judged.without[at]!],
+      ['yes', known],
+    ] as const) {
+      const told = callers.map(({ missed, of, ms }) => `${percent(missed / of)} / ${ms}`);
+      row([echo < -90 ? 'none' : `${echo} dB`, name, percent(falsely / prompts), ...told]);
+    }
+  return judged;
 }
 
 const summaryOf = (score: Score) => ({

@@ -143,6 +143,7 @@ export function defaultApplication(dataFolder: string): {
     roles: ROLES,
     callbackUri: DEFAULT_CALLBACK,
     dialect: 'app',
+    speechSensitivity: 'normal',
     routes: ['*'],
   } as const;
   return { application, isNew: kept === undefined };

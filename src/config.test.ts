@@ -109,6 +109,7 @@ applications:
       roles: ['Calls.AccessMedia.All', 'Calls.Initiate.All'],
       callbackUri: 'http://127.0.0.1:9000/api/calls',
       dialect: 'app',
+      speechSensitivity: 'normal',
       routes: ['sip:voicemail@*', '+1425*'],
     },
   ]);
@@ -144,7 +145,15 @@ test('applications can come from the environment, and a secret from its own vari
   const applications = JSON.stringify([{ ...rest, secretEnv: 'TONEARM_DATE' }]);
   const config = read('', { TONEARM_APPLICATIONS: applications, TONEARM_DATE: 's3cret' });
   assert.deepEqual(config.applications, [
-    { ...APPLICATION, secret: 's3cret', name: APPLICATION.id, roles: [], dialect: 'app', routes: [] },
+    {
+      ...APPLICATION,
+      secret: 's3cret',
+      name: APPLICATION.id,
+      roles: [],
+      dialect: 'app',
+      speechSensitivity: 'normal',
+      routes: [],
+    },
   ]);
 });
 
@@ -253,6 +262,10 @@ const complaints: readonly (readonly [string, RegExp, Record<string, string>?])[
   ],
   [withApplication({ routes: '*' }), /^applications\[0\]\.routes must be a list/],
   [withApplication({ dialect: 'teams' }), /^applications\[0\]\.dialect must be app/],
+  [
+    withApplication({ speechSensitivity: 3 }),
+    /^applications\[0\]\.speechSensitivity must be low, normal or high/,
+  ],
   [withApplication({ route: ['*'] }), /^applications\[0\]\.route is not a setting\. Did you mean routes\?$/],
   [JSON.stringify({ applications: [APPLICATION, APPLICATION] }), /^applications\[1\]\.id must be another id/],
 ];

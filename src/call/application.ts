@@ -13,8 +13,8 @@ export interface Application {
   readonly dialect: 'app' | 'communications';
   /** Patterns of the called number or URI; `*` matches any run of characters. */
   readonly routes: readonly string[];
-  /** How readily its callers' speech is heard, where a request says nothing of it; `undefined`: normal. */
-  readonly speechSensitivity?: Sensitivity | undefined;
+  /** How readily its callers' speech is heard, where a request says nothing of it. */
+  readonly speechSensitivity: Sensitivity;
 }
 
 export type Role = 'Calls.AccessMedia.All' | 'Calls.Initiate.All';

@@ -166,7 +166,7 @@ export interface RecordRequest {
   readonly prompts: readonly PromptRequest[];
   readonly bargeIn: boolean;
   /** `undefined`: as the application has it. */
-  readonly sensitivity?: Sensitivity | undefined;
+  readonly sensitivity: Sensitivity | undefined;
   readonly initialSilenceSeconds: number;
   readonly maxSilenceSeconds: number;
   readonly maxDurationSeconds: number;
@@ -211,7 +211,7 @@ export type Command = { readonly applicationId: string } & (
         readonly bargeIn: boolean;
         /** All of them over and over. */
         readonly loop: boolean;
-        readonly sensitivity?: Sensitivity | undefined;
+        readonly sensitivity: Sensitivity | undefined;
       })
   | (OperationCommand & Breaking & { readonly name: 'record'; readonly request: RecordRequest })
   | (OperationCommand & { readonly name: 'cancelMedia' })

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { recordRequest, setStage } from '../../test/support/call-stage.ts';
+import { APPLICATION, recordRequest, setStage } from '../../test/support/call-stage.ts';
+import { directoryOf } from '../../test/support/directory.ts';
 import { settle } from '../../test/support/virtual-clock.ts';
 
 const OVER = ['updated terminating', 'deleted terminated'];
@@ -34,6 +35,7 @@ test('a recording ends by a stop tone and is there to be fetched', async () => {
     kind: 'record',
     prompts: [{ audio: 0, times: Number.POSITIVE_INFINITY }],
     bargeIn: false,
+    sensitivity: 'normal',
     beep: true,
     initialSilenceMs: 5000,
     maxSilenceMs: 5000,
@@ -223,12 +225,34 @@ test('an engine that refuses an operation ends it by an error that says why', as
   assert.equal(stage.told().at(-1), 'deleted terminated');
 });
 
+test('speech is heard as readily as the application has it, or as the request says', async () => {
+  const asked = async (sensitivity: 'low' | undefined) => {
+    const stage = setStage({ applications: directoryOf([{ ...APPLICATION, speechSensitivity: 'high' }]) });
+    await stage.establish();
+    const { line } = stage.engine;
+    await stage.start({ name: 'record', request: { ...recordRequest, sensitivity } });
+    const recorded = line.running.spec.sensitivity;
+    line.running.end('maxSilence');
+    await settle();
+    await stage.start({ name: 'playPrompt', sensitivity });
+    return [recorded, line.running.spec.sensitivity];
+  };
+  assert.deepEqual(await asked(undefined), ['high', 'high']);
+  assert.deepEqual(await asked('low'), ['low', 'low']);
+});
+
 test('operations queue, and are told of in the order they were made', async () => {
   const { stage, line } = await established();
   const first = await stage.start({ name: 'playPrompt', bargeIn: true });
   const second = await stage.start({ name: 'record' });
   assert.deepEqual([first.status, second.status], ['running', 'notStarted']);
-  assert.deepEqual(line.running.spec, { kind: 'playPrompt', prompts: [], loop: false, bargeIn: true });
+  assert.deepEqual(line.running.spec, {
+    kind: 'playPrompt',
+    prompts: [],
+    loop: false,
+    bargeIn: true,
+    sensitivity: 'normal',
+  });
   line.running.end('finished');
   await settle();
   const reply = await stage.ask({ name: 'getOperation', operationId: second.id });

@@ -192,6 +192,7 @@ test('playPrompt and cancelMediaProcessing hand on what was asked', async () => 
       name: 'playPrompt',
       prompts: [{ uri: 'https://cdn.example.com/hi.wav', resourceId: undefined, times: 1 }],
       bargeIn: true,
+      sensitivity: undefined,
       loop: false,
       breaks: false,
       clientContext: 'c',

@@ -36,6 +36,7 @@ async function refusalOf(body: unknown): Promise<string> {
 const DEFAULTS: RecordRequest = {
   prompts: [],
   bargeIn: false,
+  sensitivity: undefined,
   initialSilenceSeconds: 5,
   maxSilenceSeconds: 5,
   maxDurationSeconds: 5,
@@ -108,6 +109,16 @@ test('recordingFormat is wav; others are refused with the word that they are not
       /^\$\.recordingFormat is .*wav.*not served yet/,
     );
   }
+});
+
+test('speechSensitivity is low, normal or high', async () => {
+  for (const right of ['low', 'normal', 'high'] as const)
+    assert.equal((await requestOf({ speechSensitivity: right })).sensitivity, right);
+  for (const wrong of ['', 'LOW', 0.5, ['low']])
+    assert.match(
+      await refusalOf({ speechSensitivity: wrong }),
+      /^\$\.speechSensitivity is .*low, normal or high/,
+    );
 });
 
 test('a stop tone is one or more keys, letters in any case', async () => {
@@ -246,6 +257,7 @@ test('the request of the founding page is taken as it stands', async () => {
       },
     ],
     bargeIn: true,
+    sensitivity: undefined,
     initialSilenceSeconds: 10,
     maxSilenceSeconds: 2,
     maxDurationSeconds: 1800,

@@ -43,8 +43,11 @@ const HOLD_FRAMES = 2;
 const LIVELY_DB = 3;
 const LIVELIEST_DB = 6;
 const LIVELY_SHARE = 0.15;
-/** Speech ends after so long without it: longer than the closure of a plosive, and 60 ms for the end of the word that nobody hears in the noise. */
-const HANGOVER_FRAMES = SPEECH_TAIL / FRAME_SAMPLES + 3;
+/** Speech ends after so long without it: longer than the closure of a plosive. */
+const HANGOVER_FRAMES = SPEECH_TAIL / FRAME_SAMPLES;
+/** … and so much later in noise less than so far below the caller: it hides the end of the word. */
+const HIDDEN_FRAMES = 3;
+const HIDING_DB = 30;
 /** So much before the first loud frame speech is taken to begin: 120 ms, for soft consonants. */
 const LOOK_BACK = (120 * LINE_RATE) / 1000;
 const FULL_SCALE = FRAME_SAMPLES * 32768 ** 2;
@@ -188,6 +191,7 @@ export class SpeechDetector {
       const quiet = goesOn ? 0 : n[at + QUIET]! + 1;
       n[at + QUIET] = quiet;
       if (quiet <= HANGOVER_FRAMES) return;
+      if (quiet <= HANGOVER_FRAMES + HIDDEN_FRAMES && n[at + CALLER]! - this.floor < HIDING_DB) return;
       n[at + SPEECH] = 0;
       n[at + ENDED] = position;
       n[at + LOUDNESS] = 0;

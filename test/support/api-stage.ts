@@ -27,6 +27,7 @@ export const BOT: ConfiguredApplication & { readonly secret: string } = {
   roles: ['Calls.AccessMedia.All', 'Calls.Initiate.All'],
   callbackUri: 'https://bot.example.com/api/calls',
   dialect: 'app',
+  speechSensitivity: 'normal',
   routes: ['*'],
 };
 /** Has no roles. */

@@ -27,6 +27,7 @@ export const APPLICATION: Application = {
   roles: ['Calls.AccessMedia.All'],
   callbackUri: 'http://bot/calls',
   dialect: 'app',
+  speechSensitivity: 'normal',
   routes: ['sip:voicemail@*'],
 };
 
@@ -48,6 +49,7 @@ export type Asked = Partial<Command> & { readonly name: Command['name'] };
 export const recordRequest: RecordRequest = {
   prompts: [],
   bargeIn: false,
+  sensitivity: undefined,
   initialSilenceSeconds: 5,
   maxSilenceSeconds: 5,
   maxDurationSeconds: 60,
@@ -110,6 +112,7 @@ export function setStage(options: Partial<CallsOptions> & { readonly store?: Mem
       idempotencyKey: undefined,
       prompts: [],
       bargeIn: false,
+      sensitivity: undefined,
       request: recordRequest,
       ...asked,
     };
