@@ -3,6 +3,7 @@
  */
 import type { Key, Sensitivity } from '../media/line.ts';
 import type { OperationEnd, OperationProgress } from '../operation/operation.ts';
+import type { RecordingFormat } from '../recording/formats.ts';
 
 export type CallState =
   | 'incoming'
@@ -167,6 +168,11 @@ export interface RecordRequest {
   readonly bargeIn: boolean;
   /** `undefined`: as the application has it. */
   readonly sensitivity: Sensitivity | undefined;
+  readonly format: RecordingFormat;
+  /** Silence before and after all speech is cut off. */
+  readonly trimSilence: boolean;
+  /** 2: the caller is left, what the caller heard right. */
+  readonly channels: 1 | 2;
   readonly initialSilenceSeconds: number;
   readonly maxSilenceSeconds: number;
   readonly maxDurationSeconds: number;

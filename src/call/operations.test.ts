@@ -49,6 +49,7 @@ test('a recording ends by a stop tone and is there to be fetched', async () => {
       callId: operation.callId,
       operationId: operation.id,
       streamed: false,
+      channels: 1,
     },
   });
   assert.deepEqual(stage.fetched, ['https://cdn/hello.wav']);

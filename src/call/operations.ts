@@ -180,9 +180,10 @@ export function openOperations(owner: OperationsOwner, parts: OperationParts): O
       const { id: callId, applicationId } = owner.call();
       let prepared: PreparedRecording | undefined;
       if (command.name === 'record') {
-        const maxDurationMs = command.request.maxDurationSeconds * 1000;
+        const { maxDurationSeconds, format, trimSilence, channels } = command.request;
+        const asked = { maxDurationMs: maxDurationSeconds * 1000, format, trimSilence, channels };
         try {
-          prepared = await recordings.prepare({ callId, operationId: id, applicationId, maxDurationMs });
+          prepared = await recordings.prepare({ callId, operationId: id, applicationId, ...asked });
         } catch (thrown) {
           return refuse('unavailable', `The recording cannot be made: ${reasonOf(thrown)}`);
         }

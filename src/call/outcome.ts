@@ -2,7 +2,7 @@
 import { reasonOf } from '../errors.ts';
 import type { Log } from '../log.ts';
 import type { OperationEnd, OperationEnding } from '../operation/operation.ts';
-import type { PreparedRecording, RecordingLibrary } from '../recording/library.ts';
+import type { CapturedTake, PreparedRecording, RecordingLibrary } from '../recording/library.ts';
 import type { CallEnding, OperationSnapshot } from './model.ts';
 
 export interface OutcomeParts {
@@ -32,13 +32,20 @@ export async function outcomeOf(
     return settled(rest, undefined);
   }
   try {
-    await parts.recordings.finish(prepared.recordingId, seen.take);
+    const { samples } = seen.take;
+    await parts.recordings.finish(prepared.recordingId, { samples, ...spokenIn(seen) });
     return settled(seen, prepared);
   } catch (thrown) {
     const message = `the recording could not be finished: ${reasonOf(thrown)}`;
     parts.log.error({ recordingId: prepared.recordingId, error: reasonOf(thrown) }, message);
     return settled({ ...seen, by: 'error', message }, undefined);
   }
+}
+
+/** Where in it there is speech, as far as that is known. */
+function spokenIn({ report }: OperationEnd): Pick<CapturedTake, 'speech'> {
+  const { speechStartMs: startMs, speechEndMs: endMs } = report ?? {};
+  return startMs === undefined || endMs === undefined ? {} : { speech: { startMs, endMs } };
 }
 
 /** Removes a recording that came to nothing; a failure is logged. */

@@ -45,6 +45,7 @@ export function specOf(
       callId: operation.callId,
       operationId: operation.id,
       streamed: request.streaming,
+      channels: request.channels,
     },
   };
 }

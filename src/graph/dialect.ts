@@ -4,6 +4,8 @@
  */
 import type { TObject } from 'typebox';
 import type { OperationSnapshot, PromptRequest, RecordRequest } from '../call/model.ts';
+import type { RecordingFormat } from '../recording/formats.ts';
+import { Refused } from './errors.ts';
 import type { PlayPromptBody, RecordBody } from './media-schemas.ts';
 import type { OperationResource } from './operation-resources.ts';
 import type { CallPlace } from './spelling.ts';
@@ -35,12 +37,26 @@ export interface Dialect {
   envelope(changeType: string, resourceData: { readonly '@odata.id': string }): object;
 }
 
-/** What does not differ. `prompts` are the body's own, translated. */
+/** What does not differ. `prompts` are the body's own, translated. Throws Refused when two members don't go together. */
 export function recordRequest(body: RecordBody, prompts: readonly PromptRequest[]): RecordRequest {
+  const format = body.recordingFormat.toLowerCase() as RecordingFormat;
+  if (body.streamWhileRecording && format !== 'wav')
+    throw new Refused(
+      'badRequest',
+      `$.recordingFormat is "${format}", but what is read while it grows (streamWhileRecording) is always wav.`,
+    );
+  if (body.streamWhileRecording && body.trimSilence)
+    throw new Refused(
+      'badRequest',
+      '$.trimSilence is true, but what was read while it grew (streamWhileRecording) cannot be trimmed: one of them must be false.',
+    );
   return {
     prompts,
     bargeIn: body.bargeInAllowed,
     sensitivity: body.speechSensitivity,
+    format,
+    trimSilence: body.trimSilence,
+    channels: body.recordingChannels === 'dual' ? 2 : 1,
     initialSilenceSeconds: body.initialSilenceTimeoutInSeconds,
     maxSilenceSeconds: body.maxSilenceTimeoutInSeconds,
     maxDurationSeconds: body.maxRecordDurationInSeconds,

@@ -19,6 +19,8 @@ const NAMES = [
   'bargeInAllowed',
   'maxRecordDurationInSeconds',
   'recordingFormat',
+  'recordingChannels',
+  'trimSilence',
   'clientContext',
   'callbackUri',
   'mediaConfig',

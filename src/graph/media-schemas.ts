@@ -96,10 +96,15 @@ export function recordBody<Prompt extends typeof LoopedPrompt | typeof PlainProm
     maxSilenceTimeoutInSeconds: seconds(silenceSeconds),
     maxRecordDurationInSeconds: seconds(durationSeconds),
     recordingFormat: Type.String({
-      pattern: '^[Ww][Aa][Vv]$',
+      pattern: '^([Ww][Aa][Vv]|[Mm][Pp]3|[Ff][Ll][Aa][Cc]|[Oo][Gg][Gg])$',
       default: 'wav',
-      description: 'wav: other formats are not served yet',
+      description: 'wav, mp3, flac or ogg (Opus), in capitals or not',
     }),
+    recordingChannels: Type.Union([Type.Literal('mono'), Type.Literal('dual')], {
+      default: 'mono',
+      description: 'mono (the caller), or dual (the caller left, what the caller heard right)',
+    }),
+    trimSilence: flag(false),
     playBeep: flag(true),
     streamWhileRecording: flag(false),
     stopTones: Type.Array(

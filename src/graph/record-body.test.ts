@@ -37,6 +37,9 @@ const DEFAULTS: RecordRequest = {
   prompts: [],
   bargeIn: false,
   sensitivity: undefined,
+  format: 'wav',
+  trimSilence: false,
+  channels: 1,
   initialSilenceSeconds: 5,
   maxSilenceSeconds: 5,
   maxDurationSeconds: 5,
@@ -101,14 +104,32 @@ for (const [member, key] of [
   });
 }
 
-test('recordingFormat is wav; others are refused with the word that they are not served yet', async () => {
-  await requestOf({ recordingFormat: 'wav' });
-  for (const wrong of ['mp3', 'wave', '', 1, ['wav']]) {
+test('recordingFormat is wav, mp3, flac or ogg in any case', async () => {
+  for (const right of ['wav', 'mp3', 'flac', 'ogg', 'WAV', 'Mp3', 'FLAC'])
+    assert.equal((await requestOf({ recordingFormat: right })).format, right.toLowerCase());
+  for (const wrong of ['opus', 'wave', '', 1, ['wav']])
     assert.match(
       await refusalOf({ recordingFormat: wrong }),
-      /^\$\.recordingFormat is .*wav.*not served yet/,
+      /^\$\.recordingFormat is .*wav, mp3, flac or ogg/,
     );
-  }
+});
+
+test('recordingChannels is mono or dual, trimSilence true or false', async () => {
+  assert.equal((await requestOf({ recordingChannels: 'dual' })).channels, 2);
+  assert.equal((await requestOf({ recordingChannels: 'mono', trimSilence: true })).trimSilence, true);
+  for (const wrong of ['stereo', 2, true, ''])
+    assert.match(await refusalOf({ recordingChannels: wrong }), /^\$\.recordingChannels is .*mono .*dual/);
+  assert.match(await refusalOf({ trimSilence: 'yes' }), /^\$\.trimSilence is .*true or false/);
+});
+
+test('what is read while it grows is a wav, and not trimmed', async () => {
+  const streamWhileRecording = true;
+  await requestOf({ streamWhileRecording, recordingFormat: 'WAV', recordingChannels: 'dual' });
+  assert.match(
+    await refusalOf({ streamWhileRecording, recordingFormat: 'mp3' }),
+    /^\$\.recordingFormat is "mp3".*wav/,
+  );
+  assert.match(await refusalOf({ streamWhileRecording, trimSilence: true }), /^\$\.trimSilence is true/);
 });
 
 test('speechSensitivity is low, normal or high', async () => {
@@ -258,6 +279,9 @@ test('the request of the founding page is taken as it stands', async () => {
     ],
     bargeIn: true,
     sensitivity: undefined,
+    format: 'wav',
+    trimSilence: false,
+    channels: 1,
     initialSilenceSeconds: 10,
     maxSilenceSeconds: 2,
     maxDurationSeconds: 1800,

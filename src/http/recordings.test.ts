@@ -248,7 +248,7 @@ test('a growing recording has no length, no validators and no ranges, and is not
   const take = stage.take(recordingId);
   take.append(babble(5000));
   const following = ask('GET', recordingId, accessToken, { range: 'bytes=0-9' });
-  await stage.recordings.finish(recordingId, { samples: await take.seal(), rate: 8000 });
+  await stage.recordings.finish(recordingId, { samples: await take.seal() });
   const reply = await following;
   assert.equal(reply.statusCode, 200);
   assert.equal(reply.headers['content-length'], undefined);
@@ -323,7 +323,7 @@ test('a reader over a socket hears the call while it goes on, and gets the finis
   take.append(samples, 40_000, 80_000);
   const lateBody = collect(late.response);
   const rest = collect({ [Symbol.asyncIterator]: () => pieces });
-  await stage.recordings.finish(recordingId, { samples: await take.seal(), rate: 8000 });
+  await stage.recordings.finish(recordingId, { samples: await take.seal() });
   const file = (await ask('GET', recordingId, accessToken)).rawPayload;
   assert.ok(file.equals(expectedFile(samples)));
   for (const body of [Buffer.concat([...heard, await rest]), await lateBody]) {

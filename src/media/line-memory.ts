@@ -76,6 +76,9 @@ export interface AudioRing {
   readonly samples: Int16Array;
   readonly at: number;
   readonly size: number;
+  readonly rate: 8000 | 16_000;
+  readonly channels: 1 | 2;
+  readonly base: number;
   /** Of the newest samples so many are not overwritten. */
   readonly keep: number;
   readonly marks: Int32Array;

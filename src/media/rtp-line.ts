@@ -143,7 +143,17 @@ export class RtpLine implements Line {
   /** Where what it hears lies for a second and more: what a take is written from. */
   get ring(): AudioRing {
     const { samples, ringAt, marks, marksAt } = this.#memory;
-    return { samples, at: ringAt, size: RING_SAMPLES, keep: LOOK_BACK_SAMPLES, marks, marksAt };
+    return {
+      samples,
+      at: ringAt,
+      base: ringAt,
+      size: RING_SAMPLES,
+      keep: LOOK_BACK_SAMPLES,
+      rate: 8000,
+      channels: 1,
+      marks,
+      marksAt,
+    };
   }
 
   /** The even port; RTCP is on the next. */

@@ -57,6 +57,8 @@ export interface TakeSpec {
   readonly operationId: string;
   /** Somebody may read along: how it grows is told. */
   readonly streamed: boolean;
+  /** 2: the caller is left, what is played to the caller right. */
+  readonly channels: 1 | 2;
 }
 
 /** What an operation tells while it runs: a few an operation, never per packet. */

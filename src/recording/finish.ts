@@ -1,44 +1,62 @@
 /**
- * From the spool to the finished file: WAV, 16 kHz, 16 bit, mono. Piece by piece, so that the main thread is never held
- * for longer than one piece takes to convert; under a temporary name until all of it is on the disk.
+ * From the spool to the finished file, in the encoder's thread. Piece by piece, so that files are finished side by side and a long one does not
+ * keep short ones waiting; under a temporary name until all of it is on the disk.
  */
 import { createHash } from 'node:crypto';
 import { type FileHandle, open, rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { Upsampler } from '../wire/upsample.ts';
-import { pcmWavHeader, WAV_HEADER_BYTES } from '../wire/wav.ts';
+import { type FileEncoder, openFileEncoder } from './file-encoders.ts';
+import { FILE_RATE, type RecordingFormat } from './formats.ts';
 import { bytesOf, SPOOL_RATE, writeAll } from './spool-files.ts';
 
-/** Samples a second in the finished file. */
-export const FILE_RATE = 2 * SPOOL_RATE;
-
-/** Samples converted at once: half a second of audio, a fraction of a millisecond of work. */
+/** Samples a channel that are converted at once: half a second or less, a few milliseconds of work. */
 const CHUNK = 4000;
+
+export interface FinishJob {
+  /** The spool file. */
+  readonly from: string;
+  readonly to: string;
+  readonly format: RecordingFormat;
+  /** Hz of the spool file. */
+  readonly rate: 8000 | 16_000;
+  /** Interleaved in it. */
+  readonly channels: 1 | 2;
+  /** Samples a channel: the file becomes [begin, end) of the spool. */
+  readonly begin: number;
+  readonly end: number;
+}
 
 export interface FinishedFile {
   readonly bytes: number;
   /** Of the whole file, hexadecimal. */
   readonly sha256: string;
+  readonly durationMs: number;
 }
 
 /** What `path` is called while it is being written. */
 export const temporaryPath = (path: string) => `${path}.part`;
 
-/** The first `samples` of the spool file `from` become the file `to`, which is on the disk when this resolves. */
-export async function finishFile(from: string, to: string, samples: number): Promise<FinishedFile> {
-  const temporary = temporaryPath(to);
-  const source = await open(from, 'r');
+/** Makes the file, which is on the disk when this resolves. */
+export async function finishFile(job: FinishJob): Promise<FinishedFile> {
+  const temporary = temporaryPath(job.to);
+  const source = await open(job.from, 'r');
   try {
-    const target = await open(temporary, 'w', 0o600);
+    const target = await open(temporary, 'w+', 0o600);
     let finished: FinishedFile;
     try {
-      finished = await convert(source, target, samples);
+      const bytes = await convert(source, target, job);
+      finished = {
+        bytes,
+        sha256: await digest(target, bytes),
+        durationMs: ((job.end - job.begin) * 1000) / job.rate,
+      };
       await target.sync();
     } finally {
       await target.close();
     }
-    await rename(temporary, to);
-    await syncFolder(dirname(to));
+    await rename(temporary, job.to);
+    await syncFolder(dirname(job.to));
     return finished;
   } catch (error) {
     await rm(temporary, { force: true }).catch(() => {});
@@ -48,24 +66,67 @@ export async function finishFile(from: string, to: string, samples: number): Pro
   }
 }
 
-async function convert(source: FileHandle, target: FileHandle, samples: number): Promise<FinishedFile> {
-  const hash = createHash('sha256');
-  let bytes = 0;
-  const put = async (piece: Uint8Array) => {
-    hash.update(piece);
-    await writeAll(target, piece, bytes);
-    bytes += piece.length;
-  };
-  await put(pcmWavHeader(FILE_RATE, 2 * samples));
-  const upsampler = new Upsampler();
-  const chunk = new Int16Array(CHUNK);
-  for (let at = 0; at < samples; at += CHUNK) {
-    const piece = chunk.subarray(0, Math.min(CHUNK, samples - at));
-    await readSamples(source, piece, at);
-    await put(bytesOf(upsampler.push(piece)));
+/** Resolves with the length of the file. */
+async function convert(source: FileHandle, target: FileHandle, job: FinishJob): Promise<number> {
+  const { rate, channels, begin, end, format } = job;
+  const encoder = await openFileEncoder(format, { channels, samples: ((end - begin) * FILE_RATE) / rate });
+  try {
+    let bytes = 0;
+    const put = async (piece: Uint8Array) => {
+      await writeAll(target, piece, bytes);
+      bytes += piece.length;
+    };
+    const widen = rate === SPOOL_RATE ? widener(channels) : undefined;
+    const chunk = new Int16Array(CHUNK * channels);
+    for (let at = begin; at < end; at += CHUNK) {
+      const piece = chunk.subarray(0, Math.min(CHUNK, end - at) * channels);
+      await readSamples(source, piece, at * channels);
+      await put(encoder.push(widen?.push(piece) ?? piece));
+    }
+    if (widen !== undefined) await put(encoder.push(widen.flush()));
+    await put(encoder.finish());
+    await patch(target, encoder);
+    return bytes;
+  } finally {
+    encoder.close();
   }
-  await put(bytesOf(upsampler.flush()));
-  return { bytes, sha256: hash.digest('hex') };
+}
+
+async function patch(target: FileHandle, encoder: FileEncoder): Promise<void> {
+  const patch = encoder.patch?.();
+  if (patch !== undefined) await writeAll(target, patch.bytes, patch.at);
+}
+
+/** 8 to 16 kHz, each channel by itself. */
+export function widener(channels: 1 | 2): Pick<Upsampler, 'push' | 'flush'> {
+  const each = Array.from({ length: channels }, () => new Upsampler());
+  const [first] = each;
+  if (channels === 1 && first !== undefined) return first;
+  const plane = (samples: Int16Array, channel: number) =>
+    Int16Array.from({ length: samples.length / channels }, (_, at) => samples[at * channels + channel]!);
+  return {
+    push: (samples) => interleave(each.map((one, channel) => one.push(plane(samples, channel)))),
+    flush: () => interleave(each.map((one) => one.flush())),
+  };
+}
+
+function interleave(planes: readonly Int16Array[]): Int16Array {
+  const samples = new Int16Array(planes.length * (planes[0]?.length ?? 0));
+  for (const [channel, plane] of planes.entries())
+    for (let at = 0; at < plane.length; at++) samples[at * planes.length + channel] = plane[at]!;
+  return samples;
+}
+
+async function digest(file: FileHandle, bytes: number): Promise<string> {
+  const hash = createHash('sha256');
+  const buffer = Buffer.allocUnsafe(65_536);
+  for (let at = 0; at < bytes; ) {
+    const { bytesRead } = await file.read(buffer, 0, buffer.length, at);
+    if (bytesRead === 0) throw new Error(`the file ends at byte ${at} of ${bytes}`);
+    hash.update(buffer.subarray(0, bytesRead));
+    at += bytesRead;
+  }
+  return hash.digest('hex');
 }
 
 /** Fills `samples` from index `at` of a spool file on. Rejects when the file ends before. */
@@ -76,11 +137,6 @@ export async function readSamples(file: FileHandle, samples: Int16Array, at: num
     if (bytesRead === 0) throw new Error(`the spool file ends before sample ${at + samples.length}`);
     done += bytesRead;
   }
-}
-
-/** How long the audio of a finished file of so many bytes is, in milliseconds. */
-export function durationOf(bytes: number): number {
-  return ((bytes - WAV_HEADER_BYTES) * 1000) / (FILE_RATE * 2);
 }
 
 /** A new name is on the disk only when its folder is. */

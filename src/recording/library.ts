@@ -1,23 +1,16 @@
+import type { RecordingFormat } from './formats.ts';
+
 /**
  * The recordings as the main thread sees them: from the spool to the finished file, its access token, its
  * retention. recordings.ts implements it.
  */
 export interface RecordingLibrary {
   /** Makes a recording's record: its id, where it will be read, and the token that opens it. Nothing is on disk yet. */
-  prepare(request: {
-    readonly callId: string;
-    readonly operationId: string;
-    readonly applicationId: string;
-    /** Longest it can become: the token outlives it by the configured lifetime. */
-    readonly maxDurationMs: number;
-  }): Promise<PreparedRecording>;
+  prepare(request: RecordingRequest): Promise<PreparedRecording>;
   /** So many samples of the spool are final; readers that follow are woken. */
   grown(recordingId: string, samples: number): void;
   /** Turns the spooled take into the finished file. Readers that follow end. Throws TonearmError `finishFailed`. */
-  finish(
-    recordingId: string,
-    take: { readonly samples: number; readonly rate: number },
-  ): Promise<FinishedRecording>;
+  finish(recordingId: string, take: CapturedTake): Promise<FinishedRecording>;
   /** Removes a recording that came to nothing; who asks for it hears that it is gone. */
   discard(recordingId: string): Promise<void>;
   /** Finishes what a killed process left in the spool. Called once, at start. */
@@ -29,6 +22,27 @@ export interface RecordingLibrary {
   /** `false` when there was nothing to delete. */
   delete(recordingId: string): Promise<boolean>;
   close(): Promise<void>;
+}
+
+export interface RecordingRequest {
+  readonly callId: string;
+  readonly operationId: string;
+  readonly applicationId: string;
+  /** Longest it can become: the token outlives it by the configured lifetime. */
+  readonly maxDurationMs: number;
+  /** Only a wav is to be read while it grows. */
+  readonly format: RecordingFormat;
+  /** Silence before and after all speech is cut off. */
+  readonly trimSilence: boolean;
+  readonly channels: 1 | 2;
+}
+
+/** What was captured of a recording. */
+export interface CapturedTake {
+  /** 8,000 a second, whatever the spool's rate. */
+  readonly samples: number;
+  /** The first and the last of it, when there was any; left out when it is not known. */
+  readonly speech?: { readonly startMs: number; readonly endMs: number };
 }
 
 export interface PreparedRecording {

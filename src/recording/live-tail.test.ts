@@ -63,7 +63,7 @@ test('a follower gets a header for an unknown length at once, then the audio as 
   );
   take.append(samples.subarray(2000));
   const end = rest(stream);
-  await stage.recordings.finish(recordingId, { samples: await take.seal(), rate: 8000 });
+  await stage.recordings.finish(recordingId, { samples: await take.seal() });
   const heard = Buffer.concat([header, first, await end]);
   assert.ok(heard.subarray(44).equals(expectedFile(samples).subarray(44)));
 });
@@ -87,7 +87,7 @@ test('what may still be cut is not sent', async (t) => {
   await turns();
   if (heard.length === 1) assert.equal(more, false);
   take.cut(5000);
-  const finished = stage.recordings.finish(recordingId, { samples: await take.seal(), rate: 8000 });
+  const finished = stage.recordings.finish(recordingId, { samples: await take.seal() });
   await next;
   heard.push(await rest(stream));
   await finished;
@@ -104,7 +104,7 @@ test('a follower who is slow gets everything, although the spool is deleted mean
   take.append(samples);
   take.settle();
   const early = [await piece(begun), await piece(begun)];
-  await stage.recordings.finish(recordingId, { samples: await take.seal(), rate: 8000 });
+  await stage.recordings.finish(recordingId, { samples: await take.seal() });
   assert.deepEqual(readdirSync(stage.recordings.spoolFolder), []);
   const expected = expectedFile(samples).subarray(44);
   assert.ok(
@@ -139,7 +139,7 @@ test('the handle of the spool is let go of with the last follower', {
   await until(() => openFiles(stage) === 0);
 
   const late = await follow(stage, recordingId);
-  await stage.recordings.finish(recordingId, { samples: sealed, rate: 8000 });
+  await stage.recordings.finish(recordingId, { samples: sealed });
   assert.equal(openFiles(stage), 1, 'kept for who has not begun to read');
   await rest(late);
   await until(() => openFiles(stage) === 0);
@@ -200,7 +200,7 @@ test('followers of a recording that could not be finished get what was spooled',
   take.append(babble(4000));
   const sealed = await take.seal();
   rmSync(join(stage.folder, 'finished'), { recursive: true });
-  await assert.rejects(stage.recordings.finish(recordingId, { samples: sealed, rate: 8000 }), {
+  await assert.rejects(stage.recordings.finish(recordingId, { samples: sealed }), {
     code: 'finishFailed',
   });
   assert.ok((await rest(stream)).subarray(44).equals(expectedFile(babble(4000)).subarray(44)));
@@ -253,7 +253,7 @@ test('many followers who come and go at any time all get the same bytes', () => 
         }
         take.append(Int16Array.of(1));
         samples.push(1);
-        await stage.recordings.finish(recordingId, { samples: await take.seal(), rate: 8000 });
+        await stage.recordings.finish(recordingId, { samples: await take.seal() });
         const expected = expectedFile(Int16Array.from(samples)).subarray(44);
         for (const { stream, heard } of followers)
           assert.ok(

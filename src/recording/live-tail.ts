@@ -4,27 +4,37 @@
  */
 import { type FileHandle, open } from 'node:fs/promises';
 import { reasonOf, TonearmError } from '../errors.ts';
-import { Upsampler } from '../wire/upsample.ts';
 import { pcmWavHeader } from '../wire/wav.ts';
-import { FILE_RATE, readSamples } from './finish.ts';
-import { bytesOf } from './spool-files.ts';
+import { readSamples, widener } from './finish.ts';
+import { FILE_RATE } from './formats.ts';
+import { bytesOf, pcmPath, readJournal, SPOOL_RATE } from './spool-files.ts';
+import { widthOf } from './take.ts';
 
 /** Samples read at once: half a second, a fraction of a millisecond to convert. */
 const CHUNK = 4000;
 
+interface TailFile {
+  readonly file: FileHandle;
+  readonly rate: 8000 | 16_000;
+}
+
 /** One for each recording that is not finished. Whoever makes it ends it. */
 export class LiveTail {
-  readonly #path: string;
+  readonly #folder: string;
+  readonly #recordingId: string;
   readonly #followers = new Set<Follower>();
   /** Open while somebody follows, and shared by all who do. */
-  #file: Promise<FileHandle> | undefined;
+  #file: Promise<TailFile> | undefined;
+  readonly channels: 1 | 2;
   #samples = 0;
   #ended = false;
   #failure: TonearmError | undefined;
 
-  /** @param path the spool file; it need not be there before `grown` is first called */
-  constructor(path: string) {
-    this.#path = path;
+  /** @param folder of the spool; the take need not be there before `grown` is first called */
+  constructor(folder: string, recordingId: string, channels: 1 | 2) {
+    this.#folder = folder;
+    this.#recordingId = recordingId;
+    this.channels = channels;
   }
 
   /** How much of the spool file is final. */
@@ -82,13 +92,19 @@ export class LiveTail {
   }
 
   /** For the followers only. */
-  file(): Promise<FileHandle> {
-    return (this.#file ??= open(this.#path, 'r'));
+  file(): Promise<TailFile> {
+    return (this.#file ??= this.#open());
+  }
+
+  async #open(): Promise<TailFile> {
+    const file = await open(pcmPath(this.#folder, this.#recordingId), 'r');
+    const journal = await readJournal(this.#folder, this.#recordingId);
+    return { file, rate: journal?.rate ?? SPOOL_RATE };
   }
 
   #release(): void {
     // A read that is under way is finished first; a handle that was never opened needs no closing.
-    this.#file?.then((file) => file.close()).catch(() => {});
+    this.#file?.then(({ file }) => file.close()).catch(() => {});
     this.#file = undefined;
   }
 
@@ -102,9 +118,10 @@ class Follower implements AsyncIterableIterator<Uint8Array> {
   readonly #tail: LiveTail;
   readonly #signal: AbortSignal;
   readonly #onOver: () => void;
-  readonly #upsampler = new Upsampler();
-  readonly #chunk = new Int16Array(CHUNK);
-  #header: Uint8Array | undefined = pcmWavHeader(FILE_RATE, undefined);
+  readonly #widener: ReturnType<typeof widener>;
+  /** A header is all that it begins with. */
+  #headed = false;
+  #wide = false;
   /** Samples of the spool that were read. */
   #position = 0;
   #flushed = false;
@@ -113,6 +130,7 @@ class Follower implements AsyncIterableIterator<Uint8Array> {
 
   constructor(tail: LiveTail, signal: AbortSignal, onOver: () => void) {
     this.#tail = tail;
+    this.#widener = widener(tail.channels);
     this.#signal = signal;
     this.#onOver = onOver;
     if (signal.aborted) queueMicrotask(this.#stop);
@@ -148,17 +166,16 @@ class Follower implements AsyncIterableIterator<Uint8Array> {
 
   /** The next piece, perhaps empty; `undefined` after a wait, and at the end. */
   async #more(): Promise<Uint8Array | undefined> {
-    if (this.#header !== undefined) {
-      const header = this.#header;
-      this.#header = undefined;
-      return header;
+    if (!this.#headed) {
+      this.#headed = true;
+      return pcmWavHeader(FILE_RATE, undefined, this.#tail.channels);
     }
     const { samples, ended } = this.#tail;
     if (this.#position < samples) return this.#read(Math.min(CHUNK, samples - this.#position));
     if (!ended) return this.#wait();
     if (!this.#flushed) {
       this.#flushed = true;
-      return bytesOf(this.#upsampler.flush());
+      return this.#wide ? undefined : bytesOf(this.#widener.flush());
     }
     this.#stop();
     return undefined;
@@ -166,10 +183,13 @@ class Follower implements AsyncIterableIterator<Uint8Array> {
 
   async #read(count: number): Promise<Uint8Array> {
     try {
-      const samples = this.#chunk.subarray(0, count);
-      await readSamples(await this.#tail.file(), samples, this.#position);
+      const { file, rate } = await this.#tail.file();
+      const width = widthOf({ rate, channels: this.#tail.channels });
+      this.#wide = rate === FILE_RATE;
+      const samples = new Int16Array(count * width);
+      await readSamples(file, samples, this.#position * width);
       this.#position += count;
-      return bytesOf(this.#upsampler.push(samples));
+      return bytesOf(this.#wide ? samples : this.#widener.push(samples));
     } catch (cause) {
       throw new TonearmError('readFailed', `the spool cannot be read: ${reasonOf(cause)}`, { cause });
     }

@@ -44,7 +44,7 @@ test('a take becomes a WAV file of 16 kHz, 16 bit, mono, and leaves the spool', 
   assert.equal(location, `http://tonearm.example/recordings/${recordingId}`);
   const take = stage.take(recordingId);
   take.append(samples);
-  const finished = await stage.recordings.finish(recordingId, { samples: await take.seal(), rate: 8000 });
+  const finished = await stage.recordings.finish(recordingId, { samples: await take.seal() });
   const expected = expectedFile(samples);
   assert.deepEqual(finished, {
     recordingId,
@@ -119,7 +119,7 @@ test('finishing twice gives the same file, at once and later', async (t) => {
   const { recordingId } = await stage.prepare();
   const take = stage.take(recordingId);
   take.append(babble(9000));
-  const told = { samples: await take.seal(), rate: 8000 };
+  const told = { samples: await take.seal() };
   const [first, second] = await Promise.all([
     stage.recordings.finish(recordingId, told),
     stage.recordings.finish(recordingId, told),
@@ -271,7 +271,7 @@ test('a disk that is full when the file is finished is told; the audio stays, an
   const { recordingId } = await stage.prepare();
   const take = stage.take(recordingId);
   take.append(samples);
-  const told = { samples: await take.seal(), rate: 8000 };
+  const told = { samples: await take.seal() };
   const temporary = join(stage.folder, 'finished', `${recordingId}.wav.part`);
   symlinkSync('/dev/full', temporary);
   await assert.rejects(stage.recordings.finish(recordingId, told), {
@@ -296,7 +296,7 @@ test('a store that cannot keep the record keeps the spool', async (t) => {
   const { recordingId } = await stage.prepare();
   const take = stage.take(recordingId);
   take.append(babble(800));
-  const told = { samples: await take.seal(), rate: 8000 };
+  const told = { samples: await take.seal() };
   const put = stage.store.put.bind(stage.store);
   stage.store.put = async () => {
     throw new Error('the store is broken');
@@ -319,14 +319,14 @@ test('a spool that lost some of a take gives what it has, and says so', async (t
   take.append(babble(8000));
   await take.seal();
   truncateSync(join(stage.recordings.spoolFolder, `${recordingId}.pcm`), 6001);
-  const finished = await stage.recordings.finish(recordingId, { samples: 8000, rate: 8000 });
+  const finished = await stage.recordings.finish(recordingId, { samples: 8000 });
   assert.equal(finished.durationMs, 375);
   assert.match(stage.logged[0]?.message ?? '', /shorter than what was heard/);
   const { recordingId: nothing } = await stage.prepare();
-  await assert.rejects(stage.recordings.finish(nothing, { samples: 8000, rate: 8000 }), {
+  await assert.rejects(stage.recordings.finish(nothing, { samples: 8000 }), {
     code: 'finishFailed',
   });
-  await assert.rejects(stage.recordings.finish(crypto.randomUUID(), { samples: 1, rate: 8000 }), {
+  await assert.rejects(stage.recordings.finish(crypto.randomUUID(), { samples: 1 }), {
     code: 'finishFailed',
   });
 });

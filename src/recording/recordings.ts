@@ -5,18 +5,21 @@
 import { randomUUID } from 'node:crypto';
 import { access, constants, mkdir, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { atMost } from '../at-most.ts';
 import type { Clock } from '../clock.ts';
 import { reasonOf, TonearmError } from '../errors.ts';
 import type { Log } from '../log.ts';
 import { type AccessTokens, accessTokens } from './access-token.ts';
-import { durationOf, finishFile, temporaryPath } from './finish.ts';
+import { type Encoder, openEncoder } from './encoder.ts';
+import { type FinishedFile, temporaryPath } from './finish.ts';
 import { isThere, readRange } from './finished-file.ts';
+import { FORMATS, type RecordingFormat } from './formats.ts';
 import type {
+  CapturedTake,
   FinishedRecording,
   OpenRecording,
   PreparedRecording,
   RecordingLibrary,
+  RecordingRequest,
   RecoveredRecording,
 } from './library.ts';
 import { LiveTail } from './live-tail.ts';
@@ -31,7 +34,7 @@ import {
 } from './records.ts';
 import { recoverSpool } from './recovery.ts';
 import { Retention } from './retention.ts';
-import { pcmPath, removeTake, SPOOL_RATE } from './spool-files.ts';
+import { pcmPath, readJournal, removeTake, SPOOL_RATE } from './spool-files.ts';
 
 export interface RecordingsOptions {
   /** Made when it is not there. */
@@ -47,6 +50,8 @@ export interface RecordingsOptions {
   readonly tokenLifetimeMs: number;
   /** 32 bytes or more; a token is good only under the key it was made with. */
   readonly tokenKey: Uint8Array;
+  /** A thread of its own when left out. */
+  readonly encoder?: Encoder;
 }
 
 export type Recordings = RecordingLibrary & {
@@ -56,8 +61,8 @@ export type Recordings = RecordingLibrary & {
 
 /** A recording that is gone is told as gone for so long at least, or as long as a token could ask for it. */
 const REMEMBER_GONE_MS = 86_400_000;
-/** Files finished side by side: enough to keep the disk busy while one is converted. */
-const FINISHED_AT_ONCE = 3;
+/** `trimSilence` leaves so much on either side of speech. */
+const KEPT_AROUND_SPEECH_MS = 200;
 
 /**
  * Opens the recordings in a folder. Throws TonearmError `recordingsUnusable`, naming the folder, when it cannot be made or
@@ -90,10 +95,11 @@ class FolderRecordings implements Recordings {
   readonly #retention: Retention;
   readonly #live = new Map<string, LiveTail>();
   readonly #finishing = new Map<string, Promise<FinishedRecording>>();
-  readonly #inTurn = atMost(FINISHED_AT_ONCE);
+  readonly #encoder: Encoder;
 
   constructor(options: RecordingsOptions, spoolFolder: string, finishedFolder: string) {
     this.#options = options;
+    this.#encoder = options.encoder ?? openEncoder();
     this.spoolFolder = spoolFolder;
     this.#finishedFolder = finishedFolder;
     this.#records = recordsIn(options.store);
@@ -107,19 +113,14 @@ class FolderRecordings implements Recordings {
       if (record.state === 'finished') this.#retention.add(id, this.#endOf(record));
   }
 
-  async prepare(request: {
-    readonly callId: string;
-    readonly operationId: string;
-    readonly applicationId: string;
-    readonly maxDurationMs: number;
-  }): Promise<PreparedRecording> {
+  async prepare(request: RecordingRequest): Promise<PreparedRecording> {
     const { clock, publicUrl, tokenLifetimeMs } = this.#options;
     const base = publicUrl.replace(/\/+$/, '');
     const { maxDurationMs, ...origin } = request;
     const recordingId = randomUUID();
     const tokenExpiresAt = clock.now() + maxDurationMs + tokenLifetimeMs;
     const accessToken = await this.#tokens.issue(recordingId, tokenExpiresAt);
-    this.#live.set(recordingId, new LiveTail(pcmPath(this.spoolFolder, recordingId)));
+    this.#live.set(recordingId, new LiveTail(this.spoolFolder, recordingId, request.channels));
     try {
       await this.#records.put(recordingId, { state: 'prepared', ...origin, tokenExpiresAt });
     } catch (error) {
@@ -133,10 +134,7 @@ class FolderRecordings implements Recordings {
     this.#live.get(recordingId)?.grown(samples);
   }
 
-  finish(
-    recordingId: string,
-    take: { readonly samples: number; readonly rate: number },
-  ): Promise<FinishedRecording> {
+  finish(recordingId: string, take: CapturedTake): Promise<FinishedRecording> {
     let finishing = this.#finishing.get(recordingId);
     if (finishing === undefined) {
       finishing = this.#finish(recordingId, take).finally(() => this.#finishing.delete(recordingId));
@@ -151,11 +149,13 @@ class FolderRecordings implements Recordings {
     tail?.end();
     await tail?.hold();
     await removeTake(this.spoolFolder, recordingId);
-    await rm(temporaryPath(this.#path(recordingId)), { force: true });
-    await rm(this.#path(recordingId), { force: true });
-    // Last: while there are files, the record says whose they are. Whoever was told of it hears that it is gone.
     const record = await this.#records.get(recordingId);
-    if (record !== undefined) await this.#bury(recordingId, record);
+    if (record === undefined) return;
+    const path = this.#path(recordingId, record);
+    await rm(temporaryPath(path), { force: true });
+    await rm(path, { force: true });
+    // Last: while there are files, the record says whose they are. Whoever was told of it hears that it is gone.
+    await this.#bury(recordingId, record);
   }
 
   recover(): Promise<readonly RecoveredRecording[]> {
@@ -166,7 +166,7 @@ class FolderRecordings implements Recordings {
       clock: this.#options.clock,
       log: this.#options.log,
       isBusy: (id) => this.#live.has(id) || this.#finishing.has(id),
-      finish: (id, samples) => this.finish(id, { samples, rate: SPOOL_RATE }),
+      finish: (id, samples) => this.finish(id, { samples }),
       discard: (id) => this.discard(id),
     });
   }
@@ -174,19 +174,19 @@ class FolderRecordings implements Recordings {
   async open(recordingId: string): Promise<OpenRecording> {
     const id = recordingIdOf(recordingId);
     if (id === undefined) return { state: 'unknown' };
-    const file = { contentType: 'audio/wav', fileName: `recording-${id}.wav` };
     const tail = this.#live.get(id);
-    if (tail !== undefined) return { state: 'recording', ...file, follow: (signal) => tail.follow(signal) };
+    if (tail !== undefined)
+      return { state: 'recording', ...fileOf(id, 'wav'), follow: (signal) => tail.follow(signal) };
     const record = await this.#records.get(id);
     if (record === undefined || record.state === 'prepared') return { state: 'unknown' };
     if (record.state === 'gone' || this.#endOf(record) <= this.#options.clock.now()) return { state: 'gone' };
-    const path = this.#path(id);
+    const path = this.#path(id, record);
     if (!(await isThere(path))) return { state: 'gone' };
     const { bytes, sha256, finishedAt } = record;
     const lastModified = new Date(finishedAt);
     return {
       state: 'finished',
-      ...file,
+      ...fileOf(id, record.format),
       bytes,
       sha256,
       lastModified,
@@ -204,37 +204,35 @@ class FolderRecordings implements Recordings {
     const record = await this.#records.get(id);
     if (record?.state !== 'finished') return false;
     // The audio first: once somebody was told that it is gone, it is.
-    await rm(this.#path(id), { force: true });
+    await rm(this.#path(id, record), { force: true });
     await this.#bury(id, record);
     return true;
   }
 
   async #bury(
     id: string,
-    { callId, operationId, applicationId, tokenExpiresAt }: RecordingRecord,
+    { callId, operationId, applicationId, tokenExpiresAt, format }: RecordingRecord,
   ): Promise<void> {
     const until = Math.max(tokenExpiresAt, this.#options.clock.now() + REMEMBER_GONE_MS);
-    await this.#records.put(id, { state: 'gone', callId, operationId, applicationId, tokenExpiresAt }, until);
+    const origin = { callId, operationId, applicationId, tokenExpiresAt, format };
+    await this.#records.put(id, { state: 'gone', ...origin }, until);
   }
 
   async close(): Promise<void> {
     this.#retention.close();
     await Promise.allSettled(this.#finishing.values());
+    await this.#encoder.close();
     for (const tail of this.#live.values())
       tail.fail(new TonearmError('recordingsClosed', 'the server is stopping'));
   }
 
-  async #finish(
-    recordingId: string,
-    take: { readonly samples: number; readonly rate: number },
-  ): Promise<FinishedRecording> {
+  async #finish(recordingId: string, take: CapturedTake): Promise<FinishedRecording> {
     const tail = this.#live.get(recordingId);
     try {
       const record = await this.#records.get(recordingId);
       if (record === undefined || record.state === 'gone') throw new Error('it is not known any more');
       if (record.state === 'finished') return describe(recordingId, record);
-      if (take.rate !== SPOOL_RATE) throw new Error(`its rate is ${take.rate} Hz, not ${SPOOL_RATE}`);
-      const finished = await this.#makeFile(recordingId, record, take.samples, tail);
+      const finished = await this.#makeFile(recordingId, record, take, tail);
       this.#live.delete(recordingId);
       await tail?.hold();
       await this.#forgetTake(recordingId);
@@ -253,11 +251,14 @@ class FolderRecordings implements Recordings {
   async #makeFile(
     recordingId: string,
     prepared: PreparedRecord,
-    samples: number,
+    { samples, speech }: CapturedTake,
     tail: LiveTail | undefined,
   ): Promise<FinishedRecord> {
     const spool = pcmPath(this.spoolFolder, recordingId);
-    const spooled = Math.floor((await stat(spool)).size / 2);
+    const journal = await readJournal(this.spoolFolder, recordingId);
+    const { rate, channels } = journal ?? { rate: SPOOL_RATE, channels: 1 };
+    const wide = rate / SPOOL_RATE;
+    const spooled = Math.floor((await stat(spool)).size / (2 * wide * channels));
     // Readers may have been given more than the caller knows of; a disk that refused some leaves less.
     const length = Math.min(spooled, Math.max(samples, tail?.samples ?? 0));
     if (length === 0 && samples > 0) throw new Error('nothing of it reached the spool');
@@ -266,7 +267,16 @@ class FolderRecordings implements Recordings {
       this.#options.log.warn(what, 'a recording is shorter than what was heard: the spool lost some of it');
     }
     tail?.end(length);
-    const file = await this.#inTurn(() => finishFile(spool, this.#path(recordingId), length));
+    const [begin, end] = prepared.trimSilence === true ? aroundSpeech(speech, length) : [0, length];
+    const file = await this.#encoder.encode({
+      from: spool,
+      to: this.#path(recordingId, prepared),
+      format: prepared.format,
+      rate,
+      channels,
+      begin: begin * wide,
+      end: end * wide,
+    });
     const finished = {
       ...prepared,
       ...file,
@@ -290,11 +300,25 @@ class FolderRecordings implements Recordings {
     return finishedAt + this.#options.retentionMs;
   }
 
-  #path(recordingId: string): string {
-    return join(this.#finishedFolder, `${recordingId}.wav`);
+  #path(recordingId: string, { format }: RecordingRecord): string {
+    return join(this.#finishedFolder, `${recordingId}${FORMATS[format].suffix}`);
   }
 }
 
-function describe(recordingId: string, { bytes, sha256 }: FinishedRecord): FinishedRecording {
-  return { recordingId, bytes, durationMs: durationOf(bytes), sha256 };
+function describe(recordingId: string, { bytes, sha256, durationMs }: FinishedFile): FinishedRecording {
+  return { recordingId, bytes, durationMs, sha256 };
+}
+
+function fileOf(recordingId: string, format: RecordingFormat) {
+  const { contentType, suffix } = FORMATS[format];
+  return { contentType, fileName: `recording-${recordingId}${suffix}` };
+}
+
+/** What is left of `length` samples when silence is cut off; all of it when nothing is known to be spoken. */
+function aroundSpeech(speech: CapturedTake['speech'], length: number): readonly [begin: number, end: number] {
+  if (speech === undefined) return [0, length];
+  const at = (ms: number) => Math.max(0, Math.min(length, Math.round((ms * SPOOL_RATE) / 1000)));
+  const begin = at(speech.startMs - KEPT_AROUND_SPEECH_MS);
+  const end = at(speech.endMs + KEPT_AROUND_SPEECH_MS);
+  return end > begin ? [begin, end] : [0, length];
 }

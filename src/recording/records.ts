@@ -1,5 +1,7 @@
 /** What is remembered of each recording, in the store. Nobody else writes these records. */
 
+import type { RecordingFormat } from './formats.ts';
+
 /** What the recordings need of a store; the one in store/ fits it. */
 export interface RecordStore {
   get(key: string): Promise<{ readonly value: unknown } | undefined>;
@@ -19,10 +21,12 @@ interface Origin {
   readonly applicationId: string | undefined;
   /** No token opens it from then on. Milliseconds since the epoch, as are all times here. */
   readonly tokenExpiresAt: number;
+  readonly format: RecordingFormat;
 }
 
 export interface PreparedRecord extends Origin {
   readonly state: 'prepared';
+  readonly trimSilence: boolean;
 }
 
 export interface FinishedRecord extends Origin {
@@ -30,6 +34,7 @@ export interface FinishedRecord extends Origin {
   /** Of the file. */
   readonly bytes: number;
   readonly sha256: string;
+  readonly durationMs: number;
   readonly finishedAt: number;
 }
 

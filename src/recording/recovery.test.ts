@@ -219,7 +219,7 @@ test('recordings of this process are not touched', async (t) => {
   const { recordingId: finishing } = await stage.prepare();
   const other = stage.take(finishing);
   other.append(babble(4000));
-  const told = { samples: await other.seal(), rate: 8000 };
+  const told = { samples: await other.seal() };
   const [finished, recovered] = await Promise.all([
     stage.recordings.finish(finishing, told),
     stage.recordings.recover(),
@@ -227,7 +227,7 @@ test('recordings of this process are not touched', async (t) => {
   assert.deepEqual(recovered, []);
   assert.equal(finished.durationMs, 500);
   assert.equal((await stage.recordings.open(recordingId)).state, 'recording');
-  await stage.recordings.finish(recordingId, { samples: await take.seal(), rate: 8000 });
+  await stage.recordings.finish(recordingId, { samples: await take.seal() });
   assert.ok((await fileOf(stage, recordingId)).equals(expectedFile(babble(4000))));
 });
 

@@ -9,7 +9,14 @@ import { reasonOf } from '../errors.ts';
 import type { Log } from '../log.ts';
 import type { FinishedRecording, RecoveredRecording } from './library.ts';
 import { type RecordingRecord, type Records, recordingIdOf } from './records.ts';
-import { newJournalPath, pcmPath, readJournal, removeTake } from './spool-files.ts';
+import {
+  newJournalPath,
+  pcmPath,
+  readJournal,
+  removeTake,
+  SPOOL_RATE,
+  type TakeJournal,
+} from './spool-files.ts';
 
 export interface RecoveryParts {
   readonly spoolFolder: string;
@@ -49,7 +56,7 @@ export async function recoverSpool(parts: RecoveryParts): Promise<readonly Recov
 }
 
 const SPOOL_FILE = /^(.{36})(\.pcm|\.json|\.json\.new)$/;
-const FINISHED_FILE = /^(.{36})(\.wav|\.wav\.part)$/;
+const FINISHED_FILE = /^(.{36})((?:\.wav|\.mp3|\.flac|\.ogg)(?:\.part)?)$/;
 
 /** `undefined` when nothing was captured, or it was finished before. */
 async function recoverTake(
@@ -71,7 +78,7 @@ async function recoverTake(
     await removeTake(spoolFolder, recordingId);
     return undefined;
   }
-  const spooled = await samplesIn(pcmPath(spoolFolder, recordingId));
+  const spooled = await samplesIn(pcmPath(spoolFolder, recordingId), journal);
   const samples = Math.min(spooled, journal?.sealed ?? spooled);
   if (samples === 0) {
     await parts.discard(recordingId);
@@ -81,7 +88,8 @@ async function recoverTake(
   if (record === undefined) {
     // The store was lost. No token opens it, but it is kept for its retention.
     const unknown = { applicationId: undefined, tokenExpiresAt: clock.now() };
-    await records.put(recordingId, { state: 'prepared', callId, operationId, ...unknown });
+    const usual = { format: 'wav', trimSilence: false } as const;
+    await records.put(recordingId, { state: 'prepared', callId, operationId, ...unknown, ...usual });
   }
   await rm(newJournalPath(spoolFolder, recordingId), { force: true });
   return { ...(await parts.finish(recordingId, samples)), callId, operationId };
@@ -96,7 +104,7 @@ async function tidyFinished(
   let unknown = 0;
   for (const { id, name, suffix } of await ourFiles(finishedFolder, FINISHED_FILE, parts)) {
     const state = states.get(id);
-    if (suffix === '.wav.part' || state === 'gone')
+    if (suffix.endsWith('.part') || state === 'gone')
       await attempt(id, parts, () => rm(join(finishedFolder, name), { force: true }));
     else if (state === undefined && !(await parts.records.get(id))) unknown++;
   }
@@ -133,10 +141,11 @@ async function ourFiles(
   return ours;
 }
 
-/** An odd last byte is half a sample that the process did not get to write. */
-async function samplesIn(path: string): Promise<number> {
+/** 8,000 a second. What is left over is half a sample that the process did not get to write. */
+async function samplesIn(path: string, journal: TakeJournal | undefined): Promise<number> {
+  const { rate, channels } = journal ?? { rate: SPOOL_RATE, channels: 1 };
   try {
-    return Math.floor((await stat(path)).size / 2);
+    return Math.floor((await stat(path)).size / ((2 * channels * rate) / SPOOL_RATE));
   } catch (error) {
     if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return 0;
     throw error;

@@ -1,12 +1,13 @@
 /**
- * The two files of a spooled take: `<id>.pcm`, signed 16 bit little-endian samples at 8,000 Hz without a header, and
- * `<id>.json`, the journal: whose it is, and, once it was sealed, how long.
+ * The two files of a spooled take: `<id>.pcm`, signed 16 bit little-endian samples without a header, and `<id>.json`, the journal: whose it is, at
+ * which rate and of how many channels (interleaved), and, once it was sealed, how long. Lengths count 8,000 a second, whatever the rate.
  */
 import { closeSync, ftruncateSync, openSync, renameSync, writeFileSync, writeSync } from 'node:fs';
 import { type FileHandle, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { type AudioRing, widthOf } from './take.ts';
 
-/** Samples a second in the spool. */
+/** Samples a second in the spool of a narrow-band call. */
 export const SPOOL_RATE = 8000;
 
 /** What makes a take: the same members as the operation's own type. */
@@ -24,13 +25,15 @@ export interface TakeJournal {
   readonly recordingId: string;
   readonly callId: string;
   readonly operationId: string;
+  readonly rate: 8000 | 16_000;
+  readonly channels: 1 | 2;
   /** Samples; `undefined` while the take is being filled, and when the process died meanwhile. */
   readonly sealed: number | undefined;
 }
 
 /** The disk's side of one take. Synchronous: the spool's thread does nothing else. */
 export interface TakeFiles {
-  /** Writes samples from index `at` of the take on. Throws when not all of them could be written. */
+  /** Writes what stands from position `at` of the take on. Throws when not all of it could be written. */
   write(samples: Int16Array, at: number): void;
   /** Notes the length in the journal and closes. The audio is there even when this throws. */
   seal(samples: number): void;
@@ -43,8 +46,12 @@ export const newJournalPath = (folder: string, recordingId: string) =>
   join(folder, `${recordingId}.json.new`);
 
 /** Makes both files. The journal first: so audio never lies in the spool without saying whose it is. */
-export function openTakeFiles({ folder, recordingId, callId, operationId }: TakeSpec): TakeFiles {
-  const journal = { recordingId, callId, operationId };
+export function openTakeFiles(
+  { folder, recordingId, callId, operationId }: TakeSpec,
+  { rate, channels }: Pick<AudioRing, 'rate' | 'channels'>,
+): TakeFiles {
+  const journal = { recordingId, callId, operationId, rate, channels };
+  const bytesAt = 2 * widthOf({ rate, channels });
   writeJournal(folder, { ...journal, sealed: undefined });
   const file = openSync(pcmPath(folder, recordingId), 'w', 0o600);
   return {
@@ -52,12 +59,12 @@ export function openTakeFiles({ folder, recordingId, callId, operationId }: Take
       const bytes = bytesOf(samples);
       // One write may take only part: at a file size limit, or when the disk is nearly full.
       for (let done = 0; done < bytes.length; )
-        done += writeSync(file, bytes, done, bytes.length - done, at * 2 + done);
+        done += writeSync(file, bytes, done, bytes.length - done, at * bytesAt + done);
     },
     seal(samples) {
       try {
         // It may hold what was cut off again.
-        ftruncateSync(file, samples * 2);
+        ftruncateSync(file, samples * bytesAt);
         writeJournal(folder, { ...journal, sealed: samples });
       } finally {
         closeSync(file);
@@ -70,10 +77,17 @@ export function openTakeFiles({ folder, recordingId, callId, operationId }: Take
 export async function readJournal(folder: string, recordingId: string): Promise<TakeJournal | undefined> {
   try {
     const read: Partial<TakeJournal> = JSON.parse(await readFile(journalPath(folder, recordingId), 'utf8'));
-    const { callId, operationId, sealed } = read;
+    const { callId, operationId, sealed, rate, channels } = read;
     if (read.recordingId !== recordingId || typeof callId !== 'string' || typeof operationId !== 'string')
       return undefined;
-    return { recordingId, callId, operationId, sealed: typeof sealed === 'number' ? sealed : undefined };
+    return {
+      recordingId,
+      callId,
+      operationId,
+      rate: rate === 16_000 ? rate : SPOOL_RATE,
+      channels: channels === 2 ? 2 : 1,
+      sealed: typeof sealed === 'number' ? sealed : undefined,
+    };
   } catch {
     return undefined;
   }

@@ -5,7 +5,7 @@
 import { reasonOf } from '../errors.ts';
 import { openTakeFiles, SPOOL_RATE, type TakeFiles, type TakeSpec } from './spool-files.ts';
 import type { AbandonedTake, FromSpool, ToSpool } from './spool-protocol.ts';
-import { type AudioRing, LENGTH, SEALED, SETTLED, WRITTEN } from './take.ts';
+import { type AudioRing, LENGTH, SEALED, SETTLED, WRITTEN, widthOf } from './take.ts';
 
 /** So much that is settled is written at once: half a second; when somebody may read along, what there is. */
 const BLOCK = SPOOL_RATE / 2;
@@ -22,7 +22,7 @@ export interface WorkerTakes {
 /** @param openFiles how the files of a take are made; tests pass disks that are slow or broken */
 export function createWorkerTakes(
   send: (message: FromSpool) => void,
-  openFiles: (spec: TakeSpec) => TakeFiles = openTakeFiles,
+  openFiles: typeof openTakeFiles = openTakeFiles,
 ): WorkerTakes {
   const takes = new Map<number, WrittenTake>();
 
@@ -79,6 +79,8 @@ export function createWorkerTakes(
 class WrittenTake {
   readonly spec: TakeSpec;
   readonly #ring: AudioRing;
+  /** Samples at a position. */
+  readonly #width: number;
   #files: TakeFiles | undefined;
   #failure: string | undefined;
   /** Index into the ring of its first sample; -1 before it has one. */
@@ -87,11 +89,12 @@ class WrittenTake {
   /** In order; what is written already may be among them. */
   readonly #rescued: { readonly at: number; readonly samples: Int16Array }[] = [];
 
-  constructor(spec: TakeSpec, ring: AudioRing, openFiles: (spec: TakeSpec) => TakeFiles) {
+  constructor(spec: TakeSpec, ring: AudioRing, openFiles: typeof openTakeFiles) {
     this.spec = spec;
     this.#ring = ring;
+    this.#width = widthOf(ring);
     this.#try(() => {
-      this.#files = openFiles(spec);
+      this.#files = openFiles(spec, ring);
     });
   }
 
@@ -146,9 +149,12 @@ class WrittenTake {
   #writeRescued(end: number) {
     const piece = this.#rescued[0];
     if (piece === undefined || piece.at > this.#written) return false;
-    const to = Math.min(end, piece.at + piece.samples.length);
-    if (to > this.#written) this.#write(piece.samples.subarray(this.#written - piece.at, to - piece.at));
-    if (this.#written >= piece.at + piece.samples.length) this.#rescued.shift();
+    const width = this.#width;
+    const pieceEnd = piece.at + piece.samples.length / width;
+    const to = Math.min(end, pieceEnd);
+    if (to > this.#written)
+      this.#write(piece.samples.subarray((this.#written - piece.at) * width, (to - piece.at) * width));
+    if (this.#written >= pieceEnd) this.#rescued.shift();
     return true;
   }
 
@@ -158,7 +164,8 @@ class WrittenTake {
     const { samples, at, size } = this.#ring;
     const begin = (this.#start + this.#written) % size;
     const count = Math.min(end - this.#written, size - begin);
-    this.#files?.write(samples.subarray(at + begin, at + begin + count), this.#written);
+    const width = this.#width;
+    this.#files?.write(samples.subarray(at + begin * width, at + (begin + count) * width), this.#written);
     // It may have been overwritten meanwhile: then the worker has rescued it, and it is written once more.
     if (!this.#ringIsWhole()) return false;
     this.#advance(count);
@@ -172,7 +179,7 @@ class WrittenTake {
 
   #write(samples: Int16Array) {
     this.#files?.write(samples, this.#written);
-    this.#advance(samples.length);
+    this.#advance(samples.length / this.#width);
   }
 
   #advance(count: number) {

@@ -64,6 +64,8 @@ test('what was appended is in the file when the take is sealed, little-endian, a
   assert.deepEqual(await readJournal(folder, take.recordingId), {
     recordingId: take.recordingId,
     callId: 'call',
+    rate: 8000,
+    channels: 1,
     operationId: 'operation',
     sealed: 20_000,
   });

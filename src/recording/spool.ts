@@ -5,7 +5,7 @@
 import { TonearmError } from '../errors.ts';
 import { SPOOL_RATE, type TakeSpec } from './spool-files.ts';
 import type { FromSpool, ToSpool } from './spool-protocol.ts';
-import { type AudioRing, LENGTH, MARKS, SEALED, SETTLED, type Take, WRITTEN } from './take.ts';
+import { type AudioRing, LENGTH, MARKS, SEALED, SETTLED, type Take, WRITTEN, widthOf } from './take.ts';
 
 export type { TakeSpec } from './spool-files.ts';
 
@@ -105,10 +105,10 @@ class SpooledTake implements Take {
 
   append(_samples: Int16Array, from: number, to: number): void {
     if (this.#sealing || from === to) return;
-    const { at, keep } = this.#ring;
+    const { base, keep } = this.#ring;
     if (!this.#begun) {
       this.#begun = true;
-      this.#start = from - at;
+      this.#start = from - base;
       this.#port.postMessage({ type: 'begin', take: this.#id, start: this.#start });
     }
     this.#length += to - from;
@@ -187,9 +187,10 @@ class SpooledTake implements Take {
 
   #copy(from: number, to: number): Int16Array<ArrayBuffer> {
     const { samples, at, size } = this.#ring;
-    const copy = new Int16Array(to - from);
-    const begin = (this.#start + from) % size;
-    const split = Math.min(copy.length, size - begin);
+    const width = widthOf(this.#ring);
+    const copy = new Int16Array((to - from) * width);
+    const begin = ((this.#start + from) % size) * width;
+    const split = Math.min(copy.length, size * width - begin);
     copy.set(samples.subarray(at + begin, at + begin + split));
     copy.set(samples.subarray(at, at + copy.length - split), split);
     return copy;

@@ -103,22 +103,23 @@ export function readMono(audio: WavAudio, from: number, to: number): Float32Arra
 export const WAV_HEADER_BYTES = 44;
 
 /**
- * The header of a 16 bit mono PCM file; the samples follow it, little-endian.
+ * The header of a 16 bit PCM file; the samples follow it, little-endian, channels interleaved.
  *
- * @param samples how many; `undefined` while that is not known: the sizes then say "until the end" (0xFFFFFFFF)
+ * @param samples how many a channel; `undefined` while that is not known: the sizes then say "until the end" (0xFFFFFFFF)
  */
-export function pcmWavHeader(rate: number, samples: number | undefined): Buffer {
-  const dataSize = samples === undefined ? 0xffff_ffff : Math.min(samples * 2, 0xffff_ffff);
+export function pcmWavHeader(rate: number, samples: number | undefined, channels = 1): Buffer {
+  const frame = 2 * channels;
+  const dataSize = samples === undefined ? 0xffff_ffff : Math.min(samples * frame, 0xffff_ffff);
   const header = Buffer.alloc(WAV_HEADER_BYTES);
   header.write('RIFF', 0, 'latin1');
   header.writeUInt32LE(Math.min(dataSize + WAV_HEADER_BYTES - 8, 0xffff_ffff), 4);
   header.write('WAVEfmt ', 8, 'latin1');
   header.writeUInt32LE(16, 16);
   header.writeUInt16LE(FORMAT.pcm, 20);
-  header.writeUInt16LE(1, 22);
+  header.writeUInt16LE(channels, 22);
   header.writeUInt32LE(rate, 24);
-  header.writeUInt32LE(rate * 2, 28);
-  header.writeUInt16LE(2, 32);
+  header.writeUInt32LE(rate * frame, 28);
+  header.writeUInt16LE(frame, 32);
   header.writeUInt16LE(16, 34);
   header.write('data', 36, 'latin1');
   header.writeUInt32LE(dataSize, 40);

@@ -29,7 +29,14 @@ export function recordSpec(
     maxDurationMs: 60_000,
     interKeyMs: 1000,
     noMediaMs: 30_000,
-    take: { recordingId: 'r1', folder: '/nowhere', callId: 'c1', operationId: 'o1', streamed: true },
+    take: {
+      recordingId: 'r1',
+      folder: '/nowhere',
+      callId: 'c1',
+      operationId: 'o1',
+      streamed: true,
+      channels: 1,
+    },
     ...rest,
     stopTones: stopTones.map((tone) => [...tone] as Key[]),
   };

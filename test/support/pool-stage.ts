@@ -107,7 +107,14 @@ export async function poolStage(
     record: (recordingId, changes = {}) =>
       recordSpec({
         ...changes,
-        take: { recordingId, folder, callId: 'c1', operationId: `o-${recordingId}`, streamed: true },
+        take: {
+          recordingId,
+          folder,
+          callId: 'c1',
+          operationId: `o-${recordingId}`,
+          streamed: true,
+          channels: 1,
+        },
       }),
     async spooled(recordingId) {
       const bytes = await readFile(join(folder, `${recordingId}.pcm`));

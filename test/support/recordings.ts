@@ -2,6 +2,8 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Log, silentLog } from '../../src/log.ts';
+import { finishFile } from '../../src/recording/finish.ts';
+import type { RecordingRequest } from '../../src/recording/library.ts';
 import { openRecordings, type Recordings, type RecordingsOptions } from '../../src/recording/recordings.ts';
 import { openSqliteStore } from '../../src/store/sqlite-store.ts';
 import type { Store } from '../../src/store/store.ts';
@@ -20,11 +22,13 @@ export interface RecordingStage {
   readonly logged: { readonly message: string; readonly fields: Record<string, unknown> }[];
   /** Another process on the same folder and store: the old one is forgotten, as if killed. */
   restart(): Promise<void>;
-  prepare(): Promise<{ recordingId: string; accessToken: string; location: string }>;
+  prepare(
+    request?: Partial<RecordingRequest>,
+  ): Promise<{ recordingId: string; accessToken: string; location: string }>;
   /** A take that tells the recordings how it grows, as a worker's does. */
   take(recordingId: string): SpooledTake;
   /** Spools these samples, no faster than the disk takes them, and seals the take: what `finish` is to be told. */
-  capture(recordingId: string, samples: Int16Array): Promise<{ samples: number; rate: number }>;
+  capture(recordingId: string, samples: Int16Array): Promise<{ samples: number }>;
   /** A finished recording of these samples. */
   finished(samples: Int16Array): Promise<{ recordingId: string; accessToken: string }>;
   close(): Promise<void>;
@@ -49,6 +53,8 @@ export async function stageRecordings(
     retentionMs: 86_400_000,
     tokenLifetimeMs: 3_600_000,
     tokenKey: new Uint8Array(32).fill(1),
+    // Beside the thread: what it does is tested by itself.
+    encoder: { encode: finishFile, close: async () => {} },
     ...options,
   };
   const openStaged = (recordingId: string) => {
@@ -66,12 +72,16 @@ export async function stageRecordings(
     async restart() {
       stage.recordings = await openRecordings(settings);
     },
-    prepare: () =>
+    prepare: (request) =>
       stage.recordings.prepare({
         callId: 'call',
         operationId: 'operation',
         applicationId: 'application',
         maxDurationMs: 60_000,
+        format: 'wav',
+        trimSilence: false,
+        channels: 1,
+        ...request,
       }),
     take: openStaged,
     async capture(recordingId, samples) {
@@ -80,7 +90,7 @@ export async function stageRecordings(
         take.append(samples, at, Math.min(samples.length, at + 8000));
         take.settle();
       }
-      return { samples: await take.seal(), rate: 8000 };
+      return { samples: await take.seal() };
     },
     async finished(samples) {
       const prepared = await stage.prepare();

@@ -21,6 +21,9 @@ export function testRing(): AudioRing {
   return {
     samples: new Int16Array(new SharedArrayBuffer(2 * (SIZE + 320))),
     at: 320,
+    base: 320,
+    rate: 8000,
+    channels: 1,
     size: SIZE,
     keep: 52 * FRAME,
     marks: new Int32Array(new SharedArrayBuffer(4 * (MARKS + 4))),
