@@ -31,6 +31,7 @@ import { recordingRoutes } from './http/recordings.ts';
 import { buildHttp, listenHttp } from './http/server.ts';
 import { openApplications } from './kept-applications.ts';
 import type { Log } from './log.ts';
+import { isWide } from './media/codecs.ts';
 import { createPrompts } from './media/prompts.ts';
 import { startNotifier } from './notify/notifier.ts';
 import type { Notifier } from './notify/outbox.ts';
@@ -118,6 +119,7 @@ async function start(
   });
   atClose(() => recordings.close());
   const prompts = createPrompts({
+    wide: config.media.codecs.some(isWide),
     allow: config.prompts.allow,
     baseFolder: config.baseFolder,
     clock,
@@ -195,6 +197,7 @@ async function start(
     trunks: config.trunks,
     dialable: config.calls.dial,
     mediaAddress: config.media.address,
+    codecs: config.media.codecs,
     spoolFolder: recordings.spoolFolder,
     spellingOf,
     answerTimeoutMs: config.calls.answerTimeout,

@@ -1,6 +1,7 @@
 /** How single settings are read, from YAML values or from an environment variable's text. */
 import { isIP } from 'node:net';
 import { availableParallelism } from 'node:os';
+import { CODEC_NAMES, type Codec } from './media/codecs.ts';
 
 /** What is wrong with a value, as the end of the sentence "it must be …". */
 export class BadValue extends Error {}
@@ -105,6 +106,11 @@ export const workers: Reader<number> = (value) => {
 };
 
 const SPARE_CORES = Math.max(1, availableParallelism() - 1);
+
+/** A codec by its name in SDP, in whatever case. */
+export const codec: Reader<Codec> = (value) =>
+  CODEC_NAMES.find((name) => name.toLowerCase() === String(value).toLowerCase()) ??
+  bad(`one of ${CODEC_NAMES.join(', ')}`);
 
 /** RTP sockets; see docs/decisions/0011-native-sockets.md. */
 export const rtpSockets: Reader<'auto' | 'node'> = (value) =>

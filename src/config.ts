@@ -14,6 +14,7 @@ import {
   addressAndPort,
   BadValue,
   boolean,
+  codec,
   duration,
   file,
   folder,
@@ -85,6 +86,11 @@ const SETTINGS = {
   media: {
     address: setting(ipAddress, '127.0.0.1', 'address for RTP, as it stands in SDP'),
     ports: setting(portRange, '20000-29999', 'UDP ports for RTP and RTCP, two a call'),
+    codecs: setting(
+      list(codec, 1),
+      'opus, G722, PCMU, PCMA',
+      'codecs that calls may speak, the most wanted first: of those that a caller offers, the first of these (PCMU and PCMA are equals)',
+    ),
     workers: setting(workers, 'auto', 'media threads, 1–64; auto: one per spare core'),
     sockets: setting(
       rtpSockets,

@@ -1,5 +1,6 @@
 /** Callers who break into a prompt, or do not, while their phone returns it. */
 import { Echo } from '../../src/media/echo.ts';
+import { Played } from '../../src/media/played.ts';
 import { SpeechDetector } from '../../src/media/speech.ts';
 import { decodeG711, encodeG711 } from '../../src/wire/g711.ts';
 import type { Utterance } from './calls.ts';
@@ -102,12 +103,13 @@ function brokenAt(prompt: Int16Array, heard: Float64Array, aware: boolean): numb
   encodeG711('PCMU', samples, 0, samples.length, bytes, 0);
   decodeG711('PCMU', bytes, 0, bytes.length, samples, 0);
   const detector = new SpeechDetector();
-  const echo = aware ? new Echo() : undefined;
+  const played = new Played();
+  const echo = aware ? new Echo(played) : undefined;
   // The call has been quiet before.
   const quiet = new Int16Array(FRAME).fill(0);
   for (let frame = 0; frame < 50; frame++) detector.hear(quiet, 0, frame * FRAME, echo);
   const start = 50 * FRAME;
-  echo?.begin(prompt, start);
+  played.begin({ narrow: prompt, wide: undefined }, start);
   for (let at = 0; at + FRAME <= samples.length; at += FRAME) {
     detector.hear(samples, at, start + at, echo);
     if (detector.speech) return at;

@@ -102,7 +102,7 @@ export function createCalls(options: CallsOptions): Calls {
       );
       return invite.reject(404);
     }
-    const unmet = invite.offer === undefined ? undefined : whyUnmet(invite.offer);
+    const unmet = invite.offer === undefined ? undefined : whyUnmet(invite.offer, options.codecs);
     if (unmet !== undefined) {
       log.info({ sipCallId: invite.callId, why: unmet }, 'the offer of a call cannot be met');
       return invite.reject(488, { headers: { Warning: warning(unmet) } });

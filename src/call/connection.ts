@@ -1,5 +1,6 @@
 /** A call's line and what offer/answer settled for it, whichever side offered. */
 
+import type { Codec } from '../media/codecs.ts';
 import type { Negotiated } from '../media/offer-answer.ts';
 import type { MediaLine } from '../operation/media-engine.ts';
 import type { DialogHandler } from '../sip/user-agent.ts';
@@ -19,9 +20,14 @@ export class Connection {
   readonly #events: ConnectionEvents;
   #held = false;
 
-  constructor(line: MediaLine, address: string, events: ConnectionEvents) {
+  constructor(
+    line: MediaLine,
+    address: string,
+    codecs: readonly Codec[] | undefined,
+    events: ConnectionEvents,
+  ) {
     this.line = line;
-    this.#session = openMediaSession({ address, port: line.port });
+    this.#session = openMediaSession({ address, port: line.port }, codecs);
     this.#events = events;
   }
 

@@ -222,7 +222,7 @@ test('without an offer ours is in the 200, and the ACK connects the line', async
   const stage = setStage();
   const invite = await stage.ring({ offer: null });
   await stage.ask({ name: 'answer' });
-  assert.match(invite.dialog!.sdp, /m=audio 20000 RTP\/AVP 0 8 101/);
+  assert.match(invite.dialog!.sdp, /m=audio 20000 RTP\/AVP 111 9 0 8 101 110/);
   assert.equal(stage.engine.line.connected.length, 0);
   invite.dialog!.acknowledge(OFFER);
   await settle();

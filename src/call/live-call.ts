@@ -6,6 +6,7 @@
  * which the bot is told: the last fact of each operation, `terminating`, `terminated`.
  */
 import { reasonOf } from '../errors.ts';
+import type { Codec } from '../media/codecs.ts';
 import type { MediaEngine, MediaLine } from '../operation/media-engine.ts';
 import type { Dialog, DialogEnd } from '../sip/user-agent.ts';
 import { Connection } from './connection.ts';
@@ -28,6 +29,8 @@ export interface CallParts extends JournalParts, OperationParts {
   readonly engine: MediaEngine;
   /** Named in our SDP. */
   readonly mediaAddress: string;
+  /** That calls may speak, the most wanted first; all that there are when left out. */
+  readonly codecs?: readonly Codec[] | undefined;
   readonly dialPlan: DialPlan;
 }
 
@@ -146,7 +149,7 @@ export class LiveCall {
 
   /** Makes `line` the call's own. */
   connect(line: MediaLine): Connection {
-    const connection = new Connection(line, this.parts.mediaAddress, {
+    const connection = new Connection(line, this.parts.mediaAddress, this.parts.codecs, {
       onHeld: (held) => {
         if (!this.over) this.step(held ? 'held' : 'resumed', { transferFailure: undefined });
       },

@@ -4,11 +4,11 @@
  */
 import { isIP } from 'node:net';
 import type { Direction, MediaDescription } from '../wire/sdp.ts';
+import { CODEC_NAMES, CODECS, type Codec, isWide } from './codecs.ts';
 import type { AudioParameters } from './session-description.ts';
 
 /** What a format carries. */
 export type Meaning = AudioParameters['receive'][number];
-export type Codec = AudioParameters['codec'];
 
 /** A payload type and what it carries. */
 export interface Format<M extends Meaning = Meaning> {
@@ -41,24 +41,30 @@ export const DEFAULT_PACKET_TIME_MS = 20;
 const STATIC_TYPES: ReadonlyMap<number, Meaning> = new Map<number, Meaning>([
   [0, 'PCMU'],
   [8, 'PCMA'],
+  [9, 'G722'],
   [13, 'CN'],
 ]);
 
+/** By what an rtpmap says, in lower case. */
 const ENCODINGS: ReadonlyMap<string, Meaning> = new Map<string, Meaning>([
-  ['pcmu', 'PCMU'],
-  ['pcma', 'PCMA'],
-  ['telephone-event', 'telephone-event'],
-  ['cn', 'CN'],
+  ...CODEC_NAMES.map((codec) => {
+    const { clockRate, channels } = CODECS[codec];
+    return [`${codec.toLowerCase()}/${clockRate}/${channels}`, codec] as const;
+  }),
+  ['telephone-event/8000/1', 'telephone-event'],
+  ['telephone-event/48000/1', 'telephone-event/48000'],
+  ['cn/8000/1', 'CN'],
 ]);
 
 /**
- * Reads a stream for an end of ours at `localAddress`; formats that `accepts` does not want are passed over.
- * `why` is printable ASCII without quotes.
+ * Reads a stream for an end of ours at `localAddress`; formats that `accepts` does not want are passed over. Its codec is the first of `preferred`
+ * that it has; without `preferred`, its own first. `why` is printable ASCII without quotes.
  */
 export function readStream(
   media: MediaDescription,
   localAddress: string,
   accepts: (meaning: Meaning) => boolean,
+  preferred?: readonly Codec[],
 ): ReadStream {
   const no = (why: string): ReadStream => ({ ok: false, why });
   if (media.kind !== 'audio') return no(`${shown(media.kind)} is not taken, only audio`);
@@ -71,9 +77,9 @@ export function readStream(
   const held = isUnspecified(address);
   if (isMulticast(address)) return no(`its address is a multicast address (${shown(address)})`);
   const formats = knownFormats(media).filter(({ meaning }) => accepts(meaning));
-  const codec = formats.find(isCodec);
+  const codec = choose(formats.filter(isCodec), preferred);
   if (codec === undefined)
-    return no(`none of its formats (${shown(media.formats.join(' '))}) is PCMU or PCMA`);
+    return no(`none of its formats (${shown(media.formats.join(' '))}) is ${or(preferred ?? CODEC_NAMES)}`);
   return {
     ok: true,
     stream: {
@@ -101,16 +107,38 @@ export function knownFormats(media: MediaDescription): readonly Format[] {
     if (!/^\d{1,3}$/.test(text)) continue;
     const payloadType = Number(text);
     const map = media.rtpMaps.get(payloadType);
-    const meaning = map === undefined ? STATIC_TYPES.get(payloadType) : ENCODINGS.get(map.encoding);
+    const meaning =
+      map === undefined
+        ? STATIC_TYPES.get(payloadType)
+        : ENCODINGS.get(`${map.encoding}/${map.clockRate}/${map.channels}`);
     if (meaning === undefined || payloadType > 127 || found.has(payloadType)) continue;
-    if (map !== undefined && (map.clockRate !== 8000 || map.channels !== 1)) continue;
     found.set(payloadType, { payloadType, meaning });
   }
   return [...found.values()];
 }
 
+/** Of those that are there the most wanted. The two laws of G.711 are as good as each other: of these the far end's first. */
+function choose(
+  there: readonly Format<Codec>[],
+  preferred: readonly Codec[] | undefined,
+): Format<Codec> | undefined {
+  if (preferred === undefined) return there[0];
+  const laws = there.filter(({ meaning }) => isG711(meaning) && preferred.includes(meaning));
+  for (const wanted of preferred) {
+    const found = isG711(wanted) ? laws[0] : there.find(({ meaning }) => meaning === wanted);
+    if (found !== undefined) return found;
+  }
+  return undefined;
+}
+
+const isG711 = (codec: Codec) => !isWide(codec);
+
 function isCodec(format: Format): format is Format<Codec> {
-  return format.meaning === 'PCMU' || format.meaning === 'PCMA';
+  return Object.hasOwn(CODECS, format.meaning);
+}
+
+function or(names: readonly string[]): string {
+  return names.length < 2 ? names.join('') : `${names.slice(0, -1).join(', ')} or ${names.at(-1)}`;
 }
 
 /** What the far end wants to receive (RFC 3264 §6.1), within its maximum, as a whole number of 10 ms within 10–60. */

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Echo } from './echo.ts';
 import { FRAME_SAMPLES } from './line.ts';
+import { Played } from './played.ts';
 import { SpeechDetector } from './speech.ts';
 
 const SECOND = 8000;
@@ -29,12 +30,13 @@ function speechIn(
   caller?: { readonly said: Int16Array; readonly from: number },
 ) {
   const detector = new SpeechDetector();
-  const echo = new Echo();
+  const played = new Played();
+  const echo = new Echo(played);
   const heard = new Int16Array(FRAME_SAMPLES);
   const gain = 10 ** (path.dB / 20);
   for (let position = 0; position < SECOND; position += FRAME_SAMPLES)
     detector.hear(heard, 0, position, echo);
-  echo.begin(prompt, SECOND);
+  played.begin({ narrow: prompt, wide: undefined }, SECOND);
   let found: number | undefined;
   for (let at = 0; at < prompt.length + SECOND && found === undefined; at += FRAME_SAMPLES) {
     for (let i = 0; i < FRAME_SAMPLES; i++) {
@@ -71,17 +73,18 @@ test('a caller who speaks over it is heard within 600 ms', () => {
 });
 
 test('a prompt that was stopped comes back no longer, and what is heard then is the caller', () => {
-  const echo = new Echo();
+  const played = new Played();
+  const echo = new Echo(played);
   const prompt = babble(4, 8000, 4);
-  echo.begin(prompt, 0);
+  played.begin({ narrow: prompt, wide: undefined }, 0);
   for (let at = 0; at < SECOND; at += FRAME_SAMPLES) echo.explains(-80, -70, at);
-  echo.end(SECOND);
+  played.cut(SECOND);
   let explained = 0;
   for (let at = SECOND; at < 3 * SECOND; at += FRAME_SAMPLES) if (echo.explains(-60, -70, at)) explained = at;
   assert.ok(explained < 1.7 * SECOND, `${explained}`);
 });
 
 test('without anything that was played nothing is an echo', () => {
-  const echo = new Echo();
+  const echo = new Echo(new Played());
   for (let at = 0; at < SECOND; at += FRAME_SAMPLES) assert.equal(echo.explains(-30, -60, at), false);
 });

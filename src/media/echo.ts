@@ -6,6 +6,7 @@
  * then anything far enough below the prompt is taken for its echo (Geigel's rule).
  */
 import { FRAME_SAMPLES } from './line.ts';
+import type { Played } from './played.ts';
 import { decibels, measureBands } from './speech.ts';
 
 /** Delays are looked for up to so many frames: 640 ms, networks and the phone's jitter buffer included. */
@@ -29,8 +30,7 @@ const LOSS_STEP_DB = 0.15;
 const SILENT = -60;
 
 export class Echo {
-  #audio: Int16Array = NOTHING;
-  #begin = 0;
+  readonly #source: Played;
   #next = 0;
   /** Levels of the frames that were played last, the newest at `#next - 1`, modulo DELAYS. */
   readonly #played = new Float64Array(DELAYS).fill(SILENT);
@@ -46,16 +46,9 @@ export class Echo {
   #loss = 0;
   #unlike = false;
 
-  /** `audio` is played from `position` of the line's timeline on. */
-  begin(audio: Int16Array, position: number): void {
-    this.#audio = audio;
-    this.#begin = position;
-  }
-
-  /** What was begun is played no longer, from `position` on. What was learned of the echo is kept. */
-  end(position: number): void {
-    const played = Math.max(0, position - this.#begin);
-    if (played < this.#audio.length) this.#audio = this.#audio.subarray(0, played);
+  /** @param played what is played to the caller */
+  constructor(played: Played) {
+    this.#source = played;
   }
 
   /** Delay in frames and loss in dB; `undefined` while they are not known. */
@@ -78,10 +71,9 @@ export class Echo {
   }
 
   #advance(position: number) {
-    const at = position - this.#begin;
     let level = SILENT;
-    if (at >= 0 && at + FRAME_SAMPLES <= this.#audio.length) {
-      measureBands(this.#audio, at, ENERGIES);
+    if (this.#source.read(position, FRAME)) {
+      measureBands(FRAME, 0, ENERGIES);
       level = Math.max(SILENT, decibels(ENERGIES[0]! + ENERGIES[1]! + ENERGIES[2]! + ENERGIES[3]!));
     }
     this.#played[this.#next % DELAYS] = level;
@@ -153,6 +145,6 @@ export class Echo {
   }
 }
 
-const NOTHING = new Int16Array(0);
 /** Filled and read at once: one for all. */
+const FRAME = new Int16Array(FRAME_SAMPLES);
 const ENERGIES = new Float64Array(4);

@@ -3,19 +3,22 @@
  * passed in. Nothing is allocated per packet.
  */
 import { TonearmError } from '../errors.ts';
-import type { G711 } from '../wire/g711.ts';
 import type { RtpPacket } from '../wire/rtp.ts';
 import { emptyTelephoneEvent, readTelephoneEvent } from '../wire/telephone-event.ts';
+import { type Codec, isWide } from './codecs.ts';
 import { Concealment } from './concealment.ts';
 import { DtmfDetector } from './dtmf.ts';
+import { type DualRing, openDualRing } from './dual-ring.ts';
 import { Echo } from './echo.ts';
 import { emptyFrame, History, LOOK_BACK_SAMPLES, ROOM_SAMPLES } from './history.ts';
 import { createKeyDetector } from './keys.ts';
 import { FRAME_SAMPLES, type Frame, type Key, LINE_RATE, type Sensitivity } from './line.ts';
 import { LineMemory } from './line-memory.ts';
 import { Listener } from './listener.ts';
+import { Played, type Sound } from './played.ts';
 import { SpeechDetector } from './speech.ts';
 import { LONGEST_PACKET, Timeline } from './timeline.ts';
+import { WideStream } from './wide-stream.ts';
 
 /** While a key is held, audio is muted so far beyond what its last packet said: 40 ms. */
 const MUTED_BEYOND = 320;
@@ -35,7 +38,8 @@ const LAST_ARRIVAL = 3;
 const MUTED_FROM = 4;
 const MUTED_TO = 5;
 const WAITING = 6;
-const NUMBERS = 7;
+const MUTED = 7;
+const NUMBERS = 8;
 
 /**
  * One a line. It and its parts are classes, though they own nothing to close: a factory's functions are one object each for every line, and with a
@@ -48,7 +52,12 @@ export class Hearing {
   readonly #keys = createKeyDetector();
   #tones: DtmfDetector | undefined;
   /** Made with the first prompt. */
+  #played: Played | undefined;
   #echo: Echo | undefined;
+  /** Once a wide-band codec was agreed on. */
+  #wide: WideStream | undefined;
+  /** Once it was asked for. */
+  #dual: DualRing | undefined;
   /** Made with the first loss. */
   #concealment: Concealment | undefined;
   readonly #pressed: { key: Key; onset: number }[] = [];
@@ -87,15 +96,39 @@ export class Hearing {
     this.#timeline.open(now);
   }
 
-  /** `audio` is being played from now on: its echo is not the caller. */
-  playing(audio: Int16Array): void {
-    this.#echo ??= new Echo();
-    this.#echo.begin(audio, this.position);
+  /** `sound` is being played from now on: its echo is not the caller. */
+  playing(sound: Sound): void {
+    this.#played ??= new Played();
+    this.#echo ??= new Echo(this.#played);
+    this.#played.muted = this.muted;
+    this.#played.begin(sound, this.position);
   }
 
-  /** It is played no longer. */
-  played(): void {
-    this.#echo?.end(this.position);
+  /** It is played no longer, before its end. */
+  cutOff(): void {
+    this.#played?.cut(this.position);
+  }
+
+  /** Silence is sent in the place of what plays, or no longer. */
+  mute(muted: boolean): void {
+    this.muted = muted;
+    if (this.#played !== undefined) this.#played.muted = muted;
+  }
+
+  /** From now on wide-band codecs are understood as well. */
+  widen(): void {
+    this.#wide ??= new WideStream(this.#history, this.position);
+  }
+
+  /** From now on what is played is kept beside what is heard. */
+  keepBoth(): void {
+    this.#dual ??= openDualRing(this.#wide !== undefined);
+  }
+
+  /** What a take of so many channels is written from; `undefined`: the line's own ring. */
+  takeRing(channels: 1 | 2): Pick<DualRing, 'samples' | 'rate'> | undefined {
+    if (channels === 2) return this.#dual;
+    return this.#wide && { samples: this.#wide.samples, rate: 16_000 };
   }
 
   /** Whether keys are listened for in the audio: when no events for them were agreed on. */
@@ -108,8 +141,13 @@ export class Hearing {
     this.expecting = expected;
   }
 
-  audio(law: G711, bytes: Uint8Array, packet: Readonly<RtpPacket>, now: number): void {
-    const length = Math.min(packet.payloadEnd - packet.payloadStart, LONGEST_PACKET);
+  audio(codec: Codec, bytes: Uint8Array, packet: Readonly<RtpPacket>, now: number): void {
+    const wide = this.#wide;
+    const size = packet.payloadEnd - packet.payloadStart;
+    const wanted = wide?.lengthOf(codec, bytes, packet.payloadStart, packet.payloadEnd) ?? size;
+    // What is malformed has come all the same.
+    if (wanted <= 0 || wanted > LONGEST_PACKET) return this.silence(packet, now);
+    const length = wanted;
     const { ssrc, sequence, timestamp, marker } = packet;
     const start = this.#timeline.audio(ssrc, sequence, timestamp, marker, length, now);
     if (start < 0) {
@@ -117,18 +155,23 @@ export class Hearing {
       this.#arrived(now);
       return;
     }
-    const from = packet.payloadStart + this.#timeline.skip;
-    const to = packet.payloadStart + length;
-    const end = start + to - from;
+    const { skip } = this.#timeline;
+    const end = start + length - skip;
     if (this.#makeRoom(end)) {
-      this.#history.decode(law, bytes, from, to, start);
-      this.#mute(start, end);
+      if (wide !== undefined)
+        wide.add(codec, bytes, packet.payloadStart, packet.payloadEnd, start, skip, length);
+      else if (!isWide(codec)) {
+        this.#history.decode(codec, bytes, packet.payloadStart + skip, packet.payloadEnd, start);
+        this.#mute(start, end);
+      }
     }
     this.#advance();
   }
 
-  event(bytes: Uint8Array, packet: Readonly<RtpPacket>, now: number): void {
+  /** `ticks`: of the event's clock, for each position. */
+  event(bytes: Uint8Array, packet: Readonly<RtpPacket>, now: number, ticks = 1): void {
     if (!readTelephoneEvent(bytes, packet.payloadStart, packet.payloadEnd, EVENT)) return;
+    EVENT.duration = Math.round(EVENT.duration / ticks);
     const { ssrc, sequence, timestamp, marker } = packet;
     const began = this.#timeline.event(ssrc, sequence, timestamp, EVENT.duration, now);
     const onset = began < 0 ? this.#timeline.due : began;
@@ -141,7 +184,11 @@ export class Hearing {
     }
     // Audio may run under the event, and have come before the packet that tells of it.
     const to = Math.min(end, this.position + ROOM_SAMPLES);
-    if (this.position < to) this.#history.silence(Math.max(this.position, onset), to);
+    if (this.position < to) {
+      const from = Math.max(this.position, onset);
+      this.#history.silence(from, to);
+      if (this.#wide !== undefined) this.#wide.mute(from, Math.min(to, this.#wide.end));
+    }
     this.#arrived(now);
     this.#advance();
   }
@@ -187,6 +234,7 @@ export class Hearing {
   /** Ends the listener. */
   close(): void {
     this.#listener?.end();
+    this.#wide?.close();
   }
 
   /** Fills what did not arrive: loss by what the voice would have said, other gaps by silence. Tells whether there was any such place. */
@@ -213,6 +261,39 @@ export class Hearing {
     return holes;
   }
 
+  /** As `#conceal`, of a wide-band line: its packets are decoded only now. */
+  #concealWide(wide: WideStream, from: number, to: number) {
+    let holes = false;
+    for (let at = from; at < to; ) {
+      const { end } = wide;
+      if (end > at) {
+        at = Math.min(end, to);
+        this.lastArrival = Math.max(this.lastArrival, at);
+        continue;
+      }
+      const reach = this.#timeline.coverage.reach(at);
+      if (reach > at && wide.decode()) {
+        this.#muteWide(wide, at, wide.end);
+        continue;
+      }
+      // What arrived and is no audio is a key.
+      const next = Math.min(reach > at ? reach : this.#timeline.coverage.next(at), to);
+      if (reach <= at && at < this.#timeline.lossEnd) wide.conceal(next);
+      else wide.silence(next);
+      if (reach > at) this.lastArrival = Math.max(this.lastArrival, next);
+      else holes = true;
+      at = next;
+    }
+    this.#timeline.coverage.forget(to);
+    return holes;
+  }
+
+  #muteWide(wide: WideStream, from: number, to: number) {
+    if (from >= this.mutedTo || to <= this.mutedFrom) return;
+    this.#mute(from, to);
+    wide.mute(Math.max(from, this.mutedFrom), Math.min(to, this.mutedTo));
+  }
+
   /** Within a frame. */
   #standIn(from: number, to: number) {
     const { samples } = this.#history;
@@ -233,7 +314,10 @@ export class Hearing {
     made.position = this.position;
     made.samples = this.#history.samples;
     made.at = this.#history.index(this.position);
-    made.concealed = this.#conceal(this.position, end);
+    made.concealed =
+      this.#wide === undefined
+        ? this.#conceal(this.position, end)
+        : this.#concealWide(this.#wide, this.position, end);
     if (!this.expecting) this.lastArrival = Math.max(this.lastArrival, end);
     made.noMedia = Math.max(0, end - this.lastArrival);
     this.#hearTone();
@@ -247,6 +331,7 @@ export class Hearing {
     made.tone = press?.key;
     made.toneOnset = press?.onset ?? 0;
     this.#history.keep(made);
+    this.#dual?.keep(this.position, made, this.#wide?.samples, this.#played);
     this.position = end;
     this.#onFrame(made);
     this.#listener?.take(made);
@@ -331,6 +416,12 @@ export class Hearing {
   }
   private set mutedTo(value: number) {
     this.#n[this.#at + MUTED_TO] = value;
+  }
+  private get muted(): boolean {
+    return this.#n[this.#at + MUTED] !== 0;
+  }
+  private set muted(value: boolean) {
+    this.#n[this.#at + MUTED] = value ? 1 : 0;
   }
   private get waiting(): number {
     return this.#n[this.#at + WAITING]!;

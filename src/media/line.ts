@@ -102,8 +102,16 @@ export interface Line {
    */
   play(
     audio: Int16Array,
-    options: { readonly bargeIn?: BargeIn | undefined; readonly signal: AbortSignal },
+    options: {
+      /** The same at 16 kHz, for a line that carries as much; without it such a line makes it of `audio`. */
+      readonly wide?: Int16Array | undefined;
+      readonly bargeIn?: BargeIn | undefined;
+      readonly signal: AbortSignal;
+    },
   ): Promise<PlayEnd>;
+
+  /** From now on what is played is kept beside what is heard, for a take of two channels. */
+  keepBoth(): void;
 
   /**
    * Calls `hear` with exactly one frame for each 20 ms of the timeline, packet or not, from `from` (default: now; reached back

@@ -59,6 +59,7 @@ test('an answer states the caller’s first codec, its event number, our port an
     sendPayloadType: 8,
     receive: { 8: 'PCMA', 96: 'telephone-event' },
     sendEventPayloadType: 96,
+    sendEventClock: 8000,
     packetTimeMs: 20,
     direction: 'sendrecv',
   });
@@ -188,8 +189,8 @@ test('what cannot be taken is refused with the reason, fit for a header', () => 
     'stream 1: it has no c= line, and neither has the session',
   );
   assert.equal(
-    refusal(offer('m=audio 4000 RTP/AVP 18 96', 'a=rtpmap:96 opus/48000/2')),
-    'stream 1: none of its formats (18 96) is PCMU or PCMA',
+    refusal(offer('m=audio 4000 RTP/AVP 18 96', 'a=rtpmap:96 speex/16000')),
+    'stream 1: none of its formats (18 96) is opus, G722, PCMU or PCMA',
   );
   assert.equal(
     refusal(offer('m=audio 4000 RTP/SAVP 0', 'm=video 4002 RTP/AVP 31')),
@@ -201,9 +202,20 @@ test('what cannot be taken is refused with the reason, fit for a header', () => 
   assert.equal(refusal(offer('m="évil\\ 4000 RTP/AVP 0')), 'stream 1: ??vil? is not taken, only audio');
 });
 
-test('our offer has PCMU, PCMA and telephone-event', () => {
+test('our offer has our codecs in their order, and telephone-event', () => {
+  assert.deepEqual(streams(makeOffer(LOCAL)), ['m=audio 20000 RTP/AVP 111 9 0 8 101 110']);
+  const wide = makeOffer(LOCAL, ['G722', 'opus']);
+  assert.deepEqual(streams(wide), ['m=audio 20000 RTP/AVP 9 111 101 110']);
+  for (const line of [
+    'a=rtpmap:9 G722/8000',
+    'a=rtpmap:111 opus/48000/2',
+    'a=rtpmap:110 telephone-event/48000',
+    'a=fmtp:111 maxplaybackrate=16000;sprop-maxcapturerate=16000;useinbandfec=1',
+    'a=fmtp:110 0-16',
+  ])
+    assert.ok(wide.includes(`${line}\r\n`), line);
   assert.equal(
-    makeOffer(LOCAL),
+    makeOffer(LOCAL, ['PCMU', 'PCMA']),
     sdp(
       'v=0',
       'o=- 77 1 IN IP4 198.51.100.5',
@@ -222,7 +234,7 @@ test('our offer has PCMU, PCMA and telephone-event', () => {
 });
 
 test('we send in the answer’s numbering and receive in our own', () => {
-  const ours = makeOffer(LOCAL);
+  const ours = makeOffer(LOCAL, ['PCMU', 'PCMA']);
   const answer = offer(
     'm=audio 4000 RTP/AVP 8 97',
     'a=rtpmap:97 telephone-event/8000',
@@ -237,9 +249,64 @@ test('we send in the answer’s numbering and receive in our own', () => {
     sendPayloadType: 8,
     receive: { 0: 'PCMU', 8: 'PCMA', 101: 'telephone-event' },
     sendEventPayloadType: 97,
+    sendEventClock: 8000,
     packetTimeMs: 30,
     direction: 'sendonly',
   });
+});
+
+test('of what is offered the codec is ours to choose, but between the laws of G.711', () => {
+  const chosen = (formats: string, codecs?: Parameters<typeof answerOffer>[2]) =>
+    accepted(
+      answerOffer(
+        offer(
+          `m=audio 4000 RTP/AVP ${formats}`,
+          'a=rtpmap:96 opus/48000/2',
+          'a=rtpmap:97 telephone-event/48000',
+          'a=rtpmap:98 telephone-event/8000',
+        ),
+        LOCAL,
+        codecs,
+      ),
+    ).audio;
+  assert.equal(chosen('0 8 9 96').codec, 'opus');
+  assert.equal(chosen('0 8 9').codec, 'G722');
+  assert.equal(chosen('8 0').codec, 'PCMA');
+  assert.equal(chosen('8 0 96', ['PCMU', 'opus', 'PCMA']).codec, 'PCMA');
+  assert.equal(chosen('8 0 96', ['PCMU', 'opus']).codec, 'PCMU');
+  assert.equal(chosen('0 96', ['G722', 'opus']).codec, 'opus');
+  const both = chosen('96 98 97 13');
+  assert.deepEqual(both.receive, { 96: 'opus', 97: 'telephone-event/48000' });
+  assert.deepEqual([both.sendEventPayloadType, both.sendEventClock], [97, 48_000]);
+  const usual = chosen('96 98');
+  assert.deepEqual([usual.sendEventPayloadType, usual.sendEventClock], [98, 8000]);
+  assert.deepEqual(chosen('9 97 98').receive, { 9: 'G722', 98: 'telephone-event' });
+});
+
+test('opus in mono or at another clock is not ours', () => {
+  for (const map of ['opus/48000', 'opus/16000/2', 'opus/48000/1'])
+    assert.match(refusal(offer('m=audio 4000 RTP/AVP 96', `a=rtpmap:96 ${map}`)), /none of its formats/);
+});
+
+test('of our offer the answer’s first codec is sent, and what it has is received', () => {
+  const ours = makeOffer(LOCAL);
+  const answered = (...lines: string[]) => accepted(acceptAnswer(offer(...lines), ours)).audio;
+  const opus = answered(
+    'm=audio 4000 RTP/AVP 120 121',
+    'a=rtpmap:120 opus/48000/2',
+    'a=rtpmap:121 telephone-event/48000',
+  );
+  assert.deepEqual([opus.codec, opus.sendPayloadType, opus.sendEventPayloadType], ['opus', 120, 121]);
+  assert.deepEqual(opus.receive, {
+    0: 'PCMU',
+    8: 'PCMA',
+    101: 'telephone-event',
+    110: 'telephone-event/48000',
+    111: 'opus',
+  });
+  const narrow = answered('m=audio 4000 RTP/AVP 0 9');
+  assert.equal(narrow.codec, 'PCMU');
+  assert.equal(narrow.receive[9], 'G722');
 });
 
 test('an answer that takes nothing of our offer is no session', () => {

@@ -17,7 +17,8 @@ import {
   readStream,
   type Stream,
 } from './audio-stream.ts';
-import type { AudioParameters } from './session-description.ts';
+import { CODEC_NAMES, CODECS, type Codec } from './codecs.ts';
+import type { AudioParameters, EventFormat } from './session-description.ts';
 
 /** Our side of a session. The origin line keeps `sessionId` and counts `version` up with each change (RFC 3264 §8). */
 export interface LocalSession {
@@ -32,15 +33,22 @@ export type Negotiated =
   /** Answered with 488 and `why` in a Warning header: printable ASCII without quotes. */
   | { readonly ok: false; readonly why: string };
 
-/** Answers an offer: the caller's first codec that we know; other streams are refused with port 0. */
-export function answerOffer(offer: string, local: LocalSession): Negotiated {
+/** Our codecs when nothing else is said, the most wanted first. */
+export const USUAL_CODECS: readonly Codec[] = ['opus', 'G722', 'PCMU', 'PCMA'];
+
+/**
+ * Answers an offer: with the first of `codecs` that is offered (RFC 3264 §6.1 leaves the choice to who answers), PCMU and PCMA being equals; other streams are refused with
+ * port 0.
+ */
+export function answerOffer(offer: string, local: LocalSession, codecs = USUAL_CODECS): Negotiated {
   const parsed = parseSdp(offer);
   if (!parsed.ok) return { ok: false, why: parsed.reason };
-  const picked = pickStream(parsed.session, local.address);
+  const picked = pickStream(parsed.session, local.address, codecs);
   if (!picked.ok) return picked;
   const { stream, index } = picked;
-  const event = stream.formats.find(({ meaning }) => meaning === 'telephone-event');
-  const noise = stream.formats.find(({ meaning }) => meaning === 'CN');
+  const event = eventFor(stream);
+  // RFC 3389 is for codecs that have no comfort noise of their own.
+  const noise = stream.formats.find(({ meaning }) => meaning === 'CN' && stream.codec.meaning !== 'opus');
   const formats = [stream.codec, event, noise].filter((format) => format !== undefined);
   const direction = ourDirection(stream);
   const media = parsed.session.media.map((offered, position) =>
@@ -56,15 +64,16 @@ export function answerOffer(offer: string, local: LocalSession): Negotiated {
       sendPayloadType: stream.codec.payloadType,
       receive: meanings(formats),
       sendEventPayloadType: event?.payloadType,
+      sendEventClock: clockOf(event),
       packetTimeMs: stream.packetTimeMs,
       direction,
     },
   };
 }
 
-/** Our own offer: PCMU, PCMA, telephone-event. */
-export function makeOffer(local: LocalSession): string {
-  const media = [audioToWrite(local.port, OUR_FORMATS, DEFAULT_PACKET_TIME_MS, 'sendrecv')];
+/** Our own offer: codecs, telephone-event. */
+export function makeOffer(local: LocalSession, codecs = USUAL_CODECS): string {
+  const media = [audioToWrite(local.port, ourFormats(codecs), DEFAULT_PACKET_TIME_MS, 'sendrecv')];
   return formatSdp({ ...local, timing: { start: 0, stop: 0 }, media });
 }
 
@@ -92,8 +101,16 @@ export function acceptAnswer(answer: string, offer: string): Negotiated {
       codec: stream.codec.meaning,
       // RFC 3264 §7: to the far end in its numbering, from it in ours.
       sendPayloadType: stream.codec.payloadType,
-      receive: meanings(known),
-      sendEventPayloadType: stream.formats.find(({ meaning }) => meaning === 'telephone-event')?.payloadType,
+      // Some send what was offered and they did not answer with; of G.711 that costs nothing.
+      receive: meanings(
+        known.filter(
+          ({ meaning }) =>
+            (meaning !== 'G722' && meaning !== 'opus') ||
+            stream.formats.some((format) => format.meaning === meaning),
+        ),
+      ),
+      sendEventPayloadType: eventFor(stream)?.payloadType,
+      sendEventClock: clockOf(eventFor(stream)),
       packetTimeMs: stream.packetTimeMs,
       direction: ourDirection(stream),
     },
@@ -108,22 +125,42 @@ function ourDirection({ direction, held }: Stream): Direction {
   return weHear ? 'recvonly' : 'inactive';
 }
 
-const OUR_FORMATS: readonly Format[] = [
-  { payloadType: 0, meaning: 'PCMU' },
-  { payloadType: 8, meaning: 'PCMA' },
-  { payloadType: 101, meaning: 'telephone-event' },
-];
+/** The events that go with the codec: of its clock rate (RFC 7587 §3.2), else of the usual one. */
+function eventFor({ codec, formats }: Stream): Format<EventFormat> | undefined {
+  const wanted: readonly EventFormat[] =
+    CODECS[codec.meaning].clockRate === 48_000
+      ? ['telephone-event/48000', 'telephone-event']
+      : ['telephone-event'];
+  for (const meaning of wanted) {
+    const found = formats.find((format) => format.meaning === meaning);
+    if (found !== undefined) return { payloadType: found.payloadType, meaning };
+  }
+  return undefined;
+}
+
+function clockOf(event: Format<EventFormat> | undefined): AudioParameters['sendEventClock'] {
+  return event?.meaning === 'telephone-event/48000' ? 48_000 : 8000;
+}
+
+function ourFormats(codecs: readonly Codec[]): readonly Format[] {
+  return [
+    ...codecs.map((meaning) => ({ payloadType: CODECS[meaning].payloadType, meaning })),
+    { payloadType: 101, meaning: 'telephone-event' },
+    ...(codecs.includes('opus') ? [{ payloadType: 110, meaning: 'telephone-event/48000' as const }] : []),
+  ];
+}
 
 /** The first stream that we can take, or why there is none. */
 function pickStream(
   session: SessionDescription,
   localAddress: string,
+  codecs: readonly Codec[],
 ):
   | { readonly ok: true; readonly stream: Stream; readonly index: number }
   | { readonly ok: false; readonly why: string } {
   const reasons: string[] = [];
   for (const [index, media] of session.media.entries()) {
-    const read = readStream(media, localAddress, () => true);
+    const read = readStream(media, localAddress, () => true, codecs);
     if (read.ok) return { ...read, index };
     if (reasons.length < 3) reasons.push(`stream ${index + 1}: ${read.why}`);
   }
@@ -146,18 +183,33 @@ function audioToWrite(
     protocol: 'RTP/AVP',
     formats: formats.map(({ payloadType }) => String(payloadType)),
     detail: {
-      rtpMaps: formats.map(({ payloadType, meaning }) => ({
-        payload: payloadType,
-        codec: meaning,
-        rate: 8000,
-      })),
-      // RFC 4733 §2.4.1: what we take, whatever the far end takes; 16 is the hook flash.
-      fmtp: formats
-        .filter(({ meaning }) => meaning === 'telephone-event')
-        .map(({ payloadType }) => ({ payload: payloadType, config: '0-16' })),
+      rtpMaps: formats.map(rtpMapOf),
+      fmtp: formats.flatMap(({ payloadType, meaning }) => {
+        const config = PARAMETERS.get(meaning);
+        return config === undefined ? [] : [{ payload: payloadType, config }];
+      }),
       packetTimeMs,
       direction,
     },
+  };
+}
+
+const PARAMETERS: ReadonlyMap<Meaning, string> = new Map<Meaning, string>([
+  // RFC 4733 §2.4.1: what we take, whatever the far end takes; 16 is the hook flash.
+  ['telephone-event', '0-16'],
+  ['telephone-event/48000', '0-16'],
+  // RFC 7587 §6.1: what is above 8 kHz would be thrown away here; what was lost is told again in the packet after it.
+  ['opus', 'maxplaybackrate=16000;sprop-maxcapturerate=16000;useinbandfec=1'],
+]);
+
+function rtpMapOf({ payloadType, meaning }: Format) {
+  const codec = CODEC_NAMES.find((name) => name === meaning);
+  const { clockRate, channels } = codec === undefined ? { clockRate: 8000, channels: 1 } : CODECS[codec];
+  return {
+    payload: payloadType,
+    codec: meaning.replace(/\/.*/, ''),
+    rate: meaning === 'telephone-event/48000' ? 48_000 : clockRate,
+    ...(channels > 1 && { channels }),
   };
 }
 

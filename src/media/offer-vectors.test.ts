@@ -33,8 +33,8 @@ const OFFERS: readonly {
       'a=ssrc:3043817371 cname:sip:alice@192.0.2.20',
       'a=ptime:20',
     ],
-    audio: { codec: 'PCMU', sendEventPayloadType: 101, packetTimeMs: 20 },
-    streams: ['m=audio 20000 RTP/AVP 0 101'],
+    audio: { codec: 'opus', sendEventPayloadType: 101, sendEventClock: 8000, packetTimeMs: 20 },
+    streams: ['m=audio 20000 RTP/AVP 96 101'],
   },
   {
     from: 'linphone, with video',
@@ -60,8 +60,8 @@ const OFFERS: readonly {
       'a=rtpmap:96 VP8/90000',
       'a=rtcp-fb:96 nack pli',
     ],
-    audio: { codec: 'PCMU', sendEventPayloadType: 100, packetTimeMs: 20 },
-    streams: ['m=audio 20000 RTP/AVP 0 100', 'm=video 0 RTP/AVP 96'],
+    audio: { codec: 'opus', sendEventPayloadType: 101, sendEventClock: 48_000, packetTimeMs: 20 },
+    streams: ['m=audio 20000 RTP/AVP 96 101', 'm=video 0 RTP/AVP 96'],
   },
   {
     from: 'Asterisk',
@@ -124,8 +124,8 @@ const OFFERS: readonly {
       'a=ptime:30',
       'a=sendonly',
     ],
-    audio: { codec: 'PCMU', direction: 'recvonly', packetTimeMs: 30 },
-    streams: ['m=audio 20000 RTP/AVP 0 101'],
+    audio: { codec: 'G722', direction: 'recvonly', packetTimeMs: 30 },
+    streams: ['m=audio 20000 RTP/AVP 9 101'],
   },
   {
     from: 'a browser gateway that offers secure media first',

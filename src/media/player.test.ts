@@ -12,6 +12,7 @@ interface SentPacket extends RtpPacket {
   readonly bytes: Uint8Array;
 }
 
+const sound = (narrow: Int16Array) => ({ narrow, wide: undefined });
 const PCMU: Sending = { codec: 'PCMU', payloadType: 0, eventPayloadType: 101, packetTimeMs: 20 };
 const never = new AbortController().signal;
 
@@ -70,7 +71,7 @@ test('audio goes out in packets of the agreed time, in step with the clock, each
       await tick(1000);
       sent.length = 0;
       const audio = ramp(8000);
-      const played = player.play(audio, never);
+      const played = player.play(sound(audio), never);
       await tick(2000);
       assert.equal(await played, true);
       const talk = sent.slice(0, Math.ceil(1000 / packetTimeMs));
@@ -101,8 +102,8 @@ test('two pieces played one after the other leave without a gap between them', a
   await tick(200);
   sent.length = 0;
   const played = (async () => {
-    await player.play(ramp(800), never);
-    await player.play(ramp(800), never);
+    await player.play(sound(ramp(800)), never);
+    await player.play(sound(ramp(800)), never);
   })();
   await tick(220);
   await played;
@@ -118,7 +119,7 @@ test('playing stops within a tick of the abort', async () => {
   await tick(200);
   sent.length = 0;
   const abort = new AbortController();
-  const played = player.play(ramp(8000), abort.signal);
+  const played = player.play(sound(ramp(8000)), abort.signal);
   await tick(100);
   abort.abort();
   assert.equal(await played, false);
@@ -133,7 +134,7 @@ test('at first a short burst of silence, then a packet a second; after a pause t
   assert.ok(sent.length >= 5 + 8 && sent.length <= 5 + 10, `${sent.length} packets`);
   await tick(400);
   const last = sent.at(-1)!;
-  const played = player.play(ramp(160), never);
+  const played = player.play(sound(ramp(160)), never);
   await tick(20);
   await played;
   const next = sent.at(-1)!;
@@ -145,7 +146,7 @@ test('at first a short burst of silence, then a packet a second; after a pause t
 test('silence can be sent always: no packet is missing and no marker comes but the first', async () => {
   const { player, sent, tick } = setUp(PCMU, 'always');
   await tick(500);
-  const played = player.play(ramp(1600), never);
+  const played = player.play(sound(ramp(1600)), never);
   await tick(500);
   await played;
   assert.equal(sent.length, 50);
@@ -157,7 +158,7 @@ test('silence can be sent always: no packet is missing and no marker comes but t
 
 test('on hold nothing is sent and what plays goes by in its time', async () => {
   const { player, sent, tick } = setUp(undefined);
-  const played = player.play(ramp(1600), never);
+  const played = player.play(sound(ramp(1600)), never);
   await tick(180);
   assert.equal(await Promise.race([played, Promise.resolve('playing')]), 'playing');
   await tick(20);
@@ -168,7 +169,7 @@ test('on hold nothing is sent and what plays goes by in its time', async () => {
 test('a process that was held up for long goes on where the clock is, with the marker', async () => {
   const { player, sent, tick, skip } = setUp(PCMU);
   await tick(200);
-  const played = player.play(ramp(8000), never);
+  const played = player.play(sound(ramp(8000)), never);
   await tick(100);
   const last = sent.at(-1)!;
   const before = sent.length;
@@ -233,12 +234,12 @@ test('keys that the far end cannot take are refused with the reason', async () =
 
 test('a second piece while one plays is refused; a failure ends the first', async () => {
   const { player, tick } = setUp(PCMU);
-  const first = player.play(ramp(8000), never);
-  await assert.rejects(player.play(ramp(160), never), { code: 'lineBusy' });
+  const first = player.play(sound(ramp(8000)), never);
+  await assert.rejects(player.play(sound(ramp(160)), never), { code: 'lineBusy' });
   await tick(40);
   player.fail(new Error('the network is gone'));
   await assert.rejects(first, /the network is gone/);
-  const second = player.play(ramp(160), never);
+  const second = player.play(sound(ramp(160)), never);
   await tick(40);
   assert.equal(await second, true);
 });

@@ -3,11 +3,14 @@
  * owns the socket sends them.
  */
 import { TonearmError } from '../errors.ts';
-import { encodeG711, type G711, SILENCE } from '../wire/g711.ts';
+import { encodeG711, SILENCE } from '../wire/g711.ts';
 import { RTP_HEADER_BYTES, writeRtpHeader } from '../wire/rtp.ts';
 import { writeTelephoneEvent } from '../wire/telephone-event.ts';
+import { Upsampler } from '../wire/upsample.ts';
+import { CODECS, type Codec, isWide, MOST_PAYLOAD_BYTES, openEncoder, type WideEncoder } from './codecs.ts';
 import { KEYS } from './keys.ts';
 import { type Key, LINE_RATE } from './line.ts';
+import type { Sound } from './played.ts';
 import type { AudioParameters } from './session-description.ts';
 
 /**
@@ -18,11 +21,13 @@ export type SendSilence = 'always' | 'keepalive';
 
 /** How we send, as offer/answer settled it. */
 export interface Sending {
-  readonly codec: G711;
+  readonly codec: Codec;
   readonly payloadType: number;
   /** `undefined`: the far end takes no keys. */
   readonly eventPayloadType: number | undefined;
-  /** 10–60. */
+  /** Hz; default 8000. */
+  readonly eventClock?: 8000 | 48_000 | undefined;
+  /** One of the codec's. */
   readonly packetTimeMs: number;
 }
 
@@ -33,8 +38,17 @@ export function sendingOf(parameters: AudioParameters): Sending | undefined {
     codec: parameters.codec,
     payloadType: parameters.sendPayloadType,
     eventPayloadType: parameters.sendEventPayloadType,
-    packetTimeMs: Math.min(LONGEST_PACKET_MS, Math.max(10, Math.round(parameters.packetTimeMs))),
+    eventClock: parameters.sendEventClock,
+    packetTimeMs: packetTimeOf(parameters),
   };
+}
+
+/** The longest that the codec can make and that is no longer than what is wanted. */
+function packetTimeOf({ codec, packetTimeMs }: AudioParameters): number {
+  const times = CODECS[codec].packetTimesMs;
+  const wanted = Math.min(LONGEST_PACKET_MS, Math.max(10, Math.round(packetTimeMs)));
+  // Phones ask for odd times of G.711, and it can make any.
+  return isWide(codec) ? (times.findLast((time) => time <= wanted) ?? times[0] ?? 20) : wanted;
 }
 
 export interface Player {
@@ -48,14 +62,14 @@ export interface Player {
   /** Sends what is due; returns when there is more to send, unless `play`, `keys` or `change` comes before. */
   send(now: number): number;
   /** `true` when the last sample was sent, `false` when `signal` aborted. One of `play` and `keys` at a time. */
-  play(audio: Int16Array, signal: AbortSignal): Promise<boolean>;
+  play(sound: Sound, signal: AbortSignal): Promise<boolean>;
   /** `durationMs` 10–8000. Throws TonearmError `noTelephoneEvents` when the far end takes none. */
   keys(keys: readonly Key[], durationMs: number, gapMs: number, signal: AbortSignal): Promise<boolean>;
   /** While muted, silence is sent in the place of audio; keys are sent all the same. */
   mute(muted: boolean): void;
   /** What plays rejects with `error`. */
   fail(error: Error): void;
-  /** What plays ends as if aborted. */
+  /** What plays ends as if aborted, and nothing is sent any more. */
   stop(): void;
 }
 
@@ -79,6 +93,8 @@ const BUFFERS = 4;
 /** RFC 4733 §2.5.1.4: the final packet of an event is sent three times. */
 const END_PACKETS = 3;
 const KEY_VOLUME = 10;
+/** 16 bits: 8 s at 8,000 Hz, 1.4 s at 48,000. */
+const LONGEST_EVENT = 0xffff;
 
 /** Something that takes its time, packet by packet; `step` sends one and tells whether it was the last. */
 interface Activity {
@@ -96,10 +112,12 @@ export function createPlayer(options: {
   readonly transmit: (bytes: Uint8Array) => void;
 }): Player {
   const { ssrc, transmit } = options;
-  const buffers = Array.from({ length: BUFFERS }, () =>
-    Buffer.alloc(RTP_HEADER_BYTES + LONGEST_PACKET_MS * SAMPLES_PER_MS),
-  );
+  const buffers = Array.from({ length: BUFFERS }, () => Buffer.alloc(RTP_HEADER_BYTES + MOST_PAYLOAD_BYTES));
   let sending: Sending | undefined;
+  let encoder: WideEncoder | undefined;
+  let encodes: Codec | undefined;
+  /** RTP timestamps in a millisecond. */
+  let ticksPerMs = SAMPLES_PER_MS;
   let muted = false;
   let activity: Activity | undefined;
   let sequence = options.sequence & 0xffff;
@@ -124,13 +142,24 @@ export function createPlayer(options: {
     transmit(buffer.subarray(0, RTP_HEADER_BYTES + payloadBytes));
   };
 
-  const sendAudio = (audio: Int16Array, from: number, packetSamples: number, marker: boolean) => {
+  const sendAudio = (sound: Sound, from: number, packetSamples: number, marker: boolean) => {
     if (sending === undefined) return;
+    if (isWide(sending.codec)) return sendWide(sound, from, packetSamples, marker);
+    const audio = sound.narrow;
     const payload = buffers[packets % BUFFERS]!;
     const to = muted ? from : Math.min(audio.length, from + packetSamples);
     encodeG711(sending.codec, audio, from, to, payload, RTP_HEADER_BYTES);
     payload.fill(SILENCE[sending.codec], RTP_HEADER_BYTES + to - from, RTP_HEADER_BYTES + packetSamples);
     put(sending.payloadType, marker, timestamp, packetSamples);
+  };
+
+  const sendWide = ({ wide = NOTHING }: Sound, from: number, packetSamples: number, marker: boolean) => {
+    if (sending === undefined || encoder === undefined) return;
+    const count = 2 * packetSamples;
+    const to = muted ? 2 * from : Math.min(wide.length, 2 * from + count);
+    for (let i = 0; i < count; i++) WIDE[i] = 2 * from + i < to ? wide[2 * from + i]! : 0;
+    const bytes = encoder.encode(WIDE, 0, count, buffers[packets % BUFFERS]!, RTP_HEADER_BYTES);
+    if (bytes > 0) put(sending.payloadType, marker, timestamp, bytes);
   };
 
   const sendSilence = (packetMs: number) => {
@@ -140,7 +169,7 @@ export function createPlayer(options: {
       contiguous = false;
       return;
     }
-    sendAudio(NOTHING, 0, packetMs * SAMPLES_PER_MS, always && !contiguous);
+    sendAudio(SILENT, 0, packetMs * SAMPLES_PER_MS, always && !contiguous);
     contiguous = always;
     opening -= packetMs;
   };
@@ -181,7 +210,8 @@ export function createPlayer(options: {
       const marker = began === undefined;
       began ??= timestamp;
       passed += packetSamples;
-      event.duration = Math.min(duration, passed);
+      const ticks = (sending?.eventClock ?? LINE_RATE) / LINE_RATE;
+      event.duration = Math.min(LONGEST_EVENT, ticks * Math.min(duration, passed));
       event.end = passed >= duration;
       if (event.end) ends++;
       const payloadType = sending?.eventPayloadType;
@@ -199,13 +229,13 @@ export function createPlayer(options: {
     const packetSamples = packetMs * SAMPLES_PER_MS;
     if (current === undefined) sendSilence(packetMs);
     else if (current.step(packetSamples)) current.settle(true);
-    timestamp = (timestamp + packetSamples) >>> 0;
+    timestamp = (timestamp + packetMs * ticksPerMs) >>> 0;
   };
 
   /** Time in which nothing was sent. */
   const passBy = (ms: number) => {
     nextAt += ms;
-    timestamp = (timestamp + ms * SAMPLES_PER_MS) >>> 0;
+    timestamp = (timestamp + ms * ticksPerMs) >>> 0;
     silentMs += ms;
     contiguous = false;
   };
@@ -218,12 +248,17 @@ export function createPlayer(options: {
       return octets;
     },
     timestamp(now) {
-      const since = Number.isNaN(nextAt) ? 0 : (now - nextAt) * SAMPLES_PER_MS;
+      const since = Number.isNaN(nextAt) ? 0 : (now - nextAt) * ticksPerMs;
       return (timestamp + Math.round(since)) >>> 0;
     },
     change(next) {
       if (next === undefined) contiguous = false;
       sending = next;
+      if (next === undefined || next.codec === encodes) return;
+      encoder?.close();
+      encodes = next.codec;
+      encoder = isWide(next.codec) ? openEncoder(next.codec) : undefined;
+      ticksPerMs = CODECS[next.codec].ticksPerPosition * SAMPLES_PER_MS;
     },
     send(now) {
       const packetMs = sending?.packetTimeMs ?? 20;
@@ -240,14 +275,16 @@ export function createPlayer(options: {
       if (!parked) return nextAt - EARLY_MS;
       return sending === undefined ? Infinity : nextAt + KEEP_ALIVE_MS - silentMs - packetMs - EARLY_MS;
     },
-    play(audio, signal) {
-      if (audio.length === 0) return Promise.resolve(!signal.aborted);
+    play(sound, signal) {
+      if (sound.narrow.length === 0) return Promise.resolve(!signal.aborted);
+      const { narrow } = sound;
+      const both = encoder === undefined ? sound : { narrow, wide: sound.wide ?? widened(narrow) };
       let at = 0;
       return run(signal, (packetSamples) => {
-        sendAudio(audio, at, packetSamples, !contiguous);
+        sendAudio(both, at, packetSamples, !contiguous);
         contiguous = sending !== undefined;
         at += packetSamples;
-        return at >= audio.length;
+        return at >= narrow.length;
       });
     },
     async keys(keys, durationMs, gapMs, signal) {
@@ -271,8 +308,24 @@ export function createPlayer(options: {
     },
     stop() {
       activity?.settle(false);
+      encoder?.close();
+      encoder = encodes = undefined;
+      sending = undefined;
     },
   };
 }
 
+/** Of what is short: prompts bring their own. */
+function widened(narrow: Int16Array): Int16Array {
+  const upsampler = new Upsampler();
+  const wide = new Int16Array(2 * narrow.length);
+  const begun = upsampler.push(narrow);
+  wide.set(begun);
+  wide.set(upsampler.flush(), begun.length);
+  return wide;
+}
+
 const NOTHING = new Int16Array(0);
+const SILENT: Sound = { narrow: NOTHING, wide: NOTHING };
+/** Filled and read at once: one for all. */
+const WIDE = new Int16Array(2 * LONGEST_PACKET_MS * SAMPLES_PER_MS);

@@ -1,36 +1,41 @@
 /** Decoded prompts, the least recently used dropped first when they take more than `maxBytes`. */
 export interface PromptCache {
-  get(key: string): Int16Array | undefined;
+  get(key: string): Kept | undefined;
   /** Keeps it, unless it alone is larger than the cache. */
-  set(key: string, samples: Int16Array): void;
+  set(key: string, prompt: Kept): void;
+}
+
+export interface Kept {
+  readonly samples: Int16Array;
+  readonly wide?: Int16Array | undefined;
 }
 
 /** An empty cache. */
 export function promptCache(maxBytes: number): PromptCache {
   /** In the order of their last use, as a Map keeps it. */
-  const kept = new Map<string, Int16Array>();
+  const kept = new Map<string, Kept>();
   let bytes = 0;
 
   function drop(key: string): void {
-    const samples = kept.get(key);
-    if (samples === undefined) return;
+    const prompt = kept.get(key);
+    if (prompt === undefined) return;
     kept.delete(key);
-    bytes -= weight(key, samples);
+    bytes -= weight(key, prompt);
   }
 
   return {
     get(key) {
-      const samples = kept.get(key);
-      if (samples === undefined) return undefined;
+      const prompt = kept.get(key);
+      if (prompt === undefined) return undefined;
       kept.delete(key);
-      kept.set(key, samples);
-      return samples;
+      kept.set(key, prompt);
+      return prompt;
     },
-    set(key, samples) {
+    set(key, prompt) {
       drop(key);
-      if (weight(key, samples) > maxBytes) return;
-      kept.set(key, samples);
-      bytes += weight(key, samples);
+      if (weight(key, prompt) > maxBytes) return;
+      kept.set(key, prompt);
+      bytes += weight(key, prompt);
       for (const oldest of kept.keys()) {
         if (bytes <= maxBytes) break;
         drop(oldest);
@@ -40,6 +45,6 @@ export function promptCache(maxBytes: number): PromptCache {
 }
 
 /** Bytes, the key's included: a bot chooses that too. */
-function weight(key: string, samples: Int16Array): number {
-  return samples.byteLength + 2 * key.length;
+function weight(key: string, { samples, wide }: Kept): number {
+  return samples.byteLength + (wide?.byteLength ?? 0) + 2 * key.length;
 }

@@ -1,5 +1,5 @@
 /**
- * Prompts: fetched as far as the configuration allows, decoded, brought to 8 kHz, cached by resourceId. Runs on the main thread.
+ * Prompts: fetched as far as the configuration allows, decoded, brought to 8 kHz (and to 16 kHz for lines that carry as much), cached by resourceId. Runs on the main thread.
  * prompts.ts implements it.
  */
 export interface PromptLibrary {
@@ -12,5 +12,5 @@ export interface PromptLibrary {
 
 /** Structurally the same as operation/'s PromptDelivery. */
 export type PromptAudio =
-  | { readonly ok: true; readonly samples: Int16Array }
+  | { readonly ok: true; readonly samples: Int16Array; readonly wide?: Int16Array | undefined }
   | { readonly ok: false; readonly why: 'unavailable' | 'undecodable'; readonly message: string };

@@ -5,6 +5,7 @@ import type { Clock } from '../clock.ts';
 import { reasonOf } from '../errors.ts';
 import type { Log } from '../log.ts';
 import { parseWav, readMono } from '../wire/wav.ts';
+import { LINE_RATE } from './line.ts';
 import { perHost } from './per-host.ts';
 import { promptCache } from './prompt-cache.ts';
 import { type FetchLimits, fetchPrompt, type Resolve } from './prompt-fetch.ts';
@@ -25,6 +26,8 @@ export interface PromptOptions {
   readonly maxBytes?: number | undefined;
   /** Of what is kept, decoded. Default 256 MB. */
   readonly cacheBytes?: number | undefined;
+  /** At 16 kHz as well, for lines that carry as much. Default: no. */
+  readonly wide?: boolean | undefined;
   /** Default: the system's resolver. */
   readonly resolve?: Resolve | undefined;
 }
@@ -34,12 +37,13 @@ const AT_ONCE = 16;
 
 /** Makes a prompt library. Throws TonearmError `invalidPromptRule`. */
 export function createPrompts(options: PromptOptions): PromptLibrary {
-  const limits: FetchLimits = {
+  const limits = {
     rules: readPromptRules(options.allow, options.baseFolder ?? process.cwd()),
     timeoutMs: options.timeoutMs ?? 10_000,
     maxBytes: options.maxBytes ?? 20_000_000,
     clock: options.clock,
-    resolve: options.resolve ?? ((host) => lookup(host, { all: true })),
+    resolve: options.resolve ?? ((host: string) => lookup(host, { all: true })),
+    wide: options.wide ?? false,
   };
   const kept = promptCache(options.cacheBytes ?? 256_000_000);
   const inTurn = perHost(AT_ONCE);
@@ -48,7 +52,7 @@ export function createPrompts(options: PromptOptions): PromptLibrary {
   async function load(uri: string, keepAs: string | undefined): Promise<PromptAudio> {
     const audio = await inTurn(uri, () => fetchAndDecode(uri, limits));
     if (!audio.ok) options.log.info({ why: audio.why, reason: audio.message }, 'prompt failed');
-    else if (keepAs !== undefined) kept.set(keepAs, audio.samples);
+    else if (keepAs !== undefined) kept.set(keepAs, audio);
     return audio;
   }
 
@@ -56,8 +60,8 @@ export function createPrompts(options: PromptOptions): PromptLibrary {
     get({ uri, resourceId }) {
       // The URI belongs to the key: two bots may well call different prompts "greeting".
       const key = JSON.stringify([uri, resourceId ?? null]);
-      const samples = kept.get(key);
-      if (samples !== undefined) return Promise.resolve({ ok: true, samples });
+      const prompt = kept.get(key);
+      if (prompt !== undefined) return Promise.resolve({ ...prompt, ok: true });
       const begun = underWay.get(key);
       if (begun !== undefined) return begun;
       const loading = load(uri, resourceId === undefined ? undefined : key).finally(() =>
@@ -69,7 +73,10 @@ export function createPrompts(options: PromptOptions): PromptLibrary {
   };
 }
 
-async function fetchAndDecode(uri: string, limits: FetchLimits): Promise<PromptAudio> {
+async function fetchAndDecode(
+  uri: string,
+  limits: FetchLimits & { readonly wide: boolean },
+): Promise<PromptAudio> {
   const about = `the prompt ${shown(uri)}: `;
   try {
     const fetched = await fetchPrompt(uri, limits);
@@ -78,17 +85,22 @@ async function fetchAndDecode(uri: string, limits: FetchLimits): Promise<PromptA
     if (!parsed.ok) return { ok: false, why: 'undecodable', message: about + parsed.reason };
     const { audio } = parsed;
     const { rate, frames } = audio;
-    const samples = await bringToLineRate({ rate, frames, read: (from, to) => readMono(audio, from, to) });
-    return { ok: true, samples };
+    const source: AudioSource = { rate, frames, read: (from, to) => readMono(audio, from, to) };
+    const samples = await bringTo(LINE_RATE, source);
+    if (!limits.wide) return { ok: true, samples };
+    const wide = new Int16Array(new SharedArrayBuffer(4 * samples.length));
+    // A whole sample at 8 kHz may be rounded up to: the two are as long as each other.
+    wide.set((await bringTo(2 * LINE_RATE, source)).subarray(0, wide.length));
+    return { ok: true, samples, wide };
   } catch (error) {
     return { ok: false, why: 'unavailable', message: about + reasonOf(error) };
   }
 }
 
 /** Onto shared memory, a few milliseconds at a time: SIP and HTTP are served by the same thread. */
-async function bringToLineRate(source: AudioSource): Promise<Int16Array> {
-  const samples = new Int16Array(new SharedArrayBuffer(2 * resampledLength(source)));
-  for (const _ of resampleSteps(source, samples)) await breathe();
+async function bringTo(rate: number, source: AudioSource): Promise<Int16Array> {
+  const samples = new Int16Array(new SharedArrayBuffer(2 * resampledLength(source, rate)));
+  for (const _ of resampleSteps(source, samples, rate)) await breathe();
   return samples;
 }
 

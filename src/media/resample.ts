@@ -1,5 +1,5 @@
 /**
- * Any sample rate to the line's 8 kHz: a polyphase windowed-sinc filter.
+ * Any sample rate to the line's 8 kHz, or another: a polyphase windowed-sinc filter.
  *
  * Done once for each prompt, so clarity of sound comes before speed: flat to 85 % of the narrower band (3.4 kHz), more than
  * 60 dB down from its edge (4 kHz) on, so that nothing folds back. Linear phase, with the delay taken out.
@@ -30,21 +30,25 @@ const MAX_PHASES = 1024;
 /** Multiplications in one step of `resampleSteps`: a few milliseconds. */
 const STEP_WORK = 2_000_000;
 
-/** How many samples at 8 kHz a source becomes: as long as it was, rounded up to a whole sample. */
-export function resampledLength(source: Pick<AudioSource, 'rate' | 'frames'>): number {
-  return Math.ceil((source.frames * LINE_RATE) / source.rate);
+/** How many samples at `rate` a source becomes: as long as it was, rounded up to a whole sample. */
+export function resampledLength(source: Pick<AudioSource, 'rate' | 'frames'>, rate = LINE_RATE): number {
+  return Math.ceil((source.frames * rate) / source.rate);
 }
 
 /**
  * Fills `output`, `resampledLength(source)` long, piece by piece. Each step takes some milliseconds of CPU, so a caller
  * on a thread that others need can pause between them.
  */
-export function* resampleSteps(source: AudioSource, output: Int16Array): Generator<void, void> {
-  if (source.rate === LINE_RATE) {
+export function* resampleSteps(
+  source: AudioSource,
+  output: Int16Array,
+  rate = LINE_RATE,
+): Generator<void, void> {
+  if (source.rate === rate) {
     yield* copySteps(source, output);
     return;
   }
-  const filter = designFilter(source.rate);
+  const filter = designFilter(source.rate, rate);
   const step = Math.max(1, Math.floor(STEP_WORK / filter.taps));
   for (let from = 0; from < output.length; from += step) {
     filterInto(filter, source, output, from, Math.min(output.length, from + step));
@@ -78,12 +82,12 @@ interface Filter {
   readonly bank: Float32Array;
 }
 
-function designFilter(rate: number): Filter {
-  const divisor = greatestCommonDivisor(LINE_RATE, rate);
-  const up = LINE_RATE / divisor;
+function designFilter(rate: number, wanted: number): Filter {
+  const divisor = greatestCommonDivisor(wanted, rate);
+  const up = wanted / divisor;
   const down = rate / divisor;
   const phases = Math.min(up, MAX_PHASES);
-  const band = Math.min(rate, LINE_RATE) / rate; // the narrower band, 1 = the input's Nyquist frequency
+  const band = Math.min(rate, wanted) / rate; // the narrower band, 1 = the input's Nyquist frequency
   const length = (STOP_BAND_DB - 7.95) / (14.36 * (TRANSITION / 2) * band); // Kaiser's estimate, in input samples
   const reach = Math.ceil(length / 2);
   const cutOff = band * (1 - TRANSITION / 2);

@@ -23,6 +23,7 @@ function parametersFor(port: number, changes: Partial<AudioParameters> = {}): Au
     sendPayloadType: 0,
     receive: { 0: 'PCMU', 8: 'PCMA', 13: 'CN', 101: 'telephone-event' },
     sendEventPayloadType: 101,
+    sendEventClock: 8000,
     packetTimeMs: 20,
     direction: 'sendrecv',
     ...changes,

@@ -9,6 +9,7 @@ import { TonearmError } from '../errors.ts';
 import type { Log } from '../log.ts';
 import { emptyRtpPacket, readRtp } from '../wire/rtp.ts';
 import { type BargeInWatch, watchForBargeIn } from './barge-in.ts';
+import { CODECS, type Codec } from './codecs.ts';
 import { KEY_DELAY } from './dtmf.ts';
 import { Hearing } from './hearing.ts';
 import { LOOK_BACK_SAMPLES } from './history.ts';
@@ -94,6 +95,8 @@ export class RtpLine implements Line {
   readonly #player: Player;
   readonly #reports: Reports;
   #meanings: Meanings = [];
+  #hasEvents = false;
+  #ticks: OpusTicks | undefined;
   #parameters: AudioParameters | undefined;
   #closed = false;
   /** What a closed line has to say: its memory may be another's. */
@@ -140,20 +143,14 @@ export class RtpLine implements Line {
     this.#turn = tick.add({ send: (now) => this.#send(now), fill: (now) => this.#fill(now) });
   }
 
-  /** Where what it hears lies for a second and more: what a take is written from. */
-  get ring(): AudioRing {
+  /** Where what it hears lies for a second and more: what a take is written from. Of two channels once `keepBoth` was called. */
+  ring(channels: 1 | 2): AudioRing {
     const { samples, ringAt, marks, marksAt } = this.#memory;
-    return {
-      samples,
-      at: ringAt,
-      base: ringAt,
-      size: RING_SAMPLES,
-      keep: LOOK_BACK_SAMPLES,
-      rate: 8000,
-      channels: 1,
-      marks,
-      marksAt,
-    };
+    const shared = { base: ringAt, size: RING_SAMPLES, keep: LOOK_BACK_SAMPLES, channels, marks, marksAt };
+    const own = this.#hearing.takeRing(channels);
+    return own === undefined
+      ? { ...shared, samples, at: ringAt, rate: 8000 }
+      : { ...shared, samples: own.samples, at: 0, rate: own.rate };
   }
 
   /** The even port; RTCP is on the next. */
@@ -163,7 +160,7 @@ export class RtpLine implements Line {
 
   /** As Line.keyDelay: what comes as events is told at once. */
   get keyDelay(): number {
-    return this.#meanings.includes('telephone-event') ? 0 : KEY_DELAY;
+    return this.#hasEvents ? 0 : KEY_DELAY;
   }
 
   set sensitivity(sensitivity: Sensitivity) {
@@ -205,8 +202,11 @@ export class RtpLine implements Line {
     const unknown = remote.address === '';
     const reachable = unknown || (isPort(remote.port) && !ANY_ADDRESS.has(remote.address));
     if (reachable) this.#latch.given(remote.address, remote.port, remote.rtcpPort);
-    const hasEvents = Object.values(parameters.receive).includes('telephone-event');
-    this.#hearing.listenForTones(!hasEvents);
+    const meanings = Object.values(parameters.receive);
+    this.#hasEvents = meanings.some((meaning) => meaning.startsWith('telephone-event'));
+    this.#hearing.listenForTones(!this.#hasEvents);
+    if (meanings.some((meaning) => meaning === 'G722' || meaning === 'opus')) this.#hearing.widen();
+    this.#ticks = meanings.includes('opus') ? (this.#ticks ?? new OpusTicks()) : undefined;
     this.#hearing.expectMedia(reachable && direction === 'sendrecv');
     this.#player.change(reachable ? sendingOf(parameters) : undefined);
   }
@@ -214,14 +214,19 @@ export class RtpLine implements Line {
   /** As Line.play; rejects with TonearmError `sendFailed` when nothing could be sent for a second, `lineBusy` while something plays. */
   async play(
     audio: Int16Array,
-    options: { readonly bargeIn?: BargeIn | undefined; readonly signal: AbortSignal },
+    options: {
+      readonly wide?: Int16Array | undefined;
+      readonly bargeIn?: BargeIn | undefined;
+      readonly signal: AbortSignal;
+    },
   ): Promise<PlayEnd> {
     if (this.#closed || options.signal.aborted) return { by: 'aborted' };
     const broken = new AbortController();
     const signal = AbortSignal.any([options.signal, broken.signal]);
-    const playing = this.#player.play(audio, signal);
+    const sound = { narrow: audio, wide: options.wide };
+    const playing = this.#player.play(sound, signal);
     this.#turn.sendAt = 0;
-    this.#hearing.playing(audio);
+    this.#hearing.playing(sound);
     let brokenBy: PlayEnd | undefined;
     if (options.bargeIn !== undefined) {
       this.#watch = watchForBargeIn(options.bargeIn, this.#hearing.speech);
@@ -236,7 +241,7 @@ export class RtpLine implements Line {
     } finally {
       this.#watch = undefined;
       this.#brokeIn = undefined;
-      this.#hearing.played();
+      if (signal.aborted) this.#hearing.cutOff();
     }
   }
 
@@ -263,6 +268,12 @@ export class RtpLine implements Line {
   /** Sends silence in the place of what plays, or no longer. */
   mute(muted: boolean): void {
     this.#player.mute(muted);
+    this.#hearing.mute(muted);
+  }
+
+  /** As Line.keepBoth. */
+  keepBoth(): void {
+    this.#hearing.keepBoth();
   }
 
   /** Tells of every key that is pressed from now on, whoever listens besides. */
@@ -291,7 +302,7 @@ export class RtpLine implements Line {
     const fault = readRtp(bytes, packet, from, to);
     const meaning = fault === undefined ? this.#meanings[packet.payloadType] : undefined;
     const length = packet.payloadEnd - packet.payloadStart;
-    const audio = meaning === 'PCMU' || meaning === 'PCMA';
+    const audio = isAudio(meaning);
     if (meaning === undefined || length > (audio ? LONGEST_PACKET : LONGEST_SMALL_PAYLOAD)) {
       this.#invalid++;
       return;
@@ -300,9 +311,11 @@ export class RtpLine implements Line {
       this.#strays++;
       return;
     }
+    if (this.#ticks !== undefined) packet.timestamp = this.#ticks.positions(packet.timestamp);
     this.#reception.packet(packet.ssrc, packet.sequence, packet.timestamp, audio, now);
-    if (meaning === 'telephone-event') this.#hearing.event(bytes, packet, now);
-    else if (audio && length > 0) this.#hearing.audio(meaning, bytes, packet, now);
+    if (audio && length > 0) this.#hearing.audio(meaning, bytes, packet, now);
+    else if (meaning === 'telephone-event') this.#hearing.event(bytes, packet, now);
+    else if (meaning === 'telephone-event/48000') this.#hearing.event(bytes, packet, now, OPUS_TICKS);
     else this.#hearing.silence(packet, now);
   };
 
@@ -364,6 +377,25 @@ export class RtpLine implements Line {
     this.#pair.rtcp.send(bytes, rtcpPort, address, (error) => {
       if (error !== null) this.#sendErrors++;
     });
+  }
+}
+
+function isAudio(meaning: Meanings[number]): meaning is Codec {
+  return meaning === 'PCMU' || meaning === 'PCMA' || meaning === 'G722' || meaning === 'opus';
+}
+
+const OPUS_TICKS = CODECS.opus.ticksPerPosition;
+
+/** Turns timestamps that count at 48 kHz into such that count positions, beyond where the former wrap. */
+class OpusTicks {
+  #last = -1;
+  #total = 0;
+
+  positions(timestamp: number): number {
+    if (this.#last < 0) this.#total = timestamp;
+    else this.#total += (timestamp - this.#last) | 0;
+    this.#last = timestamp;
+    return Math.floor(this.#total / OPUS_TICKS) >>> 0;
   }
 }
 

@@ -17,13 +17,14 @@ const parameters: AudioParameters = {
   sendPayloadType: 0,
   receive: { 0: 'PCMU' },
   sendEventPayloadType: undefined,
+  sendEventClock: 8000,
   packetTimeMs: 20,
   direction: 'sendrecv',
 };
 
 class ScriptedOwnedLine extends ScriptedLine implements OwnedLine {
   readonly port = 4002;
-  readonly ring = testRing();
+  readonly ring = testRing;
   closes = 0;
   connect(): void {}
   mute(): void {}

@@ -14,7 +14,7 @@ import type { StopReason } from './stage.ts';
 export interface OwnedLine extends Line {
   readonly port: number;
   /** Where what it hears lies: what its takes are written from. */
-  readonly ring: AudioRing;
+  ring(channels: 1 | 2): AudioRing;
   connect(parameters: AudioParameters): void;
   mute(muted: boolean): void;
   watchKeys(onKey: (key: Key) => void): void;

@@ -14,8 +14,8 @@ export interface PromptSpec {
 
 /** What became of fetching and decoding a prompt. */
 export type PromptDelivery =
-  /** 8,000 Hz linear samples on a SharedArrayBuffer: shared between operations, never written. */
-  | { readonly ok: true; readonly samples: Int16Array }
+  /** Linear samples at 8,000 Hz, and the same at 16,000, on SharedArrayBuffers: shared between operations, never written. */
+  | { readonly ok: true; readonly samples: Int16Array; readonly wide?: Int16Array | undefined }
   | { readonly ok: false; readonly why: 'unavailable' | 'undecodable'; readonly message: string };
 
 export type OperationSpec = PlayPromptSpec | RecordSpec;

@@ -37,7 +37,7 @@ export async function playPrompts(
     stage.tell({ phase: 'prompt', index });
     const loops = delivery.samples.length === 0 ? 0 : times;
     for (let loop = 0; loop < loops; loop++) {
-      const played = await play(delivery.samples, bargeIn, 'promptFailed', stage, signal);
+      const played = await play(delivery.samples, bargeIn, 'promptFailed', stage, signal, delivery.wide);
       if (played.by !== 'end') return played;
     }
   }
@@ -51,10 +51,11 @@ export async function play(
   failure: OperationEnding,
   { line, tell }: Stage,
   signal: AbortSignal,
+  wide?: Int16Array,
 ): Promise<Played> {
   try {
     const breaks = bargeIn ? { speech: true, keys: true } : undefined;
-    const played = await line.play(audio, { bargeIn: breaks, signal });
+    const played = await line.play(audio, { wide, bargeIn: breaks, signal });
     if (signal.aborted || played.by === 'aborted') return over(stoppedBy(signal));
     if (played.by !== 'end') tell({ phase: 'bargeIn', by: played.by });
     return played;

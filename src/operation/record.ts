@@ -21,6 +21,7 @@ export async function record(
 ): Promise<Ended> {
   const { line, tell } = stage;
   line.sensitivity = spec.sensitivity;
+  if (spec.take.channels === 2) line.keepBoth();
   const stopTones = createStopTones(spec.stopTones, samplesOf(spec.interKeyMs));
 
   let played = await playPrompts(spec.prompts, spec.bargeIn, stage, signal);

@@ -48,7 +48,7 @@ spoolPort.on('message', (message: FromSpool) => spool.take(message));
 spoolPort.on('close', () => spool.lost());
 const server = serveLines({
   openLine: () => openRtpLine({ address, ports: pairs, tick, memories, clock: systemClock, log }),
-  openTake: (line, spec, onGrown) => spool.openTake(spec, line.ring, onGrown),
+  openTake: (line, spec, onGrown) => spool.openTake(spec, line.ring(spec.channels), onGrown),
   beep: beep(),
   send,
   log,

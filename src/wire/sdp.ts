@@ -91,7 +91,7 @@ export interface MediaToWrite {
   readonly formats: readonly string[];
   /** Left out for a refused stream, which says nothing more. */
   readonly detail?: {
-    readonly rtpMaps: readonly { payload: number; codec: string; rate: number }[];
+    readonly rtpMaps: readonly { payload: number; codec: string; rate: number; channels?: number }[];
     readonly fmtp: readonly { payload: number; config: string }[];
     readonly packetTimeMs: number;
     readonly direction: Direction;
@@ -125,7 +125,10 @@ export function formatSdp(session: {
       port,
       protocol,
       payloads: formats.join(' '),
-      rtp: [...(detail?.rtpMaps ?? [])],
+      rtp: (detail?.rtpMaps ?? []).map(({ channels, ...map }) => ({
+        ...map,
+        ...(channels && { encoding: channels }),
+      })),
       fmtp: [...(detail?.fmtp ?? [])],
       ...(detail && { ptime: detail.packetTimeMs, direction: detail.direction }),
     })),

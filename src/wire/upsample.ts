@@ -8,14 +8,14 @@
 import { kaiserWindow } from './kaiser-window.ts';
 
 /** Input samples on either side of an interpolated one. */
-const REACH = 16;
+export const REACH = 16;
 /** The taps are multiples of 1 / 2^TAP_BITS. Sums stay far below 2^53, so doubles add them without rounding. */
-const TAP_BITS = 18;
+export const TAP_BITS = 18;
 /** Kaiser's β: side lobes near −75 dB. */
 const KAISER_BETA = 7.3;
 
 /** One half of the symmetric filter, from the nearest sample outwards. */
-const TAPS = halfBandTaps();
+export const TAPS = halfBandTaps();
 
 /** Doubles the rate of a stream of samples. One object for one stream. */
 export class Upsampler {

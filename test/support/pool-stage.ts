@@ -157,6 +157,7 @@ function towards(port: number): AudioParameters {
     sendPayloadType: 0,
     receive: { 0: 'PCMU', 101: 'telephone-event' },
     sendEventPayloadType: 101,
+    sendEventClock: 8000,
     packetTimeMs: 20,
     direction: 'sendrecv',
   };

@@ -53,6 +53,7 @@ export const samples = (ms: number): number => (ms * LINE_RATE) / 1000;
 const AT = 7;
 
 export class ScriptedLine implements Line {
+  keepsBoth = false;
   readonly lookBack = LINE_RATE;
   keyDelay = 0;
   sensitivity: Sensitivity = 'normal';
@@ -86,6 +87,10 @@ export class ScriptedLine implements Line {
       received: this.#position / FRAME_SAMPLES,
       late: 0,
     };
+  }
+
+  keepBoth(): void {
+    this.keepsBoth = true;
   }
 
   async play(
