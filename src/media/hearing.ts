@@ -5,7 +5,7 @@
 import { TonearmError } from '../errors.ts';
 import type { RtpPacket } from '../wire/rtp.ts';
 import { emptyTelephoneEvent, readTelephoneEvent } from '../wire/telephone-event.ts';
-import { type Codec, isWide } from './codecs.ts';
+import { type Codec, isWide, type WideCodec } from './codecs.ts';
 import { Concealment } from './concealment.ts';
 import { DtmfDetector } from './dtmf.ts';
 import { type DualRing, openDualRing } from './dual-ring.ts';
@@ -115,9 +115,10 @@ export class Hearing {
     if (this.#played !== undefined) this.#played.muted = muted;
   }
 
-  /** From now on wide-band codecs are understood as well. */
-  widen(): void {
+  /** From now on wide-band codecs are understood as well; `codec` is what is expected. */
+  widen(codec: WideCodec): void {
     this.#wide ??= new WideStream(this.#history, this.position);
+    this.#wide.expect(codec);
   }
 
   /** From now on what is played is kept beside what is heard. */

@@ -9,7 +9,7 @@ import { TonearmError } from '../errors.ts';
 import type { Log } from '../log.ts';
 import { emptyRtpPacket, readRtp } from '../wire/rtp.ts';
 import { type BargeInWatch, watchForBargeIn } from './barge-in.ts';
-import { CODECS, type Codec } from './codecs.ts';
+import { CODECS, type Codec, isWide } from './codecs.ts';
 import { KEY_DELAY } from './dtmf.ts';
 import { Hearing } from './hearing.ts';
 import { LOOK_BACK_SAMPLES } from './history.ts';
@@ -205,7 +205,10 @@ export class RtpLine implements Line {
     const meanings = Object.values(parameters.receive);
     this.#hasEvents = meanings.some((meaning) => meaning.startsWith('telephone-event'));
     this.#hearing.listenForTones(!this.#hasEvents);
-    if (meanings.some((meaning) => meaning === 'G722' || meaning === 'opus')) this.#hearing.widen();
+    const wide = isWide(parameters.codec)
+      ? parameters.codec
+      : meanings.find((meaning) => meaning === 'G722' || meaning === 'opus');
+    if (wide !== undefined) this.#hearing.widen(wide);
     this.#ticks = meanings.includes('opus') ? (this.#ticks ?? new OpusTicks()) : undefined;
     this.#hearing.expectMedia(reachable && direction === 'sendrecv');
     this.#player.change(reachable ? sendingOf(parameters) : undefined);

@@ -62,6 +62,11 @@ export class WideStream {
     }
   }
 
+  /** Its decoder may take some time to come: what is to be decoded soon. */
+  expect(codec: WideCodec): void {
+    this.#decoderOf(codec);
+  }
+
   /** Where what is decoded ends. */
   get end(): number {
     return this.#end;
