@@ -17,7 +17,13 @@ import {
 import { startServer, type TestServer } from '../support/server.ts';
 import { missing } from '../support/tools.ts';
 
-const skip = missing('/usr/bin/baresip', '/usr/bin/sox', '/usr/share/asterisk/sounds/en_US_f_Allison');
+const skip = missing(
+  '/usr/bin/baresip',
+  '/usr/bin/sox',
+  '/usr/bin/ffmpeg',
+  '/usr/share/asterisk/sounds/en_US_f_Allison',
+  '/usr/share/asterisk/sounds/en_US_f_Allison/vm-intro.g722',
+);
 const SOUNDS = '/usr/share/asterisk/sounds/en_US_f_Allison';
 const BEEP_HZ = 1000;
 
@@ -89,6 +95,83 @@ test('calls placed by baresip', { skip, concurrency: 1 }, async (t) => {
         }
       },
     );
+  }
+
+  for (const codec of ['g722', 'opus'] as const) {
+    await t.test(`${codec} is spoken both ways in wide band, and keys are heard beside it`, async () => {
+      const wide = (name: string) => {
+        const file = join(folder, `${codec}-${name}.wav`);
+        execFileSync('ffmpeg', ['-v', 'error', '-y', '-f', 'g722', '-i', `${SOUNDS}/${name}.g722`, file]);
+        return file;
+      };
+      const spoken = wide('tt-weasels');
+      const prompt = wide('vm-intro');
+      const speech = readSound(spoken, 16_000);
+      const greeting = bot.serve(`${codec}.wav`, readFileSync(prompt));
+      const file = join(folder, `${codec}-said.wav`);
+      const form = codec === 'opus' ? ['-r', '48000', '-c', '2'] : ['-r', '16000'];
+      execFileSync('sox', [spoken, '-b', '16', ...form, file, 'pad', '9', '30']);
+      const seen = new Set(bot.notifications);
+      const phone = await startBaresip(file, { codec });
+      try {
+        phone.command('dial', `sip:voicemail@127.0.0.1:${server.udp}`);
+        const incoming = await bot.next('incoming', (one) => !seen.has(one) && isState('incoming')(one));
+        const call = callPath(incoming);
+        const ofCall = (one: { resource: string }) => one.resource.includes(incoming.resourceData.id);
+        await bot.act(server.http, 'POST', `${call}/answer`, { callbackUri: bot.callbackUri });
+        await bot.next('established', (one) => ofCall(one) && isState('established')(one));
+        const asked = await bot.act(server.http, 'POST', `${call}/record`, {
+          prompts: [{ mediaInfo: { uri: greeting } }],
+          playBeep: false,
+          initialSilenceTimeoutInSeconds: 30,
+          maxSilenceTimeoutInSeconds: 2,
+          maxRecordDurationInSeconds: 60,
+          recordingFormat: 'flac',
+          recordingChannels: 'dual',
+        });
+        assert.equal(asked.status, 202, await asked.text());
+        const final = await bot.next('final operation', (one) => ofCall(one) && isFinalOperation(one));
+        assert.equal(final.resourceData.completionReason, 'maxSilenceTimeout');
+        await bot.act(server.http, 'POST', `${call}/record`, {
+          playBeep: false,
+          initialSilenceTimeoutInSeconds: 30,
+          stopTones: ['5#'],
+          streamWhileRecording: true,
+        });
+        await bot.next('recording', (one) => ofCall(one) && one.resourceData.status === 'running');
+        phone.command('sndcode', '5');
+        phone.command('sndcode', '#');
+        const second = await bot.next(
+          'second final operation',
+          (one) => ofCall(one) && isFinalOperation(one) && one.resource !== final.resource,
+        );
+        assert.equal(second.resourceData.completionReason, 'stopToneDetected');
+        phone.command('hangup');
+        await bot.next('terminated', (one) => ofCall(one) && isState('terminated')(one));
+        const reply = await fetch(final.resourceData.recordResourceLocation, {
+          headers: { authorization: `Bearer ${final.resourceData.recordResourceAccessToken}` },
+        });
+        assert.equal(reply.headers.get('content-type'), 'audio/flac');
+        const recording = join(folder, `${codec}-recording.flac`);
+        writeFileSync(recording, Buffer.from(await reply.arrayBuffer()));
+        const left = join(folder, `${codec}-left.wav`);
+        execFileSync('ffmpeg', ['-v', 'error', '-y', '-i', recording, '-af', 'pan=mono|c0=c0', left]);
+        const recorded = readSound(left, 16_000);
+        const found = locate(speech, recorded);
+        assert.ok(found.correlation > 0.9, `correlation with the speech ${found.correlation}`);
+        const part = recorded.subarray(found.offset, found.offset + speech.length);
+        const share = highShare(part) / highShare(speech);
+        assert.ok(share > 0.5 && share < 2, `of what is above 4 kHz there is ${share} times as much`);
+        const heard = readSound(phone.audio().heard, 16_000);
+        const greeted = readSound(prompt, 16_000);
+        const hearing = locate(greeted, heard);
+        assert.ok(hearing.correlation > 0.9, `correlation with the prompt ${hearing.correlation}`);
+        const heardShare = highShare(heard.subarray(hearing.offset, hearing.offset + greeted.length));
+        assert.ok(heardShare > 0.5 * highShare(greeted), `above 4 kHz ${heardShare}`);
+      } finally {
+        await phone.close();
+      }
+    });
   }
 
   await t.test(
@@ -183,6 +266,17 @@ test('calls placed by baresip', { skip, concurrency: 1 }, async (t) => {
     }
   });
 });
+
+/** Of the power of samples at 16 kHz: how much lies above 4 kHz, by a filter that is sure of what it tells. */
+function highShare(samples: Int16Array): number {
+  let high = 0;
+  let all = 0;
+  for (let i = 3; i < samples.length; i++) {
+    high += ((samples[i]! - 3 * samples[i - 1]! + 3 * samples[i - 2]! - samples[i - 3]!) / 8) ** 2;
+    all += samples[i]! ** 2;
+  }
+  return high / all;
+}
 
 function assertHeardPromptThenBeep(heard: Int16Array): void {
   const prompt = readSound(`${SOUNDS}/vm-intro.wav`);

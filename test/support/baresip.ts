@@ -13,19 +13,21 @@ export interface Baresip {
   said(text: string): Promise<void>;
   /** A command of its menu module, such as `dial` or `hangup`. */
   command(command: string, params?: string): void;
-  /** Files of what it sent and what it heard so far: 16 bit WAV, 8 kHz. */
+  /** Files of what it sent and what it heard so far: 16 bit WAV at the codec's rate. */
   audio(): { readonly sent: string; readonly heard: string };
   close(): Promise<void>;
 }
 
-/** `speech`: a 16 bit mono WAV at 8 kHz, long enough for the whole call. */
+/** `speech`: a 16 bit WAV, long enough for the whole call: mono at 8 kHz, at 16 kHz for G.722, for Opus in stereo at 48 kHz. */
 export async function startBaresip(
   speech: string,
-  options: { readonly codec?: 'pcmu' | 'pcma' } = {},
+  options: { readonly codec?: 'pcmu' | 'pcma' | 'g722' | 'opus' } = {},
 ): Promise<Baresip> {
   const folder = mkdtempSync(join(tmpdir(), 'tonearm-baresip-'));
   const control = await freeTcpPort();
-  const modules = ['module g711.so', 'module aufile.so', 'module sndfile.so', `snd_path ${folder}`];
+  const { codec = 'pcmu' } = options;
+  const codecModule = codec.startsWith('pcm') ? 'g711' : codec;
+  const modules = [`module ${codecModule}.so`, 'module aufile.so', 'module sndfile.so', `snd_path ${folder}`];
   writeFileSync(
     join(folder, 'config'),
     [
@@ -52,10 +54,7 @@ export async function startBaresip(
       ],
     ].join('\n'),
   );
-  writeFileSync(
-    join(folder, 'accounts'),
-    `<sip:alice@127.0.0.1>;regint=0;audio_codecs=${options.codec ?? 'pcmu'}\n`,
-  );
+  writeFileSync(join(folder, 'accounts'), `<sip:alice@127.0.0.1>;regint=0;audio_codecs=${codec}\n`);
   writeFileSync(join(folder, 'contacts'), '');
   const child = spawn('baresip', ['-f', folder, '-4'], { stdio: ['ignore', 'pipe', 'pipe'] });
   const { said, text, ended } = outputOf('baresip', child);
