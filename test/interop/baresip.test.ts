@@ -167,7 +167,7 @@ test('calls placed by baresip', { skip, concurrency: 1 }, async (t) => {
         const hearing = locate(greeted, heard);
         assert.ok(hearing.correlation > 0.9, `correlation with the prompt ${hearing.correlation}`);
         const heardShare = highShare(heard.subarray(hearing.offset, hearing.offset + greeted.length));
-        assert.ok(heardShare > 0.5 * highShare(greeted), `above 4 kHz ${heardShare}`);
+        assert.ok(heardShare > 0.25 * highShare(greeted), `above 4 kHz ${heardShare}`);
       } finally {
         await phone.close();
       }

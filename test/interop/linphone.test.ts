@@ -44,7 +44,8 @@ test('linphone leaves a message after prompt and beep', {
     const recording = join(folder, 'recording.wav');
     writeFileSync(recording, Buffer.from(await reply.arrayBuffer()));
     const said = locate(readSound(`${SOUNDS}/tt-weasels.wav`), readSound(recording));
-    assert.ok(said.correlation > 0.98, `correlation with what was said ${said.correlation}`);
+    // It speaks Opus, which does not keep the waveform.
+    assert.ok(said.correlation > 0.9, `correlation with what was said ${said.correlation}`);
     // Its file sound card stretches and drops to keep time, so what it heard fits less exactly than what it sent.
     const heard = locate(readSound(`${SOUNDS}/vm-intro.wav`), readSound(phone.heard));
     assert.ok(heard.correlation > 0.5, `correlation with the prompt ${heard.correlation}`);
