@@ -56,7 +56,9 @@ async function placeCalls(count: number, perSecond: number): Promise<string[]> {
 /** What went wrong; `undefined` when the call is up. */
 async function placeCall(): Promise<string | undefined> {
   const stream = await sender.open();
-  const offer = makeOffer({ address: LOOPBACK, port: stream.port, sessionId: stream.port, version: 1 });
+  const offer = makeOffer({ address: LOOPBACK, port: stream.port, sessionId: stream.port, version: 1 }, [
+    'PCMU',
+  ]);
   const outcome = await agent.invite(
     {
       requestUri: `sip:bench@${LOOPBACK}:${sipPort}`,
