@@ -1,4 +1,4 @@
-/** How many recorded calls one media worker carries on this machine, and what a packet costs it. */
+/** How many recorded calls media workers carry on this machine, and what a packet costs them. */
 import { cpus } from 'node:os';
 import { pause, systemClock } from '../src/clock.ts';
 import { startServer } from '../test/support/server.ts';
@@ -8,9 +8,9 @@ import { type RecordingBot, startRecordingBot } from './recording-bot.ts';
 
 /** Room for 5,000 calls, below the ports that the generator's sockets get from the system. */
 const MEDIA_PORTS = '20000-29999';
-const FIRST_STEP = 100;
-/** Calls set up in a second: set-up is not what is measured. */
-const CALLS_PER_SECOND = 25;
+/** Keys pressed at the end of a step, and how many of them in a second. */
+const KEYS = 100;
+const KEYS_PER_SECOND = 20;
 const SETTLE_MS = 3000;
 /** A generator that is later than this sends in bursts: its figures say nothing about the server. */
 const LATEST_GENERATOR_MS = 20;
@@ -30,22 +30,36 @@ interface Step {
   readonly processMicrosecondsPerPacket: number;
   readonly generatorLatenessMs: number;
   readonly residentMegabytes: number;
+  /** From the key to the notification that the recording has ended: median and 99th percentile. */
+  readonly keyMs: readonly [median: number, p99: number] | undefined;
+  /** Between two packets of the prompt, the 99th percentile: while calls are set up, and while it was measured. */
+  readonly gapMs: readonly [settingUp: number | undefined, measured: number | undefined];
+}
+
+export interface CapacityOptions {
+  readonly seconds: number;
+  readonly max: number;
+  readonly first: number;
+  readonly workers: number;
+  readonly perSecond: number;
+  /** Callers hear a prompt, and say nothing. */
+  readonly listen?: boolean;
 }
 
 /** Runs the bench and prints what it found. Sets a failing exit code when not even the first step was carried. */
-export async function capacity(options: { readonly seconds: number; readonly max: number }): Promise<void> {
+export async function capacity(options: CapacityOptions): Promise<void> {
   let api = '';
-  const bot = await startRecordingBot(() => api);
-  const media = { address: '127.0.0.1', ports: MEDIA_PORTS, workers: 1 };
+  const bot = await startRecordingBot(() => api, options.listen ? 'prompt' : 'record');
+  const media = { address: '127.0.0.1', ports: MEDIA_PORTS, workers: options.workers };
   const server = await startServer({ callbackUri: bot.callbackUri, config: { media } });
   api = server.http;
-  const generator = await startGenerator(server.udp);
+  const generator = await startGenerator(server.udp, options.listen ? 'silent' : 'speaking');
   const steps: Step[] = [];
   let ending = `not tried beyond ${options.max} calls`;
   try {
-    printHead();
-    for (const calls of stepsUpTo(options.max)) {
-      const step = await runStep(calls, steps.at(-1)?.calls ?? 0, options.seconds, {
+    printHead(options);
+    for (const calls of stepsUpTo(options.first, options.max)) {
+      const step = await runStep(calls, steps.at(-1)?.calls ?? 0, options, {
         server,
         generator,
         bot,
@@ -68,16 +82,16 @@ export async function capacity(options: { readonly seconds: number; readonly max
   printResult(steps, ending);
 }
 
-function stepsUpTo(max: number): number[] {
+function stepsUpTo(first: number, max: number): number[] {
   const steps: number[] = [];
-  for (let calls = FIRST_STEP; calls < max; calls *= 2) steps.push(calls);
+  for (let calls = first; calls < max; calls *= 2) steps.push(calls);
   return [...steps, max];
 }
 
 async function runStep(
   calls: number,
   before: number,
-  seconds: number,
+  options: CapacityOptions,
   parts: {
     readonly server: { readonly pid: number };
     readonly generator: Generator;
@@ -85,21 +99,24 @@ async function runStep(
   },
 ): Promise<Step> {
   const { server, generator, bot } = parts;
-  const call = { ask: 'call', calls: calls - before, perSecond: CALLS_PER_SECOND } as const;
+  const call = { ask: 'call', calls: calls - before, perSecond: options.perSecond } as const;
+  await generator.ask({ ask: 'measure' }, 'measured');
   const called = await generator.ask(call, 'called');
   if (called.up < calls)
     throw new Error(`${calls - called.up} of ${calls} calls did not come up: ${called.failures.join('; ')}`);
   await bot.recordings(calls);
+  const settingUp = await generator.ask({ ask: 'measure' }, 'measured');
   await pause(systemClock, SETTLE_MS);
 
   await generator.ask({ ask: 'measure' }, 'measured');
   const cpuBefore = readCpu(server.pid);
   const droppedBefore = droppedDatagrams(server.pid);
   const start = performance.now();
-  await pause(systemClock, seconds * 1000);
+  await pause(systemClock, options.seconds * 1000);
   const sent = await generator.ask({ ask: 'measure' }, 'measured');
   const use = cpuBetween(cpuBefore, readCpu(server.pid), server.pid);
   const elapsedMs = performance.now() - start;
+  const memory = residentMegabytes(server.pid);
   return {
     calls,
     packets: sent.packets,
@@ -109,8 +126,23 @@ async function runStep(
     workerMicrosecondsPerPacket: (use.busiest.ms * 1000) / sent.packets,
     processMicrosecondsPerPacket: (use.processMs * 1000) / sent.packets,
     generatorLatenessMs: sent.latenessMs,
-    residentMegabytes: residentMegabytes(server.pid),
+    residentMegabytes: memory,
+    keyMs: options.listen ? undefined : await pressKeys(Math.min(calls, KEYS), generator, bot),
+    gapMs: [settingUp.gapMs, sent.gapMs],
   };
+}
+
+/** From the first packet of a key to the notification that its recording has ended, made and all. */
+async function pressKeys(
+  calls: number,
+  generator: Generator,
+  bot: RecordingBot,
+): Promise<readonly [median: number, p99: number]> {
+  const { at } = await generator.ask({ ask: 'press', calls, perSecond: KEYS_PER_SECOND }, 'pressed');
+  const took = await Promise.all(at.map(async ([caller, ms]) => (await bot.ended(caller)) - ms));
+  took.sort((a, b) => a - b);
+  await bot.recordings(0);
+  return [took[took.length >> 1] ?? 0, took[Math.floor(took.length * 0.99)] ?? 0];
 }
 
 /** What went wrong in a step; `undefined` when it was carried. */
@@ -131,11 +163,13 @@ const COLUMNS = [
   '(process)',
   'gen. late',
   'memory',
+  'key p50/99',
+  'gap p99',
 ];
 
-function printHead(): void {
+function printHead({ workers, listen }: CapacityOptions): void {
   console.log(
-    `${process.version}, ${cpus().length} × ${cpus()[0]?.model ?? 'unknown CPU'}; one media worker\n`,
+    `${process.version}, ${cpus().length} × ${cpus()[0]?.model ?? 'unknown CPU'}; ${workers} media worker(s); callers ${listen ? 'hear a prompt that they may break into' : 'are recorded'}\n`,
   );
   printRow(COLUMNS);
 }
@@ -152,6 +186,8 @@ function printStep(step: Step): void {
     step.processMicrosecondsPerPacket.toFixed(1),
     `${step.generatorLatenessMs.toFixed(1)} ms`,
     `${step.residentMegabytes} MB`,
+    step.keyMs === undefined ? '' : step.keyMs.map((ms) => ms.toFixed(0)).join('/'),
+    step.gapMs[1] === undefined ? '' : step.gapMs.join('/'),
   ]);
 }
 

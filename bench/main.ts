@@ -1,18 +1,24 @@
-// npm run bench -- capacity [--seconds 5] [--max 3200]
+// npm run bench -- capacity [--seconds 5] [--max 3200] [--first 100] [--workers 1] [--per-second 25] [--listen]
 // npm run bench -- api [--seconds 12] [--clients 16]
 // npm run bench -- hearing [--quick]
+// npm run bench -- formats
 import { Command, InvalidArgumentError } from 'commander';
 import { api } from './api.ts';
 import { capacity } from './capacity.ts';
+import { formats } from './formats.ts';
 import { hearing } from './hearing.ts';
 
 const program = new Command('bench').description('One question each; prints a table and one JSON line.');
 
 program
   .command('capacity')
-  .description('How many recorded calls does one media worker carry, and what does a packet cost it?')
+  .description('How many recorded calls do media workers carry, and what does a packet cost it?')
   .option('--seconds <n>', 'how long each step is measured', positive, 5)
   .option('--max <calls>', 'the most calls to try', positive, 3200)
+  .option('--first <calls>', 'the first step', positive, 100)
+  .option('--workers <n>', 'media workers', positive, 1)
+  .option('--per-second <n>', 'calls set up in a second', positive, 25)
+  .option('--listen', 'callers do not speak but hear a prompt, into which they may break')
   .action(capacity);
 
 program
@@ -27,6 +33,11 @@ program
   .description('How well are speech, pauses and keys heard, in noise and with loss?')
   .option('--quick', 'an eighth of the calls')
   .action(hearing);
+
+program
+  .command('formats')
+  .description('What does it cost to make a finished file of each format?')
+  .action(formats);
 
 await program.parseAsync();
 

@@ -9,13 +9,16 @@ import { createUserAgent } from '../../src/sip/endpoint.ts';
 import type { Dialog } from '../../src/sip/user-agent.ts';
 import { parseWav } from '../../src/wire/wav.ts';
 import type { FromGenerator, ToGenerator } from './protocol.ts';
-import { RtpSender } from './rtp-sender.ts';
+import { type OpenStream, RtpSender } from './rtp-sender.ts';
 
 const LOOPBACK = '127.0.0.1';
 const PATIENCE_MS = 32_000;
 
 const sipPort = Number(process.argv[2]);
-const sender = new RtpSender(muLawOf('../../examples/audio/caller.wav'));
+/** Who only listens says nothing: a second of a quiet line. */
+const sender = new RtpSender(
+  process.argv[3] === 'silent' ? new Uint8Array(8000).fill(0xff) : muLawOf('../../examples/audio/caller.wav'),
+);
 /** Takes the server's RTCP reports, so that none comes back as unreachable. */
 const rtcp = await sender.open();
 const agent = await createUserAgent({
@@ -24,6 +27,7 @@ const agent = await createUserAgent({
   log: silentLog,
 });
 const calls = new Set<Dialog>();
+const streams: OpenStream[] = [];
 
 process.on('message', async (message: ToGenerator) => tell(await answer(message)));
 process.on('disconnect', () => process.exit());
@@ -33,6 +37,8 @@ async function answer(message: ToGenerator): Promise<FromGenerator> {
   switch (message.ask) {
     case 'call':
       return { told: 'called', failures: await placeCalls(message.calls, message.perSecond), up: calls.size };
+    case 'press':
+      return { told: 'pressed', at: await press(message.calls, message.perSecond) };
     case 'measure':
       return { told: 'measured', ...sender.measure() };
     case 'hangUp':
@@ -51,6 +57,16 @@ async function placeCalls(count: number, perSecond: number): Promise<string[]> {
   }
   const failures = (await Promise.all(placed)).filter((failure) => failure !== undefined);
   return failures.slice(0, 5);
+}
+
+/** Each once, those that were placed first first. */
+async function press(count: number, perSecond: number): Promise<(readonly [number, number])[]> {
+  const pressed: Promise<readonly [number, number]>[] = [];
+  for (const stream of streams.slice(0, count)) {
+    pressed.push(stream.press().then((ms) => [stream.port, ms] as const));
+    await pause(systemClock, 1000 / perSecond);
+  }
+  return Promise.all(pressed);
 }
 
 /** What went wrong; `undefined` when the call is up. */
@@ -76,6 +92,7 @@ async function placeCall(): Promise<string | undefined> {
   calls.add(outcome.dialog);
   outcome.dialog.ended.addEventListener('abort', () => calls.delete(outcome.dialog), { once: true });
   stream.start(settled.audio.remote);
+  streams.push(stream);
   return undefined;
 }
 

@@ -2,6 +2,8 @@
 export type ToGenerator =
   /** Place so many more calls, so many a second, and keep them talking. */
   | { readonly ask: 'call'; readonly calls: number; readonly perSecond: number }
+  /** Press the key # on so many calls, one after the other, so many a second. */
+  | { readonly ask: 'press'; readonly calls: number; readonly perSecond: number }
   /** How it went since the last time this was asked. */
   | { readonly ask: 'measure' }
   /** Hang up every call. */
@@ -16,5 +18,9 @@ export type FromGenerator =
       readonly packets: number;
       /** How late packets left, in milliseconds: the 99th percentile. */
       readonly latenessMs: number;
+      /** Between two packets of a prompt: the 99th percentile; `undefined` when nothing came. */
+      readonly gapMs: number | undefined;
     }
+  /** By the number in the caller's name: when the key's first packet left, in ms since the epoch. */
+  | { readonly told: 'pressed'; readonly at: readonly (readonly [caller: number, ms: number])[] }
   | { readonly told: 'hungUp' };

@@ -3,6 +3,7 @@ import { systemClock } from '../../src/clock.ts';
 import { loadNativeSockets } from '../../src/media/native-sockets.ts';
 import { createNodeSockets, type RtpSocket } from '../../src/media/rtp-sockets.ts';
 import { RTP_HEADER_BYTES, writeRtpHeader } from '../../src/wire/rtp.ts';
+import { TELEPHONE_EVENT_BYTES, writeTelephoneEvent } from '../../src/wire/telephone-event.ts';
 
 const LOOPBACK = '127.0.0.1';
 /** Below the ports that the system gives out by itself, and those of the server. */
@@ -11,6 +12,11 @@ const LAST_PORT = 19_999;
 /** Calls are spread over the milliseconds of a packet time, so that they do not all send at once. */
 const SLOTS = 20;
 const PACKET_SAMPLES = 160;
+/** As our offers have it. */
+const EVENT_TYPE = 101;
+/** Five of 20 ms, and the end twice more. */
+const KEY_PACKETS = 7;
+const LONGEST_GAP_MS = 1000;
 
 /** One call's sending side: a socket of its own, as a phone has. */
 interface Stream {
@@ -23,6 +29,9 @@ interface Stream {
   timestamp: number;
   /** Where in the speech it is: each call starts elsewhere. */
   at: number;
+  /** Packets of a key that are still to be sent. */
+  keyPackets: number;
+  onKey: (ms: number) => void;
 }
 
 /** Where a stream goes to, once that is known. */
@@ -30,6 +39,8 @@ export interface OpenStream {
   /** The local port. */
   readonly port: number;
   start(remote: { readonly address: string; readonly port: number }): void;
+  /** Presses # for 100 ms; resolves with the time at which its first packet left, ms since the epoch. Once started. */
+  press(): Promise<number>;
 }
 
 export class RtpSender {
@@ -45,6 +56,8 @@ export class RtpSender {
   #timer: NodeJS.Timeout | undefined;
   #packets = 0;
   #lateness: number[] = [];
+  /** Between packets of the far end: how often each number of milliseconds. */
+  readonly #gaps = new Uint32Array(LONGEST_GAP_MS + 1);
 
   /** @param speech µ-law at 8 kHz, sent over and over */
   constructor(speech: Uint8Array) {
@@ -56,12 +69,30 @@ export class RtpSender {
   async open(): Promise<OpenStream> {
     const socket = await this.#bind();
     // What the far end sends is read and dropped; what the network reports shows in the figures.
+    let last = 0;
     socket.listen(
-      () => {},
+      () => {
+        const now = performance.now();
+        const gap = Math.min(LONGEST_GAP_MS, Math.round(now - last));
+        if (last > 0) this.#gaps[gap]!++;
+        last = now;
+      },
       () => {},
     );
     this.#open.push(socket);
-    return { port: socket.port, start: ({ address, port }) => this.#add(socket, address, port) };
+    let stream: Stream | undefined;
+    return {
+      port: socket.port,
+      start: ({ address, port }) => {
+        stream = this.#add(socket, address, port);
+      },
+      press: () =>
+        new Promise((resolve, reject) => {
+          if (stream === undefined) return reject(new Error('the stream has not been started'));
+          stream.onKey = resolve;
+          stream.keyPackets = KEY_PACKETS;
+        }),
+    };
   }
 
   async #bind(): Promise<RtpSocket> {
@@ -73,9 +104,11 @@ export class RtpSender {
   }
 
   /** Packets since the last time, and how late they left: the 99th percentile in milliseconds. */
-  measure(): { readonly packets: number; readonly latenessMs: number } {
+  measure(): { readonly packets: number; readonly latenessMs: number; readonly gapMs: number | undefined } {
     const sorted = this.#lateness.sort((a, b) => a - b);
-    const result = { packets: this.#packets, latenessMs: sorted[Math.floor(sorted.length * 0.99)] ?? 0 };
+    const latenessMs = sorted[Math.floor(sorted.length * 0.99)] ?? 0;
+    const result = { packets: this.#packets, latenessMs, gapMs: percentile99(this.#gaps) };
+    this.#gaps.fill(0);
     this.#packets = 0;
     this.#lateness = [];
     return result;
@@ -86,9 +119,9 @@ export class RtpSender {
     for (const socket of this.#open) socket.close();
   }
 
-  #add(socket: RtpSocket, address: string, port: number): void {
+  #add(socket: RtpSocket, address: string, port: number): Stream {
     const packets = Math.floor(this.#speech.length / PACKET_SAMPLES);
-    this.#slots[this.#started++ % SLOTS]!.push({
+    const stream: Stream = {
       socket,
       address,
       port,
@@ -97,10 +130,15 @@ export class RtpSender {
       sequence: Math.floor(Math.random() * 2 ** 16),
       timestamp: Math.floor(Math.random() * 2 ** 32),
       at: Math.floor(Math.random() * packets) * PACKET_SAMPLES,
-    });
-    if (this.#timer !== undefined) return;
-    this.#due = Math.ceil(performance.now());
-    this.#wake();
+      keyPackets: 0,
+      onKey: () => {},
+    };
+    this.#slots[this.#started++ % SLOTS]!.push(stream);
+    if (this.#timer === undefined) {
+      this.#due = Math.ceil(performance.now());
+      this.#wake();
+    }
+    return stream;
   }
 
   /** Serves every millisecond that has come, late ones too: a call's packets are never left out. */
@@ -115,7 +153,18 @@ export class RtpSender {
     this.#timer = setTimeout(() => this.#wake(), 1);
   }
 
+  #sendKey(stream: Stream): void {
+    const { socket, address, port } = stream;
+    socket.send(keyPacket(stream), port, address, NOTHING_TO_DO);
+    if (stream.keyPackets === KEY_PACKETS) stream.onKey(performance.timeOrigin + performance.now());
+    stream.keyPackets--;
+    stream.sequence = (stream.sequence + 1) & 0xffff;
+    stream.timestamp = (stream.timestamp + PACKET_SAMPLES) >>> 0;
+    this.#packets++;
+  }
+
   #send(stream: Stream): void {
+    if (stream.keyPackets > 0) return this.#sendKey(stream);
     const { packet, socket, address, port } = stream;
     writeRtpHeader(packet, 0, false, stream.sequence, stream.timestamp, stream.ssrc);
     packet.set(this.#speech.subarray(stream.at, stream.at + PACKET_SAMPLES), RTP_HEADER_BYTES);
@@ -126,6 +175,28 @@ export class RtpSender {
     socket.send(packet, port, address, NOTHING_TO_DO);
     this.#packets++;
   }
+}
+
+/** A packet of the key #: 100 ms, its end three times. */
+function keyPacket(stream: Stream): Uint8Array {
+  const passed = KEY_PACKETS - stream.keyPackets + 1;
+  const packet = new Uint8Array(RTP_HEADER_BYTES + TELEPHONE_EVENT_BYTES);
+  const began = (stream.timestamp - (passed - 1) * PACKET_SAMPLES) >>> 0;
+  writeRtpHeader(packet, EVENT_TYPE, passed === 1, stream.sequence, began, stream.ssrc);
+  const duration = Math.min(5, passed) * PACKET_SAMPLES;
+  writeTelephoneEvent(packet, RTP_HEADER_BYTES, { event: 11, end: passed >= 5, volume: 10, duration });
+  return packet;
+}
+
+/** By how often each number of milliseconds was counted. */
+function percentile99(counts: Uint32Array): number | undefined {
+  const all = counts.reduce((sum, count) => sum + count, 0);
+  let left = all * 0.99;
+  const found = counts.findIndex((count) => {
+    left -= count;
+    return left < 0;
+  });
+  return all === 0 ? undefined : found;
 }
 
 const NOTHING_TO_DO = (): void => {};

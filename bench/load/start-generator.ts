@@ -14,9 +14,12 @@ export interface Generator {
   stop(): Promise<void>;
 }
 
-/** Starts a load generator that calls the server on a loopback UDP port. */
-export async function startGenerator(sipPort: number): Promise<Generator> {
-  const child = fork(join(import.meta.dirname, 'generator.ts'), [String(sipPort)]);
+/** Starts a load generator that calls the server on a loopback UDP port; its callers speak, or are `silent`. */
+export async function startGenerator(
+  sipPort: number,
+  callers: 'speaking' | 'silent' = 'speaking',
+): Promise<Generator> {
+  const child = fork(join(import.meta.dirname, 'generator.ts'), [String(sipPort), callers]);
   const ended = once(child, 'exit');
 
   async function reply<Told extends FromGenerator['told']>(

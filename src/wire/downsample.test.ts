@@ -27,8 +27,7 @@ test('what lies in the band comes through, 15 samples later', () => {
   const upsampler = new Upsampler();
   const narrow = tone(700, 8000, 2000);
   const out = halve(Int16Array.from([...upsampler.push(narrow), ...upsampler.flush()]));
-  for (let at = 100; at < 1900; at++)
-    assert.ok(Math.abs(out[at + 15]! - narrow[at]!) <= 2, `${at}`);
+  for (let at = 100; at < 1900; at++) assert.ok(Math.abs(out[at + 15]! - narrow[at]!) <= 2, `${at}`);
 });
 
 test('what lies above it does not', () => {
