@@ -33,7 +33,7 @@ interface Step {
   /** From the key to the notification that the recording has ended: median and 99th percentile. */
   readonly keyMs: readonly [median: number, p99: number] | undefined;
   /** Between two packets of the prompt, the 99th percentile: while calls are set up, and while it was measured. */
-  readonly gapMs: readonly [settingUp: number | undefined, measured: number | undefined];
+  readonly gapMs: readonly [settingUp: number | undefined, measured: number | undefined] | undefined;
 }
 
 export interface CapacityOptions {
@@ -127,8 +127,8 @@ async function runStep(
     processMicrosecondsPerPacket: (use.processMs * 1000) / sent.packets,
     generatorLatenessMs: sent.latenessMs,
     residentMegabytes: memory,
-    keyMs: options.listen ? undefined : await pressKeys(Math.min(calls, KEYS), generator, bot),
-    gapMs: [settingUp.gapMs, sent.gapMs],
+    keyMs: options.listen ? undefined : await pressKeys(Math.min(calls - before, KEYS), generator, bot),
+    gapMs: options.listen ? [settingUp.gapMs, sent.gapMs] : undefined,
   };
 }
 
@@ -187,7 +187,7 @@ function printStep(step: Step): void {
     `${step.generatorLatenessMs.toFixed(1)} ms`,
     `${step.residentMegabytes} MB`,
     step.keyMs === undefined ? '' : step.keyMs.map((ms) => ms.toFixed(0)).join('/'),
-    step.gapMs[1] === undefined ? '' : step.gapMs.join('/'),
+    step.gapMs?.join('/') ?? '',
   ]);
 }
 

@@ -59,10 +59,10 @@ async function placeCalls(count: number, perSecond: number): Promise<string[]> {
   return failures.slice(0, 5);
 }
 
-/** Each once, those that were placed first first. */
+/** Each once, of those that were placed last. */
 async function press(count: number, perSecond: number): Promise<(readonly [number, number])[]> {
   const pressed: Promise<readonly [number, number]>[] = [];
-  for (const stream of streams.slice(0, count)) {
+  for (const stream of streams.slice(-count)) {
     pressed.push(stream.press().then((ms) => [stream.port, ms] as const));
     await pause(systemClock, 1000 / perSecond);
   }

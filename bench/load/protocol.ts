@@ -2,7 +2,7 @@
 export type ToGenerator =
   /** Place so many more calls, so many a second, and keep them talking. */
   | { readonly ask: 'call'; readonly calls: number; readonly perSecond: number }
-  /** Press the key # on so many calls, one after the other, so many a second. */
+  /** Press the key # on so many of the newest calls, one after the other, so many a second. */
   | { readonly ask: 'press'; readonly calls: number; readonly perSecond: number }
   /** How it went since the last time this was asked. */
   | { readonly ask: 'measure' }
