@@ -2,7 +2,7 @@
  * From the spool to the finished file, in the encoder's thread. Piece by piece, so that files are finished side by side and a long one does not
  * keep short ones waiting; under a temporary name until all of it is on the disk.
  */
-import { createHash } from 'node:crypto';
+import { createHash, type Hash } from 'node:crypto';
 import { type FileHandle, open, rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { Upsampler } from '../wire/upsample.ts';
@@ -45,10 +45,11 @@ export async function finishFile(job: FinishJob): Promise<FinishedFile> {
     const target = await open(temporary, 'w+', 0o600);
     let finished: FinishedFile;
     try {
-      const bytes = await convert(source, target, job);
+      const hash = createHash('sha256');
+      const { bytes, patched } = await convert(source, target, job, hash);
       finished = {
         bytes,
-        sha256: await digest(target, bytes),
+        sha256: patched ? await digest(target, bytes) : hash.digest('hex'),
         durationMs: ((job.end - job.begin) * 1000) / job.rate,
       };
       await target.sync();
@@ -66,13 +67,19 @@ export async function finishFile(job: FinishJob): Promise<FinishedFile> {
   }
 }
 
-/** Resolves with the length of the file. */
-async function convert(source: FileHandle, target: FileHandle, job: FinishJob): Promise<number> {
+/** Resolves with the length of the file. `patched`: what `hash` took in is not all of what stands there. */
+async function convert(
+  source: FileHandle,
+  target: FileHandle,
+  job: FinishJob,
+  hash: Hash,
+): Promise<{ readonly bytes: number; readonly patched: boolean }> {
   const { rate, channels, begin, end, format } = job;
   const encoder = await openFileEncoder(format, { channels, samples: ((end - begin) * FILE_RATE) / rate });
   try {
     let bytes = 0;
     const put = async (piece: Uint8Array) => {
+      hash.update(piece);
       await writeAll(target, piece, bytes);
       bytes += piece.length;
     };
@@ -85,16 +92,16 @@ async function convert(source: FileHandle, target: FileHandle, job: FinishJob): 
     }
     if (widen !== undefined) await put(encoder.push(widen.flush()));
     await put(encoder.finish());
-    await patch(target, encoder);
-    return bytes;
+    return { bytes, patched: await patch(target, encoder) };
   } finally {
     encoder.close();
   }
 }
 
-async function patch(target: FileHandle, encoder: FileEncoder): Promise<void> {
+async function patch(target: FileHandle, encoder: FileEncoder): Promise<boolean> {
   const patch = encoder.patch?.();
   if (patch !== undefined) await writeAll(target, patch.bytes, patch.at);
+  return patch !== undefined;
 }
 
 /** 8 to 16 kHz, each channel by itself. */
