@@ -5,9 +5,9 @@
  * cancelled, but an echo is as loud as what was played, less its loss, a while later. Delay and loss are learned while the prompt plays; until
  * then anything far enough below the prompt is taken for its echo (Geigel's rule).
  */
-import { FRAME_SAMPLES } from './line.ts';
+
+import { decibels } from './bands.ts';
 import type { Played } from './played.ts';
-import { decibels, measureBands } from './speech.ts';
 
 /** Delays are looked for up to so many frames: 640 ms, networks and the phone's jitter buffer included. */
 const DELAYS = 32;
@@ -15,6 +15,10 @@ const DELAYS = 32;
 const KEEP = 0.98;
 /** So many frames of prompt teach enough. */
 const LEARNED_FRAMES = 20;
+/** The delay is looked for anew after so many frames. */
+const LOOK_FRAMES = 5;
+/** Of each delay. */
+const SUMS = 3;
 /** Levels that rise and fall together like this are cause and effect. */
 const SURE = 0.6;
 /** … and like this are not. */
@@ -31,13 +35,13 @@ const SILENT = -60;
 
 export class Echo {
   readonly #source: Played;
-  #next = 0;
-  /** Levels of the frames that were played last, the newest at `#next - 1`, modulo DELAYS. */
-  readonly #played = new Float64Array(DELAYS).fill(SILENT);
-  /** By delay: sums, fading, of what was played, its square, its product with what was heard, and heard less played. */
-  readonly #x = new Float64Array(DELAYS);
-  readonly #xx = new Float64Array(DELAYS);
-  readonly #xy = new Float64Array(DELAYS);
+  /** Levels of the frames that were played last, each twice, DELAYS apart: those up to the newest lie in one piece. */
+  readonly #played = new Float64Array(2 * DELAYS).fill(SILENT);
+  #newest = 0;
+  /** So many frames nothing was played. */
+  #silent = DELAYS;
+  /** By delay: sums, fading, of what was played, its square, its product with what was heard. */
+  readonly #sums = new Float64Array(SUMS * DELAYS);
   #y = 0;
   #yy = 0;
   #weight = 0;
@@ -62,9 +66,8 @@ export class Echo {
    */
   explains(level: number, floor: number, position: number): boolean {
     this.#advance(position);
-    const loudest = this.#loudest(0, DELAYS);
-    if (loudest <= SILENT) return false;
-    const explained = level <= this.#expected(loudest) + TOLERANCE_DB;
+    if (this.#silent >= DELAYS) return false;
+    const explained = level <= this.#expected() + TOLERANCE_DB;
     // Who speaks over the prompt teaches nothing about its echo.
     if (explained || this.#delay < 0) this.#learn(Math.max(level, floor));
     return explained;
@@ -72,32 +75,28 @@ export class Echo {
 
   #advance(position: number) {
     let level = SILENT;
-    if (this.#source.read(position, FRAME)) {
-      measureBands(FRAME, 0, ENERGIES);
+    if (this.#source.measure(position, ENERGIES))
       level = Math.max(SILENT, decibels(ENERGIES[0]! + ENERGIES[1]! + ENERGIES[2]! + ENERGIES[3]!));
-    }
-    this.#played[this.#next % DELAYS] = level;
-    this.#next++;
-  }
-
-  #before(delay: number) {
-    return this.#played[(this.#next - 1 - delay + DELAYS) % DELAYS]!;
+    this.#silent = level > SILENT ? 0 : this.#silent + 1;
+    this.#newest = (this.#newest + 1) % DELAYS;
+    this.#played[this.#newest] = this.#played[this.#newest + DELAYS] = level;
   }
 
   #loudest(from: number, to: number) {
     let loudest = SILENT;
+    const newest = this.#newest + DELAYS;
     for (let delay = Math.max(0, from); delay < Math.min(DELAYS, to); delay++) {
-      const level = this.#before(delay);
+      const level = this.#played[newest - delay]!;
       if (level > loudest) loudest = level;
     }
     return loudest;
   }
 
   /** How loud the echo may be now, dBov. */
-  #expected(loudest: number): number {
+  #expected(): number {
     // Frames of theirs and ours do not coincide, and rooms ring on.
     if (this.#delay >= 0) return this.#loudest(this.#delay - 2, this.#delay + 4) - this.#loss;
-    return loudest - TOLERANCE_DB - (this.#unlike ? NO_ECHO_LOSS_DB : UNKNOWN_LOSS_DB);
+    return this.#loudest(0, DELAYS) - TOLERANCE_DB - (this.#unlike ? NO_ECHO_LOSS_DB : UNKNOWN_LOSS_DB);
   }
 
   #learn(y: number) {
@@ -105,34 +104,37 @@ export class Echo {
     this.#y = KEEP * this.#y + y;
     this.#yy = KEEP * this.#yy + y * y;
     this.#taught++;
+    const sums = this.#sums;
+    const newest = this.#newest + DELAYS;
+    for (let delay = 0, at = 0; delay < DELAYS; delay++, at += SUMS) {
+      const x = this.#played[newest - delay]!;
+      sums[at] = KEEP * sums[at]! + x;
+      sums[at + 1] = KEEP * sums[at + 1]! + x * x;
+      sums[at + 2] = KEEP * sums[at + 2]! + x * y;
+    }
+    if (this.#taught >= LEARNED_FRAMES && this.#taught % LOOK_FRAMES === 0) this.#look();
+    if (this.#delay >= 0) this.#note(y, this.#played[newest - this.#delay]!);
+  }
+
+  /** Which delay it is, if any. */
+  #look() {
     const weight = this.#weight;
-    const deviation = Math.sqrt(Math.max(0, this.#yy / weight - (this.#y / weight) ** 2));
+    const mean = this.#y / weight;
+    const deviation = Math.sqrt(Math.max(0, this.#yy / weight - mean ** 2));
     let best = 0;
     let bestAlike = -1;
-    for (let delay = 0; delay < DELAYS; delay++) {
-      const x = this.#before(delay);
-      const sum = KEEP * this.#x[delay]! + x;
-      const squares = KEEP * this.#xx[delay]! + x * x;
-      const products = KEEP * this.#xy[delay]! + x * y;
-      this.#x[delay] = sum;
-      this.#xx[delay] = squares;
-      this.#xy[delay] = products;
-      const mean = sum / weight;
-      const spread = Math.sqrt(Math.max(0, squares / weight - mean * mean)) * deviation;
-      const alike = (products / weight - (mean * this.#y) / weight) / (spread + 1);
+    for (let delay = 0, at = 0; delay < DELAYS; delay++, at += SUMS) {
+      const meanX = this.#sums[at]! / weight;
+      const spread = Math.sqrt(Math.max(0, this.#sums[at + 1]! / weight - meanX * meanX)) * deviation;
+      const alike = (this.#sums[at + 2]! / weight - meanX * mean) / (spread + 1);
       if (alike > bestAlike) {
         bestAlike = alike;
         best = delay;
       }
     }
-    if (this.#taught < LEARNED_FRAMES) return;
     this.#unlike = bestAlike < UNLIKE;
-    if (bestAlike < SURE) {
-      if (this.#unlike) this.#delay = -1;
-      return;
-    }
-    this.#delay = best;
-    this.#note(y, this.#before(best));
+    if (bestAlike >= SURE) this.#delay = best;
+    else if (this.#unlike) this.#delay = -1;
   }
 
   /** So that a quarter of the frames, those that lost least, are above what is expected, before tolerance. */
@@ -146,5 +148,4 @@ export class Echo {
 }
 
 /** Filled and read at once: one for all. */
-const FRAME = new Int16Array(FRAME_SAMPLES);
 const ENERGIES = new Float64Array(4);

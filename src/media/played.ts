@@ -1,4 +1,5 @@
 /** What was played to the caller, along the line's timeline: for the echo that comes back, and for the right channel of a recording. */
+import { measureBands } from './bands.ts';
 import { FRAME_SAMPLES, LINE_RATE } from './line.ts';
 
 /** Sound as lines play it. */
@@ -15,6 +16,8 @@ interface Piece {
   end: number;
 }
 
+/** Filled and read at once: one for all. */
+const FRAME = new Int16Array(FRAME_SAMPLES);
 /** What is played next follows what has not been reached yet, as long as that is no longer than this: 200 ms. */
 const MOST_PENDING = LINE_RATE / 5;
 
@@ -44,7 +47,25 @@ export class Played {
     return this.#read(position, out, 1);
   }
 
-  /** The same at 16 kHz. */
+  /** The energies of the bands of the frame that was played at `position`, without copying it. `false`: nothing was. */
+  measure(position: number, into: Float64Array): boolean {
+    const first = this.#pieces[0];
+    // Nearly always the frame lies within one piece.
+    if (
+      first !== undefined &&
+      !this.muted &&
+      first.begin <= position &&
+      first.end >= position + FRAME_SAMPLES
+    ) {
+      measureBands(first.sound.narrow, position - first.begin, into);
+      return true;
+    }
+    if (!this.read(position, FRAME)) return false;
+    measureBands(FRAME, 0, into);
+    return true;
+  }
+
+  /** As `read`, at 16 kHz. */
   readWide(position: number, out: Int16Array): boolean {
     return this.#read(position, out, 2);
   }

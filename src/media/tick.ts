@@ -85,11 +85,47 @@ export function createTick(clock: Clock, poll: () => void = () => {}): Tick {
   };
 }
 
+interface Place {
+  readonly line: Ticked;
+  index: number;
+}
+
+/** A class: accessors of an object's own are looked up slowly, and these are used with every packet. */
+class LineTurn implements Turn {
+  readonly #turns: Turns;
+  readonly #place: Place;
+  readonly #onEnd: () => void;
+
+  constructor(turns: Turns, place: Place, onEnd: () => void) {
+    this.#turns = turns;
+    this.#place = place;
+    this.#onEnd = onEnd;
+  }
+
+  get sendAt(): number {
+    return this.#turns.sendAt[this.#place.index]!;
+  }
+  set sendAt(at: number) {
+    this.#turns.sendAt[this.#place.index] = at;
+  }
+  get fillAt(): number {
+    return this.#turns.fillAt[this.#place.index]!;
+  }
+  set fillAt(at: number) {
+    this.#turns.fillAt[this.#place.index] = at;
+  }
+
+  end(): void {
+    if (this.#turns.remove(this.#place)) this.#onEnd();
+  }
+}
+
 /** With a thousand lines most have nothing to do at most ticks: their times lie side by side, and the lines' own memory is left alone. */
 export class Turns {
-  readonly #lines: { readonly line: Ticked; index: number }[] = [];
-  #sendAt = new Float64Array(64);
-  #fillAt = new Float64Array(64);
+  readonly #lines: Place[] = [];
+  /** For LineTurn only. */
+  sendAt = new Float64Array(64);
+  fillAt = new Float64Array(64);
 
   get count(): number {
     return this.#lines.length;
@@ -98,55 +134,43 @@ export class Turns {
   // Backwards: when a line ends meanwhile, it is one that was served that takes its place.
   send(now: number): void {
     for (let index = this.#lines.length - 1; index >= 0; index--)
-      if (this.#sendAt[index]! <= now) this.#lines[index]!.line.send(now);
+      if (this.sendAt[index]! <= now) this.#lines[index]!.line.send(now);
   }
 
   fill(now: number): void {
     for (let index = this.#lines.length - 1; index >= 0; index--)
-      if (this.#fillAt[index]! <= now) this.#lines[index]!.line.fill(now);
+      if (this.fillAt[index]! <= now) this.#lines[index]!.line.fill(now);
   }
 
   add(line: Ticked, onEnd: () => void): Turn {
     const place = { line, index: this.#lines.length };
-    if (this.#lines.push(place) > this.#sendAt.length) this.#grow();
-    this.#sendAt[place.index] = this.#fillAt[place.index] = 0;
-    const turns = this;
-    return {
-      get sendAt() {
-        return turns.#sendAt[place.index]!;
-      },
-      set sendAt(at) {
-        turns.#sendAt[place.index] = at;
-      },
-      get fillAt() {
-        return turns.#fillAt[place.index]!;
-      },
-      set fillAt(at) {
-        turns.#fillAt[place.index] = at;
-      },
-      end() {
-        if (turns.#lines[place.index] !== place) return;
-        turns.#remove(place.index);
-        onEnd();
-      },
-    };
+    if (this.#lines.push(place) > this.sendAt.length) this.#grow();
+    this.sendAt[place.index] = this.fillAt[place.index] = 0;
+    return new LineTurn(this, place, onEnd);
+  }
+
+  /** `false`: it was removed before. */
+  remove(place: Place): boolean {
+    if (this.#lines[place.index] !== place) return false;
+    this.#remove(place.index);
+    return true;
   }
 
   /** The last one takes its place. */
   #remove(index: number) {
     const last = this.#lines.pop()!;
     if (last.index === index) return;
-    this.#sendAt[index] = this.#sendAt[last.index]!;
-    this.#fillAt[index] = this.#fillAt[last.index]!;
+    this.sendAt[index] = this.sendAt[last.index]!;
+    this.fillAt[index] = this.fillAt[last.index]!;
     last.index = index;
     this.#lines[index] = last;
   }
 
   #grow() {
-    const [sendAt, fillAt] = [this.#sendAt, this.#fillAt];
-    this.#sendAt = new Float64Array(sendAt.length * 2);
-    this.#fillAt = new Float64Array(sendAt.length * 2);
-    this.#sendAt.set(sendAt);
-    this.#fillAt.set(fillAt);
+    const [sendAt, fillAt] = [this.sendAt, this.fillAt];
+    this.sendAt = new Float64Array(sendAt.length * 2);
+    this.fillAt = new Float64Array(sendAt.length * 2);
+    this.sendAt.set(sendAt);
+    this.fillAt.set(fillAt);
   }
 }
