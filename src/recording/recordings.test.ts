@@ -348,3 +348,40 @@ test('the files are for their owner only', async (t) => {
   assert.equal(statSync(join(stage.folder, 'finished', `${recordingId}.wav`)).mode & 0o077, 0);
   assert.equal(statSync(stage.recordings.spoolFolder).mode & 0o077, 0);
 });
+
+test('a recording is to be had in the format that was asked for, by its name and type', async (t) => {
+  const stage = await staged(t);
+  for (const [format, contentType, begins] of [
+    ['wav', 'audio/wav', 'RIFF'],
+    ['mp3', 'audio/mpeg', '\xff\xf3'],
+    ['flac', 'audio/flac', 'fLaC'],
+    ['ogg', 'audio/ogg', 'OggS'],
+  ] as const) {
+    const { recordingId } = await stage.prepare({ format });
+    const told = await stage.capture(recordingId, babble(16_000));
+    const { durationMs, bytes, sha256 } = await stage.recordings.finish(recordingId, told);
+    assert.equal(durationMs, 2000);
+    const recording = await opened(stage, recordingId, 'finished');
+    assert.equal(recording.contentType, contentType);
+    assert.equal(recording.fileName, `recording-${recordingId}.${format}`);
+    const file = await collect(recording.read(0, bytes));
+    assert.equal(file.toString('latin1', 0, begins.length), begins);
+    assert.equal(createHash('sha256').update(file).digest('hex'), sha256);
+    assert.equal(await stage.recordings.delete(recordingId), true);
+  }
+  assert.deepEqual(filesIn(stage), []);
+});
+
+test('silence before and after all speech is cut off where that was asked for, but for 200 ms', async (t) => {
+  const stage = await staged(t);
+  const lengthOf = async (trimSilence: boolean, speech?: { startMs: number; endMs: number }) => {
+    const { recordingId } = await stage.prepare({ trimSilence });
+    const told = await stage.capture(recordingId, babble(40_000));
+    return (await stage.recordings.finish(recordingId, { ...told, ...(speech && { speech }) })).durationMs;
+  };
+  const speech = { startMs: 1000, endMs: 3000 };
+  assert.equal(await lengthOf(true, speech), 2400);
+  assert.equal(await lengthOf(false, speech), 5000);
+  assert.equal(await lengthOf(true, { startMs: 100, endMs: 4990 }), 5000);
+  assert.equal(await lengthOf(true), 5000, 'nothing is known to be spoken');
+});

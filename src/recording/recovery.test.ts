@@ -248,3 +248,13 @@ test('one recording that cannot be finished holds up no other, and is tried agai
   await stage.restart();
   assert.equal((await stage.recordings.recover())[0]?.recordingId, bad);
 });
+
+test('what a killed process left is finished in the format that was asked for', async (t) => {
+  const stage = await staged(t);
+  const { recordingId } = await stage.prepare({ format: 'flac', trimSilence: true });
+  await stage.capture(recordingId, babble(8000));
+  await stage.restart();
+  assert.equal((await stage.recordings.recover())[0]?.durationMs, 1000);
+  const recording = await stage.recordings.open(recordingId);
+  assert.ok(recording.state === 'finished' && recording.contentType === 'audio/flac');
+});
