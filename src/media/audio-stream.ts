@@ -4,7 +4,7 @@
  */
 import { isIP } from 'node:net';
 import type { Direction, MediaDescription } from '../wire/sdp.ts';
-import { CODEC_NAMES, CODECS, type Codec, isWide } from './codecs.ts';
+import { CODEC_NAMES, CODECS, type Codec, isCodec, isWide } from './codecs.ts';
 import type { AudioParameters } from './session-description.ts';
 
 /** What a format carries. */
@@ -77,7 +77,7 @@ export function readStream(
   const held = isUnspecified(address);
   if (isMulticast(address)) return no(`its address is a multicast address (${shown(address)})`);
   const formats = knownFormats(media).filter(({ meaning }) => accepts(meaning));
-  const codec = choose(formats.filter(isCodec), preferred);
+  const codec = choose(formats.filter(carriesAudio), preferred);
   if (codec === undefined)
     return no(`none of its formats (${shown(media.formats.join(' '))}) is ${or(preferred ?? CODEC_NAMES)}`);
   return {
@@ -133,8 +133,8 @@ function choose(
 
 const isG711 = (codec: Codec) => !isWide(codec);
 
-function isCodec(format: Format): format is Format<Codec> {
-  return Object.hasOwn(CODECS, format.meaning);
+function carriesAudio(format: Format): format is Format<Codec> {
+  return isCodec(format.meaning);
 }
 
 function or(names: readonly string[]): string {

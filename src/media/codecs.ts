@@ -62,6 +62,11 @@ function facts(payloadType: number, wide: boolean): CodecFacts {
   };
 }
 
+/** By comparing alone: it is asked for with each packet. */
+export function isCodec(meaning: string | undefined): meaning is Codec {
+  return meaning === 'PCMU' || meaning === 'PCMA' || meaning === 'G722' || meaning === 'opus';
+}
+
 export function isWide(codec: Codec): codec is WideCodec {
   return CODECS[codec].wide;
 }

@@ -7,13 +7,8 @@ export interface DualRing {
   /** On shared memory, interleaved. */
   readonly samples: Int16Array;
   readonly rate: 8000 | 16_000;
-  /** Takes the frame at `position`; `wide`: the ring of what the caller said at 16 kHz, when there is one. */
-  keep(
-    position: number,
-    frame: Readonly<Frame>,
-    wide: Int16Array | undefined,
-    played: Played | undefined,
-  ): void;
+  /** Takes a frame; `wide`: the ring of what the caller said at 16 kHz, when there is one. */
+  keep(frame: Readonly<Frame>, wide: Int16Array | undefined, played: Played | undefined): void;
 }
 
 const CHANNELS = 2;
@@ -28,7 +23,8 @@ export function openDualRing(isWide: boolean): DualRing {
   return {
     samples,
     rate: isWide ? 16_000 : 8000,
-    keep(position, frame, wide, played) {
+    keep(frame, wide, played) {
+      const { position } = frame;
       const at = position % RING_SAMPLES;
       const left = isWide && wide !== undefined ? wide : frame.samples;
       const from = isWide && wide !== undefined ? width * at : frame.at;

@@ -5,8 +5,7 @@
  * cancelled, but an echo is as loud as what was played, less its loss, a while later. Delay and loss are learned while the prompt plays; until
  * then anything far enough below the prompt is taken for its echo (Geigel's rule).
  */
-
-import { decibels } from './bands.ts';
+import { BANDS, decibels } from './bands.ts';
 import type { Played } from './played.ts';
 
 /** Delays are looked for up to so many frames: 640 ms, networks and the phone's jitter buffer included. */
@@ -148,4 +147,4 @@ export class Echo {
 }
 
 /** Filled and read at once: one for all. */
-const ENERGIES = new Float64Array(4);
+const ENERGIES = new Float64Array(BANDS);

@@ -38,8 +38,7 @@ const LAST_ARRIVAL = 3;
 const MUTED_FROM = 4;
 const MUTED_TO = 5;
 const WAITING = 6;
-const MUTED = 7;
-const NUMBERS = 8;
+const NUMBERS = 7;
 
 /**
  * One a line. It and its parts are classes, though they own nothing to close: a factory's functions are one object each for every line, and with a
@@ -51,7 +50,7 @@ export class Hearing {
   readonly #speech: SpeechDetector;
   readonly #keys = createKeyDetector();
   #tones: DtmfDetector | undefined;
-  /** Made with the first prompt. */
+  /** Made with the first prompt, as is what listens for its echo. */
   #played: Played | undefined;
   #echo: Echo | undefined;
   /** Once a wide-band codec was agreed on. */
@@ -100,7 +99,6 @@ export class Hearing {
   playing(sound: Sound): void {
     this.#played ??= new Played();
     this.#echo ??= new Echo(this.#played);
-    this.#played.muted = this.muted;
     this.#played.begin(sound, this.position);
   }
 
@@ -111,8 +109,8 @@ export class Hearing {
 
   /** Silence is sent in the place of what plays, or no longer. */
   mute(muted: boolean): void {
-    this.muted = muted;
-    if (this.#played !== undefined) this.#played.muted = muted;
+    this.#played ??= new Played();
+    this.#played.muted = muted;
   }
 
   /** From now on wide-band codecs are understood as well; `codec` is what is expected. */
@@ -145,10 +143,9 @@ export class Hearing {
   audio(codec: Codec, bytes: Uint8Array, packet: Readonly<RtpPacket>, now: number): void {
     const wide = this.#wide;
     const size = packet.payloadEnd - packet.payloadStart;
-    const wanted = wide?.lengthOf(codec, bytes, packet.payloadStart, packet.payloadEnd) ?? size;
+    const length = wide?.lengthOf(codec, bytes, packet.payloadStart, packet.payloadEnd) ?? size;
     // What is malformed has come all the same.
-    if (wanted <= 0 || wanted > LONGEST_PACKET) return this.silence(packet, now);
-    const length = wanted;
+    if (length <= 0 || length > LONGEST_PACKET) return this.silence(packet, now);
     const { ssrc, sequence, timestamp, marker } = packet;
     const start = this.#timeline.audio(ssrc, sequence, timestamp, marker, length, now);
     if (start < 0) {
@@ -332,7 +329,7 @@ export class Hearing {
     made.tone = press?.key;
     made.toneOnset = press?.onset ?? 0;
     this.#history.keep(made);
-    this.#dual?.keep(this.position, made, this.#wide?.samples, this.#played);
+    this.#dual?.keep(made, this.#wide?.samples, this.#played);
     this.position = end;
     this.#onFrame(made);
     this.#listener?.take(made);
@@ -417,12 +414,6 @@ export class Hearing {
   }
   private set mutedTo(value: number) {
     this.#n[this.#at + MUTED_TO] = value;
-  }
-  private get muted(): boolean {
-    return this.#n[this.#at + MUTED] !== 0;
-  }
-  private set muted(value: boolean) {
-    this.#n[this.#at + MUTED] = value ? 1 : 0;
   }
   private get waiting(): number {
     return this.#n[this.#at + WAITING]!;

@@ -17,7 +17,7 @@ import {
   readStream,
   type Stream,
 } from './audio-stream.ts';
-import { CODEC_NAMES, CODECS, type Codec } from './codecs.ts';
+import { CODEC_NAMES, CODECS, type Codec, isCodec, isWide } from './codecs.ts';
 import type { AudioParameters, EventFormat } from './session-description.ts';
 
 /** Our side of a session. The origin line keeps `sessionId` and counts `version` up with each change (RFC 3264 §8). */
@@ -105,7 +105,8 @@ export function acceptAnswer(answer: string, offer: string): Negotiated {
       receive: meanings(
         known.filter(
           ({ meaning }) =>
-            (meaning !== 'G722' && meaning !== 'opus') ||
+            !isCodec(meaning) ||
+            !isWide(meaning) ||
             stream.formats.some((format) => format.meaning === meaning),
         ),
       ),

@@ -6,7 +6,7 @@ import { TonearmError } from '../errors.ts';
 import { encodeG711, SILENCE } from '../wire/g711.ts';
 import { RTP_HEADER_BYTES, writeRtpHeader } from '../wire/rtp.ts';
 import { writeTelephoneEvent } from '../wire/telephone-event.ts';
-import { Upsampler } from '../wire/upsample.ts';
+import { upsampled } from '../wire/upsample.ts';
 import { CODECS, type Codec, isWide, MOST_PAYLOAD_BYTES, openEncoder, type WideEncoder } from './codecs.ts';
 import { KEYS } from './keys.ts';
 import { type Key, LINE_RATE } from './line.ts';
@@ -278,7 +278,8 @@ export function createPlayer(options: {
     play(sound, signal) {
       if (sound.narrow.length === 0) return Promise.resolve(!signal.aborted);
       const { narrow } = sound;
-      const both = encoder === undefined ? sound : { narrow, wide: sound.wide ?? widened(narrow) };
+      // Only what is short has to be widened here: prompts bring it with them.
+      const both = encoder === undefined ? sound : { narrow, wide: sound.wide ?? upsampled(narrow) };
       let at = 0;
       return run(signal, (packetSamples) => {
         sendAudio(both, at, packetSamples, !contiguous);
@@ -313,16 +314,6 @@ export function createPlayer(options: {
       sending = undefined;
     },
   };
-}
-
-/** Of what is short: prompts bring their own. */
-function widened(narrow: Int16Array): Int16Array {
-  const upsampler = new Upsampler();
-  const wide = new Int16Array(2 * narrow.length);
-  const begun = upsampler.push(narrow);
-  wide.set(begun);
-  wide.set(upsampler.flush(), begun.length);
-  return wide;
 }
 
 const NOTHING = new Int16Array(0);

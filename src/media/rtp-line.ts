@@ -9,7 +9,7 @@ import { TonearmError } from '../errors.ts';
 import type { Log } from '../log.ts';
 import { emptyRtpPacket, readRtp } from '../wire/rtp.ts';
 import { type BargeInWatch, watchForBargeIn } from './barge-in.ts';
-import { CODECS, type Codec, isWide } from './codecs.ts';
+import { CODECS, isCodec, isWide } from './codecs.ts';
 import { KEY_DELAY } from './dtmf.ts';
 import { Hearing } from './hearing.ts';
 import { LOOK_BACK_SAMPLES } from './history.ts';
@@ -205,9 +205,7 @@ export class RtpLine implements Line {
     const meanings = Object.values(parameters.receive);
     this.#hasEvents = meanings.some((meaning) => meaning.startsWith('telephone-event'));
     this.#hearing.listenForTones(!this.#hasEvents);
-    const wide = isWide(parameters.codec)
-      ? parameters.codec
-      : meanings.find((meaning) => meaning === 'G722' || meaning === 'opus');
+    const wide = isWide(parameters.codec) ? parameters.codec : meanings.filter(isCodec).find(isWide);
     if (wide !== undefined) this.#hearing.widen(wide);
     this.#ticks = meanings.includes('opus') ? (this.#ticks ?? new OpusTicks()) : undefined;
     this.#hearing.expectMedia(reachable && direction === 'sendrecv');
@@ -305,7 +303,7 @@ export class RtpLine implements Line {
     const fault = readRtp(bytes, packet, from, to);
     const meaning = fault === undefined ? this.#meanings[packet.payloadType] : undefined;
     const length = packet.payloadEnd - packet.payloadStart;
-    const audio = isAudio(meaning);
+    const audio = isCodec(meaning);
     if (meaning === undefined || length > (audio ? LONGEST_PACKET : LONGEST_SMALL_PAYLOAD)) {
       this.#invalid++;
       return;
@@ -381,10 +379,6 @@ export class RtpLine implements Line {
       if (error !== null) this.#sendErrors++;
     });
   }
-}
-
-function isAudio(meaning: Meanings[number]): meaning is Codec {
-  return meaning === 'PCMU' || meaning === 'PCMA' || meaning === 'G722' || meaning === 'opus';
 }
 
 const OPUS_TICKS = CODECS.opus.ticksPerPosition;

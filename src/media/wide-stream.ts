@@ -4,7 +4,7 @@
  */
 import { Downsampler } from '../wire/downsample.ts';
 import { decodeG711, type G711 } from '../wire/g711.ts';
-import { Upsampler } from '../wire/upsample.ts';
+import { Upsampler, upsampled } from '../wire/upsample.ts';
 import { type Codec, isWide, openDecoder, type WideCodec, type WideDecoder } from './codecs.ts';
 import type { History } from './history.ts';
 import { RING_SAMPLES } from './line-memory.ts';
@@ -54,12 +54,11 @@ export class WideStream {
     this.#end = position;
     // What was heard before was narrow-band.
     const before = Math.max(0, position - RING_SAMPLES / 2);
-    const past = new Upsampler();
-    for (let at = before; at < position; at += 160) {
-      const narrow = Int16Array.from({ length: 160 }, (_, i) => history.samples[history.index(at + i)]!);
-      const wide = past.push(narrow);
-      this.#write(wide, 0, wide.length / WIDTH, at);
-    }
+    const past = Int16Array.from(
+      { length: position - before },
+      (_, i) => history.samples[history.index(before + i)]!,
+    );
+    this.#write(upsampled(past), 0, past.length, before);
   }
 
   /** Its decoder may take some time to come: what is to be decoded soon. */

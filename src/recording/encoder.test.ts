@@ -8,7 +8,7 @@ import { type TestContext, test } from 'node:test';
 import { Worker } from 'node:worker_threads';
 import { babble } from '../../test/support/recordings.ts';
 import { missing } from '../../test/support/tools.ts';
-import { Upsampler } from '../wire/upsample.ts';
+import { upsampled } from '../wire/upsample.ts';
 import { type Encoder, openEncoder } from './encoder.ts';
 import type { FinishJob } from './finish.ts';
 import type { RecordingFormat } from './formats.ts';
@@ -46,11 +46,6 @@ function decode(path: string): Int16Array {
   return new Int16Array(stdout.buffer.slice(stdout.byteOffset, stdout.byteOffset + stdout.length));
 }
 
-function widened(samples: Int16Array): Int16Array {
-  const upsampler = new Upsampler();
-  return Int16Array.from([...upsampler.push(samples), ...upsampler.flush()]);
-}
-
 function channel(samples: Int16Array, which: number, of = 2): Int16Array {
   return Int16Array.from({ length: samples.length / of }, (_, at) => samples[at * of + which]!);
 }
@@ -83,7 +78,7 @@ function melody(length: number, seed = 1): Int16Array {
 test('each format, as ffmpeg hears it, is what was captured, and as long', { skip }, async (t) => {
   const { encode } = staged(t);
   const samples = melody(83_211);
-  const expected = widened(samples);
+  const expected = upsampled(samples);
   for (const format of FORMATS) {
     const { finished, path, bytes } = await encode(samples, format);
     assert.equal(finished.durationMs, 83_211 / 8);
@@ -118,8 +113,8 @@ test('two channels stay two, and do not mix', { skip }, async (t) => {
       [1, right, left],
     ] as const) {
       const most = format === 'mp3' ? 2400 : 0;
-      assert.ok(alike(widened(spoken), heard(which), most).r > 0.97, `${format} ${which}`);
-      assert.ok(Math.abs(alike(widened(other), heard(which), 0).r) < 0.2, `${format} ${which}`);
+      assert.ok(alike(upsampled(spoken), heard(which), most).r > 0.97, `${format} ${which}`);
+      assert.ok(Math.abs(alike(upsampled(other), heard(which), 0).r) < 0.2, `${format} ${which}`);
     }
   }
 });

@@ -96,7 +96,10 @@ async function flacEncoder({ channels, samples }: FileShape): Promise<FileEncode
     info ??= bytes.length > 0 ? Buffer.from(bytes.subarray(0, MD5_AT + 16)) : undefined;
     return bytes;
   };
-  if (status !== 0) throw new Error(`libFLAC refuses to begin: status ${status}`);
+  if (status !== 0) {
+    flac.FLAC__stream_encoder_delete(encoder);
+    throw new Error(`libFLAC refuses to begin: status ${status}`);
+  }
   return {
     push(samples) {
       const done = flac.FLAC__stream_encoder_process_interleaved(

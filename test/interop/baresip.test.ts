@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { locate, readSound, rms, toneShare } from '../support/audio.ts';
-import { startBaresip } from '../support/baresip.ts';
+import { type Baresip, startBaresip } from '../support/baresip.ts';
 import {
   type Bot,
   callPath,
@@ -43,6 +43,22 @@ test('calls placed by baresip', { skip, concurrency: 1 }, async (t) => {
     rmSync(folder, { recursive: true, force: true });
   });
 
+  /** Has it call the bot, which answers. */
+  const answered = async (phone: Baresip) => {
+    const seen = new Set(bot.notifications);
+    phone.command('dial', `sip:voicemail@127.0.0.1:${server.udp}`);
+    const incoming = await bot.next('incoming', (one) => !seen.has(one) && isState('incoming')(one));
+    const call = callPath(incoming);
+    const ofCall = (one: { resource: string }) => one.resource.includes(incoming.resourceData.id);
+    await bot.act(server.http, 'POST', `${call}/answer`, { callbackUri: bot.callbackUri });
+    const established = await bot.next('established', (one) => ofCall(one) && isState('established')(one));
+    return { call, ofCall, established };
+  };
+  const recordingOf = ({ resourceData }: Notification) =>
+    fetch(resourceData.recordResourceLocation, {
+      headers: { authorization: `Bearer ${resourceData.recordResourceAccessToken}` },
+    });
+
   for (const codec of ['pcmu', 'pcma'] as const) {
     await t.test(
       `the caller hears prompt and beep, and what the caller says after them is recorded (${codec})`,
@@ -51,15 +67,9 @@ test('calls placed by baresip', { skip, concurrency: 1 }, async (t) => {
         const file = join(folder, `${codec}.wav`);
         const leadSeconds = 9;
         execFileSync('sox', [`${SOUNDS}/tt-weasels.wav`, '-b', '16', file, 'pad', String(leadSeconds), '20']);
-        const seen = new Set(bot.notifications);
         const phone = await startBaresip(file, { codec });
         try {
-          phone.command('dial', `sip:voicemail@127.0.0.1:${server.udp}`);
-          const incoming = await bot.next('incoming', (one) => !seen.has(one) && isState('incoming')(one));
-          const call = callPath(incoming);
-          const ofCall = (one: { resource: string }) => one.resource.includes(incoming.resourceData.id);
-          await bot.act(server.http, 'POST', `${call}/answer`, { callbackUri: bot.callbackUri });
-          await bot.next('established', (one) => ofCall(one) && isState('established')(one));
+          const { call, ofCall } = await answered(phone);
           await bot.act(server.http, 'POST', `${call}/record`, {
             prompts: [{ mediaInfo: { uri: `${bot.origin}/greeting.wav` } }],
             initialSilenceTimeoutInSeconds: 20,
@@ -75,9 +85,7 @@ test('calls placed by baresip', { skip, concurrency: 1 }, async (t) => {
           const { sent, heard } = phone.audio();
           assertHeardPromptThenBeep(readSound(heard));
 
-          const reply = await fetch(final.resourceData.recordResourceLocation, {
-            headers: { authorization: `Bearer ${final.resourceData.recordResourceAccessToken}` },
-          });
+          const reply = await recordingOf(final);
           const recording = join(folder, `${codec}-recording.wav`);
           writeFileSync(recording, Buffer.from(await reply.arrayBuffer()));
           const recorded = readSound(recording);
@@ -111,15 +119,9 @@ test('calls placed by baresip', { skip, concurrency: 1 }, async (t) => {
       const file = join(folder, `${codec}-said.wav`);
       const form = codec === 'opus' ? ['-r', '48000', '-c', '2'] : ['-r', '16000'];
       execFileSync('sox', [spoken, '-b', '16', ...form, file, 'pad', '9', '30']);
-      const seen = new Set(bot.notifications);
       const phone = await startBaresip(file, { codec });
       try {
-        phone.command('dial', `sip:voicemail@127.0.0.1:${server.udp}`);
-        const incoming = await bot.next('incoming', (one) => !seen.has(one) && isState('incoming')(one));
-        const call = callPath(incoming);
-        const ofCall = (one: { resource: string }) => one.resource.includes(incoming.resourceData.id);
-        await bot.act(server.http, 'POST', `${call}/answer`, { callbackUri: bot.callbackUri });
-        await bot.next('established', (one) => ofCall(one) && isState('established')(one));
+        const { call, ofCall } = await answered(phone);
         const asked = await bot.act(server.http, 'POST', `${call}/record`, {
           prompts: [{ mediaInfo: { uri: greeting } }],
           playBeep: false,
@@ -148,9 +150,7 @@ test('calls placed by baresip', { skip, concurrency: 1 }, async (t) => {
         assert.equal(second.resourceData.completionReason, 'stopToneDetected');
         phone.command('hangup');
         await bot.next('terminated', (one) => ofCall(one) && isState('terminated')(one));
-        const reply = await fetch(final.resourceData.recordResourceLocation, {
-          headers: { authorization: `Bearer ${final.resourceData.recordResourceAccessToken}` },
-        });
+        const reply = await recordingOf(final);
         assert.equal(reply.headers.get('content-type'), 'audio/flac');
         const recording = join(folder, `${codec}-recording.flac`);
         writeFileSync(recording, Buffer.from(await reply.arrayBuffer()));
@@ -179,18 +179,9 @@ test('calls placed by baresip', { skip, concurrency: 1 }, async (t) => {
     async () => {
       const file = join(folder, 'keys.wav');
       execFileSync('sox', [`${SOUNDS}/tt-weasels.wav`, '-b', '16', file, 'pad', '0', '40']);
-      const seen = new Set(bot.notifications);
       const phone = await startBaresip(file);
       try {
-        phone.command('dial', `sip:voicemail@127.0.0.1:${server.udp}`);
-        const incoming = await bot.next('incoming', (one) => !seen.has(one) && isState('incoming')(one));
-        const call = callPath(incoming);
-        const ofCall = (one: { resource: string }) => one.resource.includes(incoming.resourceData.id);
-        await bot.act(server.http, 'POST', `${call}/answer`, { callbackUri: bot.callbackUri });
-        const established = await bot.next(
-          'established',
-          (one) => ofCall(one) && isState('established')(one),
-        );
+        const { call, ofCall, established } = await answered(phone);
         phone.command('hold');
         await bot.next('hold', (one) => ofCall(one) && isState('hold')(one));
         phone.command('resume');

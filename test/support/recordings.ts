@@ -5,9 +5,10 @@ import { type Log, silentLog } from '../../src/log.ts';
 import { finishFile } from '../../src/recording/finish.ts';
 import type { RecordingRequest } from '../../src/recording/library.ts';
 import { openRecordings, type Recordings, type RecordingsOptions } from '../../src/recording/recordings.ts';
+import { bytesOf } from '../../src/recording/spool-files.ts';
 import { openSqliteStore } from '../../src/store/sqlite-store.ts';
 import type { Store } from '../../src/store/store.ts';
-import { Upsampler } from '../../src/wire/upsample.ts';
+import { upsampled } from '../../src/wire/upsample.ts';
 import { pcmWavHeader } from '../../src/wire/wav.ts';
 import { openSpooledTake, type SpooledTake } from './spooled-take.ts';
 import { VirtualClock } from './virtual-clock.ts';
@@ -119,12 +120,7 @@ export function babble(length: number, seed = 1): Int16Array {
 
 /** The file that a take of these samples must become: converted in one go. */
 export function expectedFile(samples: Int16Array): Buffer {
-  const upsampler = new Upsampler();
-  const audio = [upsampler.push(samples), upsampler.flush()];
-  return Buffer.concat([
-    pcmWavHeader(16_000, 2 * samples.length),
-    ...audio.map((piece) => Buffer.from(piece.buffer, piece.byteOffset, piece.byteLength)),
-  ]);
+  return Buffer.concat([pcmWavHeader(16_000, 2 * samples.length), bytesOf(upsampled(samples))]);
 }
 
 /** All of a body. */
