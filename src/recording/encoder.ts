@@ -4,6 +4,8 @@ import { reasonOf, TonearmError } from '../errors.ts';
 import type { FinishedFile, FinishJob } from './finish.ts';
 
 export interface Encoder {
+  /** Starts the thread, so that the first file need not wait for it. */
+  warm(): void;
   /** Rejects with what was wrong with this file; with TonearmError `encoderFailed` when the thread died over it. */
   encode(job: FinishJob): Promise<FinishedFile>;
   /** Waits for what was asked before. */
@@ -21,7 +23,7 @@ interface Running {
   readonly waiting: Map<number, PromiseWithResolvers<FinishedFile>>;
 }
 
-/** The thread is started by the first job, and again by the first one after it died. */
+/** The thread is started by `warm` or the first job, and again by the first one after it died. It keeps no process alive while it has nothing to do. */
 export function openEncoder(start: () => Worker = startThread): Encoder {
   let running: Running | undefined;
   let numbers = 0;
@@ -42,6 +44,7 @@ export function openEncoder(start: () => Worker = startThread): Encoder {
     thread.on('error', (error: unknown) => {
       why = reasonOf(error);
     });
+    thread.unref();
     thread.on('exit', (code) => {
       if (running === started) running = undefined;
       const message = `the encoder's thread died: ${why || `it stopped with code ${code}`}`;
@@ -52,6 +55,9 @@ export function openEncoder(start: () => Worker = startThread): Encoder {
   };
 
   return {
+    warm() {
+      if (!closed) running ??= run();
+    },
     encode(job) {
       if (closed) return Promise.reject(new TonearmError('encoderFailed', 'the server is stopping'));
       running ??= run();

@@ -5,12 +5,15 @@
 import { createHash, type Hash } from 'node:crypto';
 import { type FileHandle, open, rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
+import { setImmediate } from 'node:timers/promises';
 import { Upsampler } from '../wire/upsample.ts';
 import { type FileEncoder, openFileEncoder } from './file-encoders.ts';
 import { FILE_RATE, type RecordingFormat } from './formats.ts';
 import { bytesOf, SPOOL_RATE, writeAll } from './spool-files.ts';
 
-/** Samples a channel that are converted at once: half a second or less, a few milliseconds of work. */
+/** Samples a channel that are read at once: each read is a way to the thread pool and back, and costs more than what is done with a second of audio. */
+const READ = 65_536;
+/** Samples a channel that are converted at once: half a second or less, a few milliseconds of work. Then other files have their turn. */
 const CHUNK = 4000;
 
 export interface FinishJob {
@@ -78,29 +81,34 @@ async function convert(
   const encoder = await openFileEncoder(format, { channels, samples: ((end - begin) * FILE_RATE) / rate });
   try {
     let bytes = 0;
-    const put = async (piece: Uint8Array) => {
+    // Written at once: this thread has nothing else to do while a disk is slow.
+    const put = (piece: Uint8Array) => {
       hash.update(piece);
-      await writeAll(target, piece, bytes);
+      writeAll(target.fd, piece, bytes);
       bytes += piece.length;
     };
     const widen = rate === SPOOL_RATE ? widener(channels) : undefined;
-    const chunk = new Int16Array(CHUNK * channels);
-    for (let at = begin; at < end; at += CHUNK) {
-      const piece = chunk.subarray(0, Math.min(CHUNK, end - at) * channels);
-      await readSamples(source, piece, at * channels);
-      await put(encoder.push(widen?.push(piece) ?? piece));
+    const room = new Int16Array(Math.min(READ, end - begin) * channels);
+    for (let at = begin; at < end; at += READ) {
+      const read = room.subarray(0, Math.min(READ, end - at) * channels);
+      await readSamples(source, read, at * channels);
+      for (let from = 0; from < read.length; from += CHUNK * channels) {
+        const piece = read.subarray(from, from + CHUNK * channels);
+        put(encoder.push(widen?.push(piece) ?? piece));
+        await setImmediate();
+      }
     }
-    if (widen !== undefined) await put(encoder.push(widen.flush()));
-    await put(encoder.finish());
-    return { bytes, patched: await patch(target, encoder) };
+    if (widen !== undefined) put(encoder.push(widen.flush()));
+    put(encoder.finish());
+    return { bytes, patched: patch(target, encoder) };
   } finally {
     encoder.close();
   }
 }
 
-async function patch(target: FileHandle, encoder: FileEncoder): Promise<boolean> {
+function patch(target: FileHandle, encoder: FileEncoder): boolean {
   const patch = encoder.patch?.();
-  if (patch !== undefined) await writeAll(target, patch.bytes, patch.at);
+  if (patch !== undefined) writeAll(target.fd, patch.bytes, patch.at);
   return patch !== undefined;
 }
 

@@ -115,6 +115,7 @@ class FolderRecordings implements Recordings {
 
   async prepare(request: RecordingRequest): Promise<PreparedRecording> {
     const { clock, publicUrl, tokenLifetimeMs } = this.#options;
+    this.#encoder.warm();
     const base = publicUrl.replace(/\/+$/, '');
     const { maxDurationMs, ...origin } = request;
     const recordingId = randomUUID();

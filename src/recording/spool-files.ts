@@ -3,7 +3,7 @@
  * which rate and of how many channels (interleaved), and, once it was sealed, how long. Lengths count 8,000 a second, whatever the rate.
  */
 import { closeSync, ftruncateSync, openSync, renameSync, writeFileSync, writeSync } from 'node:fs';
-import { type FileHandle, readFile, rm } from 'node:fs/promises';
+import { readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type AudioRing, widthOf } from './take.ts';
 
@@ -56,10 +56,7 @@ export function openTakeFiles(
   const file = openSync(pcmPath(folder, recordingId), 'w', 0o600);
   return {
     write(samples, at) {
-      const bytes = bytesOf(samples);
-      // One write may take only part: at a file size limit, or when the disk is nearly full.
-      for (let done = 0; done < bytes.length; )
-        done += writeSync(file, bytes, done, bytes.length - done, at * bytesAt + done);
+      writeAll(file, bytesOf(samples), at * bytesAt);
     },
     seal(samples) {
       try {
@@ -113,8 +110,7 @@ function writeJournal(folder: string, journal: TakeJournal): void {
 }
 
 /** One write may take only part: at a file size limit, or when the disk is nearly full. */
-export async function writeAll(file: FileHandle, bytes: Uint8Array, position: number): Promise<void> {
-  for (let done = 0; done < bytes.length; ) {
-    done += (await file.write(bytes, done, bytes.length - done, position + done)).bytesWritten;
-  }
+export function writeAll(file: number, bytes: Uint8Array, position: number): void {
+  for (let done = 0; done < bytes.length; )
+    done += writeSync(file, bytes, done, bytes.length - done, position + done);
 }

@@ -55,7 +55,7 @@ export async function stageRecordings(
     tokenLifetimeMs: 3_600_000,
     tokenKey: new Uint8Array(32).fill(1),
     // Beside the thread: what it does is tested by itself.
-    encoder: { encode: finishFile, close: async () => {} },
+    encoder: { warm() {}, encode: finishFile, close: async () => {} },
     ...options,
   };
   const openStaged = (recordingId: string) => {
