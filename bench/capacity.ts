@@ -12,6 +12,8 @@ const MEDIA_PORTS = '20000-29999';
 const KEYS = 100;
 const KEYS_PER_SECOND = 20;
 const SETTLE_MS = 3000;
+/** Calls that are up before the first step: what the process needs for any call at all is there with them. */
+const FIRST_CALLS = 20;
 /** A generator that is later than this sends in bursts: its figures say nothing about the server. */
 const LATEST_GENERATOR_MS = 20;
 /** A worker that is this busy cannot keep its ticks. */
@@ -30,6 +32,8 @@ interface Step {
   readonly processMicrosecondsPerPacket: number;
   readonly generatorLatenessMs: number;
   readonly residentMegabytes: number;
+  /** What a call adds to it. */
+  readonly kilobytesPerCall: number;
   /** From the key to the notification that the recording has ended: median and 99th percentile. */
   readonly keyMs: readonly [median: number, p99: number] | undefined;
   /** Between two packets of the prompt, the 99th percentile: while calls are set up, and while it was measured. */
@@ -58,12 +62,10 @@ export async function capacity(options: CapacityOptions): Promise<void> {
   let ending = `not tried beyond ${options.max} calls`;
   try {
     printHead(options);
+    const parts = { server, generator, bot };
+    const idle = await firstCalls(parts);
     for (const calls of stepsUpTo(options.first, options.max)) {
-      const step = await runStep(calls, steps.at(-1)?.calls ?? 0, options, {
-        server,
-        generator,
-        bot,
-      });
+      const step = await runStep(calls, steps.at(-1)?.calls ?? FIRST_CALLS, options, parts, idle);
       printStep(step);
       const trouble = troubleOf(step);
       steps.push(step);
@@ -72,13 +74,14 @@ export async function capacity(options: CapacityOptions): Promise<void> {
       break;
     }
     await generator.ask({ ask: 'hangUp' }, 'hungUp');
-  } catch (error) {
-    ending = error instanceof Error ? error.message : String(error);
-  } finally {
     await generator.stop();
     await server.stop();
-    await bot.close();
+  } catch (error) {
+    ending = error instanceof Error ? error.message : String(error);
+    await generator.stop();
+    await server.kill();
   }
+  await bot.close();
   printResult(steps, ending);
 }
 
@@ -88,23 +91,41 @@ function stepsUpTo(first: number, max: number): number[] {
   return [...steps, max];
 }
 
+interface Parts {
+  readonly server: { readonly pid: number };
+  readonly generator: Generator;
+  readonly bot: RecordingBot;
+}
+
+/** Resolves with the memory of a server that has had its first calls. */
+async function firstCalls({ server, generator, bot }: Parts): Promise<number> {
+  await placeCalls(FIRST_CALLS, FIRST_CALLS, FIRST_CALLS, { generator, bot });
+  await pause(systemClock, SETTLE_MS);
+  return residentMegabytes(server.pid);
+}
+
+/** Until there are `wanted` in all. */
+async function placeCalls(
+  calls: number,
+  perSecond: number,
+  wanted: number,
+  { generator, bot }: Pick<Parts, 'generator' | 'bot'>,
+): Promise<void> {
+  const { up, failures } = await generator.ask({ ask: 'call', calls, perSecond }, 'called');
+  if (up < wanted) throw new Error(`${wanted - up} of ${wanted} calls are not up: ${failures.join('; ')}`);
+  await bot.recordings(wanted);
+}
+
 async function runStep(
   calls: number,
   before: number,
   options: CapacityOptions,
-  parts: {
-    readonly server: { readonly pid: number };
-    readonly generator: Generator;
-    readonly bot: RecordingBot;
-  },
+  parts: Parts,
+  idleMegabytes: number,
 ): Promise<Step> {
   const { server, generator, bot } = parts;
-  const call = { ask: 'call', calls: calls - before, perSecond: options.perSecond } as const;
   await generator.ask({ ask: 'measure' }, 'measured');
-  const called = await generator.ask(call, 'called');
-  if (called.up < calls)
-    throw new Error(`${calls - called.up} of ${calls} calls did not come up: ${called.failures.join('; ')}`);
-  await bot.recordings(calls);
+  await placeCalls(calls - before, options.perSecond, calls, parts);
   const settingUp = await generator.ask({ ask: 'measure' }, 'measured');
   await pause(systemClock, SETTLE_MS);
 
@@ -127,6 +148,7 @@ async function runStep(
     processMicrosecondsPerPacket: (use.processMs * 1000) / sent.packets,
     generatorLatenessMs: sent.latenessMs,
     residentMegabytes: memory,
+    kilobytesPerCall: (1000 * (memory - idleMegabytes)) / (calls - FIRST_CALLS),
     keyMs: options.listen ? undefined : await pressKeys(Math.min(calls - before, KEYS), generator, bot),
     gapMs: options.listen ? [settingUp.gapMs, sent.gapMs] : undefined,
   };
@@ -163,6 +185,7 @@ const COLUMNS = [
   '(process)',
   'gen. late',
   'memory',
+  'a call',
   'key p50/99',
   'gap p99',
 ];
@@ -186,6 +209,7 @@ function printStep(step: Step): void {
     step.processMicrosecondsPerPacket.toFixed(1),
     `${step.generatorLatenessMs.toFixed(1)} ms`,
     `${step.residentMegabytes} MB`,
+    `${step.kilobytesPerCall.toFixed(0)} kB`,
     step.keyMs === undefined ? '' : step.keyMs.map((ms) => ms.toFixed(0)).join('/'),
     step.gapMs?.join('/') ?? '',
   ]);

@@ -28,6 +28,8 @@ const agent = await createUserAgent({
 });
 const calls = new Set<Dialog>();
 const streams: OpenStream[] = [];
+/** How calls ended that we did not hang up. */
+const lost: string[] = [];
 
 process.on('message', async (message: ToGenerator) => tell(await answer(message)));
 process.on('disconnect', () => process.exit());
@@ -56,7 +58,7 @@ async function placeCalls(count: number, perSecond: number): Promise<string[]> {
     await pause(systemClock, 1000 / perSecond);
   }
   const failures = (await Promise.all(placed)).filter((failure) => failure !== undefined);
-  return failures.slice(0, 5);
+  return [...failures, ...lost.splice(0)].slice(0, 5);
 }
 
 /** Each once, of those that were placed last. */
@@ -90,7 +92,10 @@ async function placeCall(): Promise<string | undefined> {
   const settled = acceptAnswer(outcome.sdp, offer);
   if (!settled.ok) return settled.why;
   calls.add(outcome.dialog);
-  outcome.dialog.ended.addEventListener('abort', () => calls.delete(outcome.dialog), { once: true });
+  outcome.dialog.ended.addEventListener('abort', () => {
+    calls.delete(outcome.dialog);
+    lost.push(JSON.stringify(outcome.dialog.ended.reason));
+  });
   stream.start(settled.audio.remote);
   streams.push(stream);
   return undefined;

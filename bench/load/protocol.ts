@@ -11,7 +11,7 @@ export type ToGenerator =
 
 export type FromGenerator =
   | { readonly told: 'ready' }
-  /** `up`: calls that are up in all; `failures`: what the first few that failed said. */
+  /** `up`: calls that are up in all; `failures`: what the first few that failed said, or how they were ended. */
   | { readonly told: 'called'; readonly up: number; readonly failures: readonly string[] }
   | {
       readonly told: 'measured';

@@ -51,7 +51,7 @@ export type Steering = Extract<Command, { name: 'answer' | 'reject' | 'redirect'
 
 export class LiveCall {
   readonly parts: CallParts;
-  readonly #side: Side;
+  #side: Side;
   readonly #journal: Journal;
   readonly #operations: Operations;
   readonly #over = Promise.withResolvers<void>();
@@ -163,6 +163,9 @@ export class LiveCall {
   /** The call has its dialog: from here on a BYE ends it. */
   enter(dialog: Dialog): void {
     this.#dialog = dialog;
+    // An INVITE with all that hangs on it is not kept for the length of a call.
+    this.#side.close();
+    this.#side = ENTERED;
     onAbort(dialog.ended, () => this.end(endings.dialogEnded(dialog.ended.reason as DialogEnd | undefined)));
   }
 
@@ -292,6 +295,9 @@ export class LiveCall {
     });
   }
 }
+
+/** The side of a call that has its dialog: nothing is left to do for it. */
+const ENTERED: Side = { begin() {}, steer: callEnded, abandon() {}, close() {} };
 
 /** Runs `action` once: when `signal` aborts, or now when it has. */
 export function onAbort(signal: AbortSignal, action: () => void): void {

@@ -93,6 +93,7 @@ class NativeSockets implements RtpSockets {
 }
 
 class NativeSocket implements RtpSocket {
+  readonly sendsAtOnce = true;
   readonly port: number;
   readonly #native: Native;
   readonly #number: number;

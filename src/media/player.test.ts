@@ -5,7 +5,7 @@ import { emptyRtpPacket, type RtpPacket, readRtp } from '../wire/rtp.ts';
 import { emptyTelephoneEvent, readTelephoneEvent, type TelephoneEvent } from '../wire/telephone-event.ts';
 import { Hearing } from './hearing.ts';
 import type { Key } from './line.ts';
-import { createPlayer, type Sending, type SendSilence } from './player.ts';
+import { createPlayer, PACKET_BYTES, type Sending, type SendSilence } from './player.ts';
 
 interface SentPacket extends RtpPacket {
   readonly at: number;
@@ -24,6 +24,7 @@ function setUp(sending: Sending | undefined, silence: SendSilence = 'keepalive')
     sequence: 0xfffe,
     timestamp: 0xfffffff0,
     silence,
+    buffers: [new Uint8Array(PACKET_BYTES)],
     transmit(bytes) {
       const packet = emptyRtpPacket();
       assert.equal(readRtp(bytes, packet), undefined);

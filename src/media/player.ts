@@ -88,8 +88,8 @@ const EARLY_MS = 5;
 /** A process that was held up for longer does not make up for what it did not send. */
 const MOST_BEHIND_MS = 200;
 const LONGEST_PACKET_MS = 60;
-/** A packet that the kernel could not take at once is still read from its buffer; the next ones go into others. */
-const BUFFERS = 4;
+/** The longest packet. */
+export const PACKET_BYTES = RTP_HEADER_BYTES + MOST_PAYLOAD_BYTES;
 /** RFC 4733 §2.5.1.4: the final packet of an event is sent three times. */
 const END_PACKETS = 3;
 const KEY_VOLUME = 10;
@@ -103,86 +103,196 @@ interface Activity {
   fail(error: Error): void;
 }
 
-/** `ssrc`, `sequence` and `timestamp` are random (RFC 3550 §5.1). `transmit` gets bytes that stay untouched for three more packets. */
-export function createPlayer(options: {
+export interface PlayerOptions {
+  /** These three are random (RFC 3550 §5.1). */
   readonly ssrc: number;
   readonly sequence: number;
   readonly timestamp: number;
   readonly silence: SendSilence;
+  /** What packets are made in, in turn, of PACKET_BYTES each; as many as `transmit` may still be reading. */
+  readonly buffers: readonly Uint8Array[];
   readonly transmit: (bytes: Uint8Array) => void;
-}): Player {
-  const { ssrc, transmit } = options;
-  const buffers = Array.from({ length: BUFFERS }, () => Buffer.alloc(RTP_HEADER_BYTES + MOST_PAYLOAD_BYTES));
-  let sending: Sending | undefined;
-  let encoder: WideEncoder | undefined;
-  let encodes: Codec | undefined;
+}
+
+export function createPlayer(options: PlayerOptions): Player {
+  return new PacketPlayer(options);
+}
+
+/** One a line: a class, as hearing.ts says why. */
+class PacketPlayer implements Player {
+  readonly #options: PlayerOptions;
+  #sending: Sending | undefined;
+  #encoder: WideEncoder | undefined;
+  #encodes: Codec | undefined;
   /** RTP timestamps in a millisecond. */
-  let ticksPerMs = SAMPLES_PER_MS;
-  let muted = false;
-  let activity: Activity | undefined;
-  let sequence = options.sequence & 0xffff;
-  let timestamp = options.timestamp >>> 0;
-  let nextAt = Number.NaN;
-  let packets = 0;
-  let octets = 0;
+  #ticksPerMs = SAMPLES_PER_MS;
+  #muted = false;
+  #activity: Activity | undefined;
+  #sequence: number;
+  #timestamp: number;
+  #nextAt = Number.NaN;
+  #packets = 0;
+  #octets = 0;
   /** Whether the packet before this one, in time, was sent: else the next begins a talkspurt and bears the marker. */
-  let contiguous = false;
-  let opening = OPENING_BURST_MS;
-  let silentMs = 0;
+  #contiguous = false;
+  #opening = OPENING_BURST_MS;
+  #silentMs = 0;
   /** Nothing was to be sent, and `send` may not have been called for long. */
-  let parked = false;
+  #parked = false;
 
-  const put = (payloadType: number, marker: boolean, at: number, payloadBytes: number) => {
-    const buffer = buffers[packets % BUFFERS]!;
-    writeRtpHeader(buffer, payloadType, marker, sequence, at, ssrc);
-    sequence = (sequence + 1) & 0xffff;
-    packets++;
-    octets += payloadBytes;
-    silentMs = 0;
-    transmit(buffer.subarray(0, RTP_HEADER_BYTES + payloadBytes));
-  };
+  constructor(options: PlayerOptions) {
+    this.#options = options;
+    this.#sequence = options.sequence & 0xffff;
+    this.#timestamp = options.timestamp >>> 0;
+  }
 
-  const sendAudio = (sound: Sound, from: number, packetSamples: number, marker: boolean) => {
+  get packets(): number {
+    return this.#packets;
+  }
+
+  get octets(): number {
+    return this.#octets;
+  }
+
+  timestamp(now: number): number {
+    const since = Number.isNaN(this.#nextAt) ? 0 : (now - this.#nextAt) * this.#ticksPerMs;
+    return (this.#timestamp + Math.round(since)) >>> 0;
+  }
+
+  change(next: Sending | undefined): void {
+    if (next === undefined) this.#contiguous = false;
+    this.#sending = next;
+    if (next === undefined || next.codec === this.#encodes) return;
+    this.#encoder?.close();
+    this.#encodes = next.codec;
+    this.#encoder = isWide(next.codec) ? openEncoder(next.codec) : undefined;
+    this.#ticksPerMs = CODECS[next.codec].ticksPerPosition * SAMPLES_PER_MS;
+  }
+
+  send(now: number): number {
+    const packetMs = this.#sending?.packetTimeMs ?? 20;
+    if (Number.isNaN(this.#nextAt)) this.#nextAt = now;
+    const behind = Math.floor((now - this.#nextAt) / packetMs);
+    if (behind > 0 && (this.#parked || behind * packetMs > MOST_BEHIND_MS)) this.#passBy(behind * packetMs);
+    while (this.#nextAt <= now + EARLY_MS) {
+      this.#nextAt += packetMs;
+      this.#slot(packetMs);
+    }
+    this.#parked =
+      this.#activity === undefined &&
+      (this.#sending === undefined || (this.#opening <= 0 && this.#options.silence === 'keepalive'));
+    if (!this.#parked) return this.#nextAt - EARLY_MS;
+    if (this.#sending === undefined) return Infinity;
+    return this.#nextAt + KEEP_ALIVE_MS - this.#silentMs - packetMs - EARLY_MS;
+  }
+
+  play(sound: Sound, signal: AbortSignal): Promise<boolean> {
+    if (sound.narrow.length === 0) return Promise.resolve(!signal.aborted);
+    const { narrow } = sound;
+    // Only what is short has to be widened here: prompts bring it with them.
+    const both = this.#encoder === undefined ? sound : { narrow, wide: sound.wide ?? upsampled(narrow) };
+    let at = 0;
+    return this.#run(signal, (packetSamples) => {
+      this.#sendAudio(both, at, packetSamples, !this.#contiguous);
+      this.#contiguous = this.#sending !== undefined;
+      at += packetSamples;
+      return at >= narrow.length;
+    });
+  }
+
+  async keys(keys: readonly Key[], durationMs: number, gapMs: number, signal: AbortSignal): Promise<boolean> {
+    if (this.#sending !== undefined && this.#sending.eventPayloadType === undefined) {
+      throw new TonearmError(
+        'noTelephoneEvents',
+        'the far end did not agree to telephone-event: keys cannot be sent',
+      );
+    }
+    const duration = Math.min(8000, Math.max(10, durationMs)) * SAMPLES_PER_MS;
+    for (const key of keys) {
+      if (!(await this.#run(signal, this.#press(key, duration, gapMs * SAMPLES_PER_MS)))) return false;
+    }
+    return true;
+  }
+
+  mute(muted: boolean): void {
+    this.#muted = muted;
+  }
+
+  fail(error: Error): void {
+    this.#activity?.fail(error);
+  }
+
+  stop(): void {
+    this.#activity?.settle(false);
+    this.#encoder?.close();
+    this.#encoder = this.#encodes = undefined;
+    this.#sending = undefined;
+  }
+
+  /** What the next packet is made in. */
+  get #buffer(): Uint8Array {
+    const { buffers } = this.#options;
+    return buffers[this.#packets % buffers.length]!;
+  }
+
+  #put(payloadType: number, marker: boolean, at: number, payloadBytes: number) {
+    const buffer = this.#buffer;
+    writeRtpHeader(buffer, payloadType, marker, this.#sequence, at, this.#options.ssrc);
+    this.#sequence = (this.#sequence + 1) & 0xffff;
+    this.#packets++;
+    this.#octets += payloadBytes;
+    this.#silentMs = 0;
+    this.#options.transmit(buffer.subarray(0, RTP_HEADER_BYTES + payloadBytes));
+  }
+
+  #sendAudio(sound: Sound, from: number, packetSamples: number, marker: boolean) {
+    const sending = this.#sending;
     if (sending === undefined) return;
-    if (isWide(sending.codec)) return sendWide(sound, from, packetSamples, marker);
+    if (isWide(sending.codec)) return this.#sendWide(sending, sound, from, packetSamples, marker);
     const audio = sound.narrow;
-    const payload = buffers[packets % BUFFERS]!;
-    const to = muted ? from : Math.min(audio.length, from + packetSamples);
+    const payload = this.#buffer;
+    const to = this.#muted ? from : Math.min(audio.length, from + packetSamples);
     encodeG711(sending.codec, audio, from, to, payload, RTP_HEADER_BYTES);
     payload.fill(SILENCE[sending.codec], RTP_HEADER_BYTES + to - from, RTP_HEADER_BYTES + packetSamples);
-    put(sending.payloadType, marker, timestamp, packetSamples);
-  };
+    this.#put(sending.payloadType, marker, this.#timestamp, packetSamples);
+  }
 
-  const sendWide = ({ wide = NOTHING }: Sound, from: number, packetSamples: number, marker: boolean) => {
-    if (sending === undefined || encoder === undefined) return;
+  #sendWide(
+    sending: Sending,
+    { wide = NOTHING }: Sound,
+    from: number,
+    packetSamples: number,
+    marker: boolean,
+  ) {
+    if (this.#encoder === undefined) return;
     const count = 2 * packetSamples;
-    const to = muted ? 2 * from : Math.min(wide.length, 2 * from + count);
+    const to = this.#muted ? 2 * from : Math.min(wide.length, 2 * from + count);
     for (let i = 0; i < count; i++) WIDE[i] = 2 * from + i < to ? wide[2 * from + i]! : 0;
-    const bytes = encoder.encode(WIDE, 0, count, buffers[packets % BUFFERS]!, RTP_HEADER_BYTES);
-    if (bytes > 0) put(sending.payloadType, marker, timestamp, bytes);
-  };
+    const bytes = this.#encoder.encode(WIDE, 0, count, this.#buffer, RTP_HEADER_BYTES);
+    if (bytes > 0) this.#put(sending.payloadType, marker, this.#timestamp, bytes);
+  }
 
-  const sendSilence = (packetMs: number) => {
-    silentMs += packetMs;
-    const always = options.silence === 'always' || opening > 0;
-    if (sending === undefined || (!always && silentMs < KEEP_ALIVE_MS)) {
-      contiguous = false;
+  #sendSilence(packetMs: number) {
+    this.#silentMs += packetMs;
+    const always = this.#options.silence === 'always' || this.#opening > 0;
+    if (this.#sending === undefined || (!always && this.#silentMs < KEEP_ALIVE_MS)) {
+      this.#contiguous = false;
       return;
     }
-    sendAudio(SILENT, 0, packetMs * SAMPLES_PER_MS, always && !contiguous);
-    contiguous = always;
-    opening -= packetMs;
-  };
+    this.#sendAudio(SILENT, 0, packetMs * SAMPLES_PER_MS, always && !this.#contiguous);
+    this.#contiguous = always;
+    this.#opening -= packetMs;
+  }
 
-  const run = (signal: AbortSignal, step: Activity['step']) => {
-    if (activity !== undefined)
+  #run(signal: AbortSignal, step: Activity['step']): Promise<boolean> {
+    if (this.#activity !== undefined)
       return Promise.reject(new TonearmError('lineBusy', 'the line is playing already'));
     if (signal.aborted) return Promise.resolve(false);
     return new Promise<boolean>((resolve, reject) => {
       const onAbort = () => running.settle(false);
       const over = () => {
         signal.removeEventListener('abort', onAbort);
-        if (activity === running) activity = undefined;
+        if (this.#activity === running) this.#activity = undefined;
       };
       const running: Activity = {
         step,
@@ -195,125 +305,50 @@ export function createPlayer(options: {
           reject(error);
         },
       };
-      activity = running;
+      this.#activity = running;
       signal.addEventListener('abort', onAbort, { once: true });
     });
-  };
+  }
 
   /** One press: updates, then its end three times at their interval, then the gap. */
-  const press = (key: Key, duration: number, gap: number): Activity['step'] => {
+  #press(key: Key, duration: number, gap: number): Activity['step'] {
     const event = { event: KEYS.indexOf(key), end: false, volume: KEY_VOLUME, duration: 0 };
     let began: number | undefined;
     let ends = 0;
     let passed = 0;
     return (packetSamples) => {
       const marker = began === undefined;
-      began ??= timestamp;
+      began ??= this.#timestamp;
       passed += packetSamples;
-      const ticks = (sending?.eventClock ?? LINE_RATE) / LINE_RATE;
+      const ticks = (this.#sending?.eventClock ?? LINE_RATE) / LINE_RATE;
       event.duration = Math.min(LONGEST_EVENT, ticks * Math.min(duration, passed));
       event.end = passed >= duration;
       if (event.end) ends++;
-      const payloadType = sending?.eventPayloadType;
+      const payloadType = this.#sending?.eventPayloadType;
       if (ends <= END_PACKETS && payloadType !== undefined) {
-        writeTelephoneEvent(buffers[packets % BUFFERS]!, RTP_HEADER_BYTES, event);
-        put(payloadType, marker, began, 4);
+        writeTelephoneEvent(this.#buffer, RTP_HEADER_BYTES, event);
+        this.#put(payloadType, marker, began, 4);
       }
-      contiguous = false;
+      this.#contiguous = false;
       return ends >= END_PACKETS && passed >= duration + gap;
     };
-  };
+  }
 
-  const slot = (packetMs: number) => {
-    const current = activity;
+  #slot(packetMs: number) {
+    const current = this.#activity;
     const packetSamples = packetMs * SAMPLES_PER_MS;
-    if (current === undefined) sendSilence(packetMs);
+    if (current === undefined) this.#sendSilence(packetMs);
     else if (current.step(packetSamples)) current.settle(true);
-    timestamp = (timestamp + packetMs * ticksPerMs) >>> 0;
-  };
+    this.#timestamp = (this.#timestamp + packetMs * this.#ticksPerMs) >>> 0;
+  }
 
   /** Time in which nothing was sent. */
-  const passBy = (ms: number) => {
-    nextAt += ms;
-    timestamp = (timestamp + ms * ticksPerMs) >>> 0;
-    silentMs += ms;
-    contiguous = false;
-  };
-
-  return {
-    get packets() {
-      return packets;
-    },
-    get octets() {
-      return octets;
-    },
-    timestamp(now) {
-      const since = Number.isNaN(nextAt) ? 0 : (now - nextAt) * ticksPerMs;
-      return (timestamp + Math.round(since)) >>> 0;
-    },
-    change(next) {
-      if (next === undefined) contiguous = false;
-      sending = next;
-      if (next === undefined || next.codec === encodes) return;
-      encoder?.close();
-      encodes = next.codec;
-      encoder = isWide(next.codec) ? openEncoder(next.codec) : undefined;
-      ticksPerMs = CODECS[next.codec].ticksPerPosition * SAMPLES_PER_MS;
-    },
-    send(now) {
-      const packetMs = sending?.packetTimeMs ?? 20;
-      if (Number.isNaN(nextAt)) nextAt = now;
-      const behind = Math.floor((now - nextAt) / packetMs);
-      if (behind > 0 && (parked || behind * packetMs > MOST_BEHIND_MS)) passBy(behind * packetMs);
-      while (nextAt <= now + EARLY_MS) {
-        nextAt += packetMs;
-        slot(packetMs);
-      }
-      parked =
-        activity === undefined &&
-        (sending === undefined || (opening <= 0 && options.silence === 'keepalive'));
-      if (!parked) return nextAt - EARLY_MS;
-      return sending === undefined ? Infinity : nextAt + KEEP_ALIVE_MS - silentMs - packetMs - EARLY_MS;
-    },
-    play(sound, signal) {
-      if (sound.narrow.length === 0) return Promise.resolve(!signal.aborted);
-      const { narrow } = sound;
-      // Only what is short has to be widened here: prompts bring it with them.
-      const both = encoder === undefined ? sound : { narrow, wide: sound.wide ?? upsampled(narrow) };
-      let at = 0;
-      return run(signal, (packetSamples) => {
-        sendAudio(both, at, packetSamples, !contiguous);
-        contiguous = sending !== undefined;
-        at += packetSamples;
-        return at >= narrow.length;
-      });
-    },
-    async keys(keys, durationMs, gapMs, signal) {
-      if (sending !== undefined && sending.eventPayloadType === undefined) {
-        throw new TonearmError(
-          'noTelephoneEvents',
-          'the far end did not agree to telephone-event: keys cannot be sent',
-        );
-      }
-      const duration = Math.min(8000, Math.max(10, durationMs)) * SAMPLES_PER_MS;
-      for (const key of keys) {
-        if (!(await run(signal, press(key, duration, gapMs * SAMPLES_PER_MS)))) return false;
-      }
-      return true;
-    },
-    mute(now) {
-      muted = now;
-    },
-    fail(error) {
-      activity?.fail(error);
-    },
-    stop() {
-      activity?.settle(false);
-      encoder?.close();
-      encoder = encodes = undefined;
-      sending = undefined;
-    },
-  };
+  #passBy(ms: number) {
+    this.#nextAt += ms;
+    this.#timestamp = (this.#timestamp + ms * this.#ticksPerMs) >>> 0;
+    this.#silentMs += ms;
+    this.#contiguous = false;
+  }
 }
 
 const NOTHING = new Int16Array(0);

@@ -2,9 +2,8 @@
  * Pairs of UDP ports for RTP and RTCP out of a configured range: even for RTP, the next one for RTCP (RFC 3550 §11).
  * Each worker has a share of the range to itself, so that they need not speak to each other.
  */
-import type { Socket } from 'node:dgram';
 import { TonearmError } from '../errors.ts';
-import { bindDatagrams, type RtpSocket, type RtpSockets } from './rtp-sockets.ts';
+import type { RtpSocket, RtpSockets } from './rtp-sockets.ts';
 
 /** Both ends belong to it. */
 export interface PortRange {
@@ -17,7 +16,7 @@ export interface PortPair {
   /** The even port, of `rtp`; `rtcp` has the next one. */
   readonly port: number;
   readonly rtp: RtpSocket;
-  readonly rtcp: Socket;
+  readonly rtcp: RtpSocket;
   /** Closes both sockets and gives the ports back. Idempotent. */
   close(): void;
 }
@@ -86,11 +85,11 @@ async function bindPair(
   sockets: RtpSockets,
   address: string,
   port: number,
-): Promise<{ rtp: RtpSocket; rtcp: Socket } | undefined> {
+): Promise<Pick<PortPair, 'rtp' | 'rtcp'> | undefined> {
   const rtp = await sockets.bind(address, port);
   if (rtp === undefined) return undefined;
   try {
-    const rtcp = await bindDatagrams(address, port + 1);
+    const rtcp = await sockets.bind(address, port + 1);
     if (rtcp !== undefined) return { rtp, rtcp };
   } catch (error) {
     rtp.close();

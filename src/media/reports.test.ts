@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { VirtualClock } from '../../test/support/virtual-clock.ts';
 import { formatRtcp, parseRtcp, type ReportBlock, type RtcpPacket } from '../wire/rtcp.ts';
-import { createPlayer } from './player.ts';
+import { createPlayer, PACKET_BYTES } from './player.ts';
 import { Reception } from './reception.ts';
 import { createReports } from './reports.ts';
 
@@ -53,7 +53,14 @@ test('a source that changes or counts anew is a source without loss', () => {
 function setUp() {
   const clock = new VirtualClock();
   const reception = new Reception();
-  const player = createPlayer({ ssrc: 1, sequence: 0, timestamp: 1000, silence: 'always', transmit() {} });
+  const player = createPlayer({
+    ssrc: 1,
+    sequence: 0,
+    timestamp: 1000,
+    silence: 'always',
+    buffers: [new Uint8Array(PACKET_BYTES)],
+    transmit() {},
+  });
   const reports = createReports({ ssrc: 1, cname: 'line', player, reception, clock, random: () => 0.5 });
   const due = () => {
     const bytes = reports.due(clock.monotonic());

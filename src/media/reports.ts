@@ -24,30 +24,77 @@ export interface Reports {
   hear(bytes: Uint8Array, now: number): boolean;
 }
 
-/** `random` is from 0 to 1; `cname` names this line and nothing else of ours (RFC 7022 §4.2). */
-export function createReports(options: {
+export interface ReportsOptions {
   readonly ssrc: number;
+  /** Names this line and nothing else of ours (RFC 7022 §4.2). */
   readonly cname: string;
   readonly player: Player;
   readonly reception: Reception;
   readonly clock: Clock;
+  /** From 0 to 1. */
   readonly random: () => number;
-}): Reports {
-  const { ssrc, cname, player, reception, clock, random } = options;
-  const pauseMs = () => INTERVAL_MS * (0.5 + random());
-  let dueAt = clock.monotonic() + pauseMs() / 2;
-  let packetsBefore = 0;
-  let sentBefore = false;
-  let farEnd: ReportBlock | undefined;
+}
 
-  const report = (now: number): RtcpPacket[] => {
+export function createReports(options: ReportsOptions): Reports {
+  return new LineReports(options);
+}
+
+/** One a line: a class, as hearing.ts says why. */
+class LineReports implements Reports {
+  readonly #options: ReportsOptions;
+  #dueAt: number;
+  #packetsBefore = 0;
+  #sentBefore = false;
+  #farEnd: ReportBlock | undefined;
+
+  constructor(options: ReportsOptions) {
+    this.#options = options;
+    this.#dueAt = options.clock.monotonic() + this.#pauseMs() / 2;
+  }
+
+  get farEnd(): ReportBlock | undefined {
+    return this.#farEnd;
+  }
+
+  get dueAt(): number {
+    return this.#dueAt;
+  }
+
+  due(now: number): Buffer | undefined {
+    if (now < this.#dueAt) return undefined;
+    this.#dueAt = now + this.#pauseMs();
+    return formatRtcp(this.#report(now));
+  }
+
+  goodbye(now: number): Buffer {
+    return formatRtcp([...this.#report(now), { type: 'BYE', sources: [this.#options.ssrc] }]);
+  }
+
+  hear(bytes: Uint8Array, now: number): boolean {
+    const { ssrc, reception } = this.#options;
+    const parsed = parseRtcp(bytes);
+    if (!parsed.ok) return false;
+    for (const packet of parsed.packets) {
+      if (packet.type === 'SR') reception.senderReport(packet.ssrc, packet.sender, now);
+      if (packet.type !== 'SR' && packet.type !== 'RR') continue;
+      this.#farEnd = packet.reports.find((block) => block.ssrc === ssrc) ?? this.#farEnd;
+    }
+    return true;
+  }
+
+  #pauseMs() {
+    return INTERVAL_MS * (0.5 + this.#options.random());
+  }
+
+  #report(now: number): RtcpPacket[] {
+    const { ssrc, cname, player, reception, clock } = this.#options;
     const block = reception.report(now);
     const reports = block === undefined ? [] : [block];
-    const sent = player.packets > packetsBefore;
-    packetsBefore = player.packets;
+    const sent = player.packets > this.#packetsBefore;
+    this.#packetsBefore = player.packets;
     // RFC 3550 §6.4: a sender's report when something was sent since the report before the last.
-    const sender = sent || sentBefore;
-    sentBefore = sent;
+    const sender = sent || this.#sentBefore;
+    this.#sentBefore = sent;
     const description: RtcpPacket = { type: 'SDES', chunks: [{ ssrc, cname }] };
     if (!sender) return [{ type: 'RR', ssrc, reports }, description];
     const unixMs = clock.now();
@@ -59,32 +106,5 @@ export function createReports(options: {
       octets: player.octets,
     };
     return [{ type: 'SR', ssrc, sender: info, reports }, description];
-  };
-
-  return {
-    get farEnd() {
-      return farEnd;
-    },
-    get dueAt() {
-      return dueAt;
-    },
-    due(now) {
-      if (now < dueAt) return undefined;
-      dueAt = now + pauseMs();
-      return formatRtcp(report(now));
-    },
-    goodbye(now) {
-      return formatRtcp([...report(now), { type: 'BYE', sources: [ssrc] }]);
-    },
-    hear(bytes, now) {
-      const parsed = parseRtcp(bytes);
-      if (!parsed.ok) return false;
-      for (const packet of parsed.packets) {
-        if (packet.type === 'SR') reception.senderReport(packet.ssrc, packet.sender, now);
-        if (packet.type !== 'SR' && packet.type !== 'RR') continue;
-        farEnd = packet.reports.find((block) => block.ssrc === ssrc) ?? farEnd;
-      }
-      return true;
-    },
-  };
+  }
 }

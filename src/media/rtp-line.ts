@@ -3,7 +3,6 @@
  */
 
 import { randomBytes } from 'node:crypto';
-import type { RemoteInfo } from 'node:dgram';
 import type { Clock } from '../clock.ts';
 import { TonearmError } from '../errors.ts';
 import type { Log } from '../log.ts';
@@ -25,7 +24,7 @@ import {
   SPEECH_TAIL,
 } from './line.ts';
 import { type AudioRing, type LineMemories, LineMemory, RING_SAMPLES } from './line-memory.ts';
-import { createPlayer, type Player, type SendSilence, sendingOf } from './player.ts';
+import { createPlayer, PACKET_BYTES, type Player, type SendSilence, sendingOf } from './player.ts';
 import { createPortPairs, type PortPair, type PortPairs, type PortRange } from './ports.ts';
 import { Reception } from './reception.ts';
 import { createReports, type Reports } from './reports.ts';
@@ -97,7 +96,8 @@ export class RtpLine implements Line {
   #meanings: Meanings = [];
   #hasEvents = false;
   #ticks: OpusTicks | undefined;
-  #parameters: AudioParameters | undefined;
+  #connected = false;
+  #packetTimeMs = 0;
   #closed = false;
   /** What a closed line has to say: its memory may be another's. */
   #last: { readonly position: number; readonly counts: RtpCounts; readonly report: LineReport } | undefined;
@@ -126,6 +126,7 @@ export class RtpLine implements Line {
       sequence: random.readUInt16BE(4) & 0x7fff,
       timestamp: random.readUInt32BE(6),
       silence: options.sendSilence ?? 'keepalive',
+      buffers: pair.rtp.sendsAtOnce ? ONE_PACKET : somePackets(),
       transmit: (bytes) => this.#transmit(bytes),
     });
     this.#reports = createReports({
@@ -137,8 +138,7 @@ export class RtpLine implements Line {
       random: Math.random,
     });
     pair.rtp.listen(this.#onRtp, this.#onSocketError);
-    pair.rtcp.on('message', this.#onRtcp);
-    pair.rtcp.on('error', this.#onSocketError);
+    pair.rtcp.listen(this.#onRtcp, this.#onSocketError);
     const tick = options.tick ?? createTick(clock);
     this.#turn = tick.add({ send: (now) => this.#send(now), fill: (now) => this.#fill(now) });
   }
@@ -195,8 +195,9 @@ export class RtpLine implements Line {
   connect(parameters: AudioParameters): void {
     if (this.#closed) return;
     const { remote, direction } = parameters;
-    if (this.#parameters === undefined) this.#hearing.open(this.#clock.monotonic());
-    this.#parameters = parameters;
+    if (!this.#connected) this.#hearing.open(this.#clock.monotonic());
+    this.#connected = true;
+    this.#packetTimeMs = parameters.packetTimeMs;
     this.#turn.sendAt = 0;
     this.#meanings = meaningsOf(parameters.receive);
     const unknown = remote.address === '';
@@ -285,7 +286,7 @@ export class RtpLine implements Line {
   /** Says goodbye by RTCP, ends who listens and what plays, gives the ports back. Idempotent. */
   async close(): Promise<void> {
     if (this.#closed) return;
-    if (this.#parameters !== undefined) this.#sendRtcp(this.#reports.goodbye(this.#clock.monotonic()));
+    if (this.#connected) this.#sendRtcp(this.#reports.goodbye(this.#clock.monotonic()));
     this.#closed = true;
     this.#turn.end();
     this.#hearing.close();
@@ -297,7 +298,7 @@ export class RtpLine implements Line {
   }
 
   readonly #onRtp: OnDatagram = (bytes, from, to, address, port, now) => {
-    if (this.#parameters === undefined || this.#closed) return;
+    if (!this.#connected || this.#closed) return;
     this.#received++;
     const packet = PACKET;
     const fault = readRtp(bytes, packet, from, to);
@@ -320,9 +321,9 @@ export class RtpLine implements Line {
     else this.#hearing.silence(packet, now);
   };
 
-  readonly #onRtcp = (bytes: Buffer, from: RemoteInfo) => {
-    if (this.#closed || from.address !== this.#latch.address) return;
-    if (this.#reports.hear(bytes, this.#clock.monotonic())) this.#latch.acceptRtcp(from.address, from.port);
+  readonly #onRtcp: OnDatagram = (bytes, from, to, address, port, now) => {
+    if (this.#closed || address !== this.#latch.address) return;
+    if (this.#reports.hear(bytes.subarray(from, to), now)) this.#latch.acceptRtcp(address, port);
   };
 
   /** A socket that reports an error goes on: what it was about is lost, and counted. */
@@ -336,7 +337,7 @@ export class RtpLine implements Line {
       return;
     }
     this.#sendErrors++;
-    this.#failing += this.#parameters?.packetTimeMs ?? 0;
+    this.#failing += this.#packetTimeMs;
     if (this.#failing < FAILING_MS) return;
     this.#failing = 0;
     const to = `${this.#latch.address}:${this.#latch.port}`;
@@ -356,14 +357,14 @@ export class RtpLine implements Line {
   #send(now: number): void {
     const again = this.#player.send(now);
     this.#turn.sendAt = again;
-    if (this.#parameters === undefined) return;
+    if (!this.#connected) return;
     const report = this.#reports.due(now);
     if (report !== undefined) this.#sendRtcp(report);
     this.#turn.sendAt = Math.min(again, this.#reports.dueAt);
   }
 
   #fill(now: number): void {
-    if (this.#parameters !== undefined) this.#turn.fillAt = this.#hearing.fill(now);
+    if (this.#connected) this.#turn.fillAt = this.#hearing.fill(now);
   }
 
   #transmit(bytes: Uint8Array): void {
@@ -380,6 +381,11 @@ export class RtpLine implements Line {
     });
   }
 }
+
+/** Of all lines whose sockets are done with a packet at once. */
+const ONE_PACKET = [Buffer.alloc(PACKET_BYTES)];
+/** A packet that the kernel could not take at once is still read from its buffer; the next ones go into others. */
+const somePackets = () => Array.from({ length: 4 }, () => Buffer.alloc(PACKET_BYTES));
 
 const OPUS_TICKS = CODECS.opus.ticksPerPosition;
 

@@ -18,11 +18,13 @@ export type OnDatagram = (
 ) => void;
 
 export interface RtpSocket {
+  /** `send` is done with the bytes when it returns: they may be written over. */
+  readonly sendsAtOnce: boolean;
   /** Where it is bound. */
   readonly port: number;
   /** Each datagram from now on; once a socket. `onError`: the network reported that something was lost. */
   listen(onDatagram: OnDatagram, onError: () => void): void;
-  /** `bytes` stay as they are until `onSent`, which may be called before this returns. `address` is numeric, or a name that Node.js resolves. */
+  /** `bytes` stay as they are until `onSent`, which may be called before this returns (and is, where `sendsAtOnce`). `address` is numeric, or a name that Node.js resolves. */
   send(bytes: Uint8Array, port: number, address: string, onSent: (error: Error | null) => void): void;
   close(): void;
 }
@@ -42,6 +44,7 @@ export function createNodeSockets(monotonic: () => number): RtpSockets {
       return (
         socket && {
           port,
+          sendsAtOnce: false,
           listen(onDatagram, onError) {
             socket.on('message', (bytes: Buffer, from: RemoteInfo) =>
               onDatagram(bytes, 0, bytes.length, from.address, from.port, monotonic()),
@@ -59,8 +62,7 @@ export function createNodeSockets(monotonic: () => number): RtpSockets {
   };
 }
 
-/** `undefined`: another process has the port. Throws TonearmError `mediaAddress`. Whoever binds it closes it. */
-export function bindDatagrams(address: string, port: number) {
+function bindDatagrams(address: string, port: number) {
   const socket = createSocket({ type: isIPv6(address) ? 'udp6' : 'udp4', lookup });
   return new Promise<typeof socket | undefined>((done, fail) => {
     const onError = (error: NodeJS.ErrnoException) => {

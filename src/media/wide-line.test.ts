@@ -8,7 +8,7 @@ import { openDecoder, type WideCodec } from './codecs.ts';
 import type { Key } from './line.ts';
 import { RING_SAMPLES } from './line-memory.ts';
 import { loadOpus } from './opus-codec.ts';
-import { createPlayer } from './player.ts';
+import { createPlayer, PACKET_BYTES } from './player.ts';
 import { openRtpLine, type RtpLine } from './rtp-line.ts';
 import type { AudioParameters } from './session-description.ts';
 
@@ -99,6 +99,7 @@ for (const codec of ['G722', 'opus'] as const) {
         sequence: 5,
         timestamp: 0xffffff00,
         silence: 'keepalive',
+        buffers: [new Uint8Array(PACKET_BYTES)],
         transmit(bytes) {
           const packet = emptyRtpPacket();
           assert.equal(readRtp(bytes, packet), undefined);

@@ -10,7 +10,7 @@ import type { RecordSpec } from './operation.ts';
 import { type Played, play, playPrompts } from './play-prompt.ts';
 import { Recorder } from './recorder.ts';
 import { type Ended, type Stage, samplesOf, stoppedBy } from './stage.ts';
-import { createStopTones } from './stop-tones.ts';
+import { StopTones } from './stop-tones.ts';
 
 /** `openTake` is called once, when recording starts; the caller of `record` seals what it opened. */
 export async function record(
@@ -22,7 +22,7 @@ export async function record(
   const { line, tell } = stage;
   line.sensitivity = spec.sensitivity;
   if (spec.take.channels === 2) line.keepBoth();
-  const stopTones = createStopTones(spec.stopTones, samplesOf(spec.interKeyMs));
+  const stopTones = new StopTones(spec.stopTones, samplesOf(spec.interKeyMs));
 
   let played = await playPrompts(spec.prompts, spec.bargeIn, stage, signal);
   if (played.by === 'end' && spec.beep) {

@@ -35,6 +35,7 @@ export class ServerTransaction {
       ...options,
       onTerminated: () => {
         options.onTerminated();
+        this.#last = undefined;
         this.#whenTerminated?.();
       },
       machine: request.method === 'INVITE' ? INVITE_SERVER : NON_INVITE_SERVER,
