@@ -4,18 +4,19 @@
  */
 import { TonearmError } from '../errors.ts';
 import type { RtpPacket } from '../wire/rtp.ts';
-import { emptyTelephoneEvent, readTelephoneEvent } from '../wire/telephone-event.ts';
+import { emptyTelephoneEvent, readTelephoneEvent, TELEPHONE_EVENT_BYTES } from '../wire/telephone-event.ts';
 import { type Codec, isWide, type WideCodec } from './codecs.ts';
 import { Concealment } from './concealment.ts';
 import { DtmfDetector } from './dtmf.ts';
 import { type DualRing, openDualRing } from './dual-ring.ts';
 import { Echo } from './echo.ts';
 import { emptyFrame, History, LOOK_BACK_SAMPLES, ROOM_SAMPLES } from './history.ts';
-import { createKeyDetector } from './keys.ts';
-import { FRAME_SAMPLES, type Frame, type Key, LINE_RATE, type Sensitivity } from './line.ts';
+import { createKeyDetector, KEYS } from './keys.ts';
+import { FRAME_SAMPLES, type Frame, LINE_RATE, type Sensitivity } from './line.ts';
 import { LineMemory } from './line-memory.ts';
 import { Listener } from './listener.ts';
 import { Played, type Sound } from './played.ts';
+import { type Press, Presses } from './presses.ts';
 import { SpeechDetector } from './speech.ts';
 import { LONGEST_PACKET, Timeline } from './timeline.ts';
 import { WideStream } from './wide-stream.ts';
@@ -59,7 +60,9 @@ export class Hearing {
   #dual: DualRing | undefined;
   /** Made with the first loss. */
   #concealment: Concealment | undefined;
-  readonly #pressed: { key: Key; onset: number }[] = [];
+  readonly #presses = new Presses();
+  /** They wait for their frame, in the order of their onsets. */
+  readonly #pressed: Press[] = [];
   readonly #n: Float64Array;
   readonly #at: number;
   #listener: Pick<Listener<unknown>, 'take' | 'end'> | undefined;
@@ -130,7 +133,7 @@ export class Hearing {
     return this.#wide && { samples: this.#wide.samples, rate: 16_000 };
   }
 
-  /** Whether keys are listened for in the audio: when no events for them were agreed on. */
+  /** Whether keys are listened for in the audio. */
   listenForTones(wanted: boolean): void {
     this.#tones = wanted ? (this.#tones ?? new DtmfDetector()) : undefined;
   }
@@ -166,27 +169,19 @@ export class Hearing {
     this.#advance();
   }
 
-  /** `ticks`: of the event's clock, for each position. */
+  /**
+   * `ticks`: of the event's clock, for each position. Events that the sender packed behind the first each begin where the one before ended
+   * (RFC 4733 §2.5.1.5).
+   */
   event(bytes: Uint8Array, packet: Readonly<RtpPacket>, now: number, ticks = 1): void {
-    if (!readTelephoneEvent(bytes, packet.payloadStart, packet.payloadEnd, EVENT)) return;
-    EVENT.duration = Math.round(EVENT.duration / ticks);
-    const { ssrc, sequence, timestamp, marker } = packet;
-    const began = this.#timeline.event(ssrc, sequence, timestamp, EVENT.duration, now);
-    const onset = began < 0 ? this.#timeline.due : began;
-    const end = began < 0 ? onset : onset + EVENT.duration;
-    const key = this.#keys.hear(EVENT, ssrc, sequence, timestamp, marker);
-    if (key !== undefined) this.#press(key, onset);
-    if (onset >= this.mutedFrom) {
-      this.mutedFrom = onset;
-      this.mutedTo = EVENT.end ? end : end + MUTED_BEYOND;
-    }
-    // Audio may run under the event, and have come before the packet that tells of it.
-    const to = Math.min(end, this.position + ROOM_SAMPLES);
-    if (this.position < to) {
-      const from = Math.max(this.position, onset);
-      this.#history.silence(from, to);
-      if (this.#wide !== undefined) this.#wide.mute(from, Math.min(to, this.#wide.end));
-    }
+    let { timestamp, payloadStart: from } = packet;
+    if (!readTelephoneEvent(bytes, from, packet.payloadEnd, EVENT)) return this.silence(packet, now);
+    do {
+      EVENT.duration = Math.round(EVENT.duration / ticks);
+      this.#event(packet, timestamp, now, ticks);
+      timestamp = (timestamp + EVENT.duration) >>> 0;
+      from += TELEPHONE_EVENT_BYTES;
+    } while (EVENT.end && readTelephoneEvent(bytes, from, packet.payloadEnd, EVENT));
     this.#arrived(now);
     this.#advance();
   }
@@ -233,6 +228,36 @@ export class Hearing {
   close(): void {
     this.#listener?.end();
     this.#wide?.close();
+  }
+
+  /** Takes EVENT. */
+  #event(packet: Readonly<RtpPacket>, timestamp: number, now: number, ticks: number) {
+    const { ssrc, sequence } = packet;
+    const began = this.#timeline.event(ssrc, sequence, timestamp, EVENT.duration, now);
+    const onset = began < 0 ? this.#timeline.due : began;
+    const end = began < 0 ? onset : onset + EVENT.duration;
+    const key = KEYS[EVENT.event];
+    if (key !== undefined) {
+      const sounds = this.#tones?.onsetOf(key);
+      const told =
+        this.#keys.hear(EVENT, packet, timestamp, now, ticks) && this.#presses.event(key, onset, sounds);
+      this.#presses.goesOn(key, end);
+      if (told !== undefined) {
+        this.#press(told);
+        this.#cutOut(told.onset, Math.min(onset, this.position));
+      }
+    }
+    if (onset >= this.mutedFrom) {
+      this.mutedFrom = onset;
+      this.mutedTo = EVENT.end ? end : end + MUTED_BEYOND;
+    }
+    // Audio may run under the event, and have come before the packet that tells of it.
+    const to = Math.min(end, this.position + ROOM_SAMPLES);
+    if (this.position < to) {
+      const from = Math.max(this.position, onset);
+      this.#history.silence(from, to);
+      if (this.#wide !== undefined) this.#wide.mute(from, Math.min(to, this.#wide.end));
+    }
   }
 
   /** Fills what did not arrive: loss by what the voice would have said, other gaps by silence. Tells whether there was any such place. */
@@ -336,16 +361,34 @@ export class Hearing {
   }
 
   #hearTone() {
-    if (this.#tones === undefined) return;
-    if (MADE.concealed) return this.#tones.miss();
-    const key = this.#tones.hear(MADE.samples, MADE.at, this.position);
-    if (key !== undefined) this.#press(key, this.#tones.onset);
+    const tones = this.#tones;
+    if (tones === undefined) return;
+    // Silence that was not sent is silence; of what was lost one can't tell.
+    const lost = MADE.concealed && this.position < this.#timeline.lossEnd;
+    const key = lost ? undefined : tones.hear(MADE.samples, MADE.at, this.position);
+    if (lost) tones.lose(this.position);
+    if (key === undefined) {
+      if (tones.held) this.#cutOut(this.position, tones.soundsUntil);
+      return;
+    }
+    this.#cutOut(tones.onset, tones.soundsUntil);
+    const press = this.#presses.tone(key, tones.onset);
+    if (press !== undefined) this.#press(press);
   }
 
-  #press(key: Key, onset: number) {
+  /** A key is silence in a recording, as far as it is not settled: see Line.keyDelay. */
+  #cutOut(from: number, to: number) {
+    if (from >= to) return;
+    this.#history.silence(from, to);
+    this.#wide?.mute(from, Math.min(to, this.#wide.end));
+    this.#dual?.mute(from, to);
+  }
+
+  #press(press: Press) {
     if (this.waiting === MOST_KEYS) return;
-    this.#pressed.push({ key, onset });
-    this.waiting++;
+    let at = this.waiting++;
+    while (at > 0 && this.#pressed[at - 1]!.onset > press.onset) at--;
+    this.#pressed.splice(at, 0, press);
   }
 
   #pressedBefore(end: number) {

@@ -33,10 +33,9 @@ function heard(packets: readonly EventPacket[]): string {
     .map((packet) =>
       detector.hear(
         { event: packet.code, end: packet.end, volume: 10, duration: packet.duration },
-        packet.ssrc ?? 7,
-        packet.sequence,
+        { ssrc: packet.ssrc ?? 7, sequence: packet.sequence, marker: packet.marker },
         packet.timestamp,
-        packet.marker,
+        packet.timestamp / 8,
       ),
     )
     .filter((key) => key !== undefined)

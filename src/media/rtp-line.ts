@@ -13,6 +13,7 @@ import { CODECS, isCodec, isWide } from './codecs.ts';
 import { KEY_DELAY } from './dtmf.ts';
 import { Hearing } from './hearing.ts';
 import { LOOK_BACK_SAMPLES } from './history.ts';
+import type { DtmfMode } from './keys.ts';
 import { Latch } from './latch.ts';
 import {
   type BargeIn,
@@ -47,6 +48,8 @@ export interface RtpLineOptions {
   readonly memories?: LineMemories;
   /** Default: `keepalive`. */
   readonly sendSilence?: SendSilence;
+  /** Default: `auto`. */
+  readonly dtmf?: DtmfMode | undefined;
 }
 
 /** What came and went, since the line opened. */
@@ -94,8 +97,9 @@ export class RtpLine implements Line {
   readonly #hearing: Hearing;
   readonly #player: Player;
   readonly #reports: Reports;
+  readonly #dtmf: DtmfMode;
   #meanings: Meanings = [];
-  #hasEvents = false;
+  #listensForTones = false;
   #ticks: OpusTicks | undefined;
   #parameters: AudioParameters | undefined;
   #closed = false;
@@ -115,6 +119,7 @@ export class RtpLine implements Line {
     this.#pair = pair;
     this.#clock = clock;
     this.#log = log;
+    this.#dtmf = options.dtmf ?? 'auto';
     this.#memory = options.memories?.claim() ?? new LineMemory();
     this.#reception = new Reception(this.#memory);
     this.#hearing = new Hearing((frame) => this.#heard(frame), this.#memory);
@@ -158,9 +163,9 @@ export class RtpLine implements Line {
     return this.#pair.port;
   }
 
-  /** As Line.keyDelay: what comes as events is told at once. */
+  /** As Line.keyDelay: what comes as events only is told at once. */
   get keyDelay(): number {
-    return this.#hasEvents ? 0 : KEY_DELAY;
+    return this.#listensForTones ? KEY_DELAY : 0;
   }
 
   set sensitivity(sensitivity: Sensitivity) {
@@ -203,8 +208,9 @@ export class RtpLine implements Line {
     const reachable = unknown || (isPort(remote.port) && !ANY_ADDRESS.has(remote.address));
     if (reachable) this.#latch.given(remote.address, remote.port, remote.rtcpPort);
     const meanings = Object.values(parameters.receive);
-    this.#hasEvents = meanings.some((meaning) => meaning.startsWith('telephone-event'));
-    this.#hearing.listenForTones(!this.#hasEvents);
+    const hasEvents = meanings.some((meaning) => meaning.startsWith('telephone-event'));
+    this.#listensForTones = this.#dtmf === 'both' || (this.#dtmf === 'auto' && !hasEvents);
+    this.#hearing.listenForTones(this.#listensForTones);
     const wide = isWide(parameters.codec) ? parameters.codec : meanings.filter(isCodec).find(isWide);
     if (wide !== undefined) this.#hearing.widen(wide);
     this.#ticks = meanings.includes('opus') ? (this.#ticks ?? new OpusTicks()) : undefined;

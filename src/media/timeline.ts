@@ -154,8 +154,8 @@ export class Timeline {
 
   /** Takes the time of a telephone event as arrived; returns the position where it began, −1 when its timestamp fits nothing. */
   event(ssrc: number, sequence: number, timestamp: number, duration: number, now: number): number {
-    if ((!this.known || ssrc !== this.source) && this.#begin(ssrc, sequence, timestamp, 0, now) < 0)
-      return -1;
+    const other = !this.known || ssrc !== this.source;
+    if (other && !this.#beginWithin(ssrc, sequence, timestamp, duration, now)) return -1;
     const newer = this.#newerBy(sequence);
     if (newer > 0 && newer < DROPOUT) this.highest = sequence;
     const start = this.#positionOf(timestamp);
@@ -222,6 +222,14 @@ export class Timeline {
       this.due = this.#coverage.reach(next);
       this.lossEnd = next;
     }
+  }
+
+  /** A source of which an event is heard first: what it has lasted is over, whatever of that is settled. */
+  #beginWithin(ssrc: number, sequence: number, timestamp: number, duration: number, now: number) {
+    const first = !this.known && this.due === 0;
+    const open = this.#expected(now) - Math.max(this.due, this.#coverage.furthest);
+    const samples = Math.min(duration, first ? LONGEST_PACKET : Math.max(0, Math.floor(open)));
+    return this.#begin(ssrc, sequence, (timestamp + duration - samples) >>> 0, samples, now) >= 0;
   }
 
   #begin(ssrc: number, sequence: number, timestamp: number, samples: number, now: number) {

@@ -67,7 +67,7 @@ export class Recorder {
     if (this.#maxSilence > 0) this.#maxSilence = Math.max(1, this.#maxSilence - stage.line.speechTail);
     this.#initialSilence = samplesOf(spec.initialSilenceMs);
     this.#noMedia = samplesOf(spec.noMediaMs);
-    this.#keyDelay = spec.stopTones.length === 0 ? 0 : stage.line.keyDelay;
+    this.#keyDelay = stage.line.keyDelay;
     this.#spoken = spoken;
     this.#before = stage.line.report();
   }
@@ -148,7 +148,7 @@ export class Recorder {
     return end - begin;
   }
 
-  /** What a stop tone could still cut off stays open: one that has begun, and one that is told late. */
+  /** What a stop tone could still cut off stays open: one that has begun, and any key that is told late. */
   #settle(position: number) {
     const settled = position + FRAME_SAMPLES - this.#keyDelay;
     const open = this.#pressing ? Math.min(this.#stopTones.heldFrom, settled) : settled;
