@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { decodeG711, encodeG711 } from '../wire/g711.ts';
+import { assertSaid, assertSilent, SAID, SOURCE } from '../../test/support/said.ts';
+import { encodeG711 } from '../wire/g711.ts';
 import { emptyRtpPacket } from '../wire/rtp.ts';
 import { writeTelephoneEvent } from '../wire/telephone-event.ts';
 import { Concealment } from './concealment.ts';
@@ -22,13 +23,6 @@ interface Sent {
 }
 
 const SECOND = 8000;
-/** What the caller says: noise that differs at every sample, so that a sample out of place shows. */
-const SOURCE = Uint8Array.from(
-  { length: 70 * SECOND },
-  (_, index) => (Math.imul(index + 1, 2654435761) >>> 13) & 0xff,
-);
-const SAID = new Int16Array(SOURCE.length);
-decodeG711('PCMU', SOURCE, 0, SOURCE.length, SAID, 0);
 const FIRST_TIMESTAMP = 0xffffff00;
 
 /** A caller who sends without pause from `from` ms on: each packet leaves when its last sample has been said. */
@@ -101,17 +95,6 @@ async function hear(script: readonly Sent[], untilMs: number, { listenFrom = 0 }
   const samples = new Int16Array(parts.length * FRAME_SAMPLES);
   for (const [index, part] of parts.entries()) samples.set(part, index * FRAME_SAMPLES);
   return { frames, samples };
-}
-
-function assertSaid(heard: Int16Array, from: number, to: number, source = from): void {
-  for (let position = from; position < to; position++) {
-    if (heard[position] === SAID[source + position - from]) continue;
-    assert.fail(`sample ${position} is ${heard[position]}, said was ${SAID[source + position - from]}`);
-  }
-}
-
-function assertSilent(heard: Int16Array, from: number, to: number): void {
-  for (let position = from; position < to; position++) assert.equal(heard[position], 0, `sample ${position}`);
 }
 
 /** Loss is stood in for by what the voice would have said (concealment.test.ts), and joined to the 4 ms that follow it. Returns where the join ends. */

@@ -7,7 +7,7 @@ import type { RtpPacket } from '../wire/rtp.ts';
 import { emptyTelephoneEvent, readTelephoneEvent, TELEPHONE_EVENT_BYTES } from '../wire/telephone-event.ts';
 import { type Codec, isWide, type WideCodec } from './codecs.ts';
 import { Concealment } from './concealment.ts';
-import { DtmfDetector } from './dtmf.ts';
+import { DtmfDetector, KEY_DELAY } from './dtmf.ts';
 import { type DualRing, openDualRing } from './dual-ring.ts';
 import { Echo } from './echo.ts';
 import { emptyFrame, History, LOOK_BACK_SAMPLES, ROOM_SAMPLES } from './history.ts';
@@ -193,6 +193,11 @@ export class Hearing {
     this.#advance();
   }
 
+  /** A packet of the caller's that nobody understands: it is not to be stood in for as a loss. */
+  passOver(packet: Readonly<RtpPacket>): void {
+    this.#timeline.passOver(packet.ssrc, packet.sequence);
+  }
+
   /** Fills what did not arrive by `now`; returns the earliest time at which there can be more to fill. */
   fill(now: number): number {
     const again = this.#timeline.fill(now);
@@ -241,7 +246,7 @@ export class Hearing {
       const sounds = this.#tones?.onsetOf(key);
       const told =
         this.#keys.hear(EVENT, packet, timestamp, now, ticks) && this.#presses.event(key, onset, sounds);
-      this.#presses.goesOn(key, end);
+      this.#presses.goesOn(key, end, EVENT.end);
       if (told !== undefined) {
         this.#press(told);
         this.#cutOut(told.onset, Math.min(onset, this.position));
@@ -252,12 +257,8 @@ export class Hearing {
       this.mutedTo = EVENT.end ? end : end + MUTED_BEYOND;
     }
     // Audio may run under the event, and have come before the packet that tells of it.
-    const to = Math.min(end, this.position + ROOM_SAMPLES);
-    if (this.position < to) {
-      const from = Math.max(this.position, onset);
-      this.#history.silence(from, to);
-      if (this.#wide !== undefined) this.#wide.mute(from, Math.min(to, this.#wide.end));
-    }
+    const open = this.#tones === undefined ? 0 : KEY_DELAY;
+    this.#cutOut(Math.max(this.position - open, onset), Math.min(end, this.position + ROOM_SAMPLES));
   }
 
   /** Fills what did not arrive: loss by what the voice would have said, other gaps by silence. Tells whether there was any such place. */
@@ -367,13 +368,11 @@ export class Hearing {
     const lost = MADE.concealed && this.position < this.#timeline.lossEnd;
     const key = lost ? undefined : tones.hear(MADE.samples, MADE.at, this.position);
     if (lost) tones.lose(this.position);
-    if (key === undefined) {
-      if (tones.held) this.#cutOut(this.position, tones.soundsUntil);
-      return;
-    }
-    this.#cutOut(tones.onset, tones.soundsUntil);
-    const press = this.#presses.tone(key, tones.onset);
-    if (press !== undefined) this.#press(press);
+    if (key !== undefined) {
+      this.#cutOut(tones.onset, tones.soundsUntil);
+      const press = this.#presses.tone(key, tones.onset);
+      if (press !== undefined) this.#press(press);
+    } else if (tones.held) this.#cutOut(this.position, tones.soundsUntil);
   }
 
   /** A key is silence in a recording, as far as it is not settled: see Line.keyDelay. */

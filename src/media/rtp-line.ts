@@ -208,7 +208,8 @@ export class RtpLine implements Line {
     const reachable = unknown || (isPort(remote.port) && !ANY_ADDRESS.has(remote.address));
     if (reachable) this.#latch.given(remote.address, remote.port, remote.rtcpPort);
     const meanings = Object.values(parameters.receive);
-    const hasEvents = meanings.some((meaning) => meaning.startsWith('telephone-event'));
+    // What we offered may come though it was not agreed on.
+    const hasEvents = parameters.sendEventPayloadType !== undefined;
     this.#listensForTones = this.#dtmf === 'both' || (this.#dtmf === 'auto' && !hasEvents);
     this.#hearing.listenForTones(this.#listensForTones);
     const wide = isWide(parameters.codec) ? parameters.codec : meanings.filter(isCodec).find(isWide);
@@ -312,6 +313,7 @@ export class RtpLine implements Line {
     const audio = isCodec(meaning);
     if (meaning === undefined || length > (audio ? LONGEST_PACKET : LONGEST_SMALL_PAYLOAD)) {
       this.#invalid++;
+      if (fault === undefined && this.#latch.isFrom(address, port)) this.#hearing.passOver(packet);
       return;
     }
     if (!this.#latch.accept(address, port, packet.ssrc, now)) {

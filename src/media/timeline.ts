@@ -152,6 +152,11 @@ export class Timeline {
       this.due = start;
   }
 
+  /** Takes note of a packet that says nothing, not even when it was sent. Only of the very next one: the others may say anything. */
+  passOver(ssrc: number, sequence: number): void {
+    if (this.known && ssrc === this.source && this.#newerBy(sequence) === 1) this.highest = sequence;
+  }
+
   /** Takes the time of a telephone event as arrived; returns the position where it began, −1 when its timestamp fits nothing. */
   event(ssrc: number, sequence: number, timestamp: number, duration: number, now: number): number {
     const other = !this.known || ssrc !== this.source;
@@ -159,15 +164,15 @@ export class Timeline {
     const newer = this.#newerBy(sequence);
     if (newer > 0 && newer < DROPOUT) this.highest = sequence;
     const start = this.#positionOf(timestamp);
-    if (start > this.#limit(now) || start < 0 || start < this.due - OLDEST_EVENT) return -1;
+    if (start > this.#limit(now) || start < this.due - OLDEST_EVENT) return -1;
     // A sender's word for how long a key was pressed is taken only as far as that time has passed.
     const end = Math.min(start + duration, this.#expected(now) + AHEAD_BY_EVENT);
     this.eventStart = start;
     this.eventEnd = end;
-    if (end <= this.due) return start;
+    if (end <= this.due) return Math.max(0, start);
     const unbroken = newer === 1 && this.#coverage.furthest <= this.due;
     if (this.#coverage.add(Math.max(start, this.due), end)) this.#settle(end, unbroken);
-    return start;
+    return Math.max(0, start);
   }
 
   /** Settles what has not arrived by now; returns the earliest time at which there can be more to settle. */
