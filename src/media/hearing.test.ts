@@ -163,6 +163,25 @@ test('a packet that comes three late is waited for, one that comes five late is 
   }
 });
 
+test('late is what came when its time had been filled; what came twice is not', () => {
+  const hearing = new Hearing(() => {});
+  const packet = emptyRtpPacket();
+  hearing.open(0);
+  for (const [index, sent] of speak(2000).entries()) {
+    const hear = () => {
+      Object.assign(packet, sent, { payloadStart: 0, payloadEnd: sent.samples });
+      hearing.audio('PCMU', SOURCE.subarray(sent.from, sent.from + sent.samples), packet, sent.at);
+    };
+    if (index !== 20) hear();
+    if (index % 3 === 0) hear();
+  }
+  const [lost] = speak(2000).slice(20);
+  Object.assign(packet, lost, { payloadStart: 0, payloadEnd: 160 });
+  hearing.audio('PCMU', SOURCE, packet, 2000);
+  assert.equal(hearing.late, 1);
+  assert.equal(hearing.concealed, FRAME_SAMPLES);
+});
+
 test('one packet in ten lost leaves the length and everything else right', async () => {
   const script = speak(10_000).filter((_, index) => index % 10 !== 5);
   const heard = await hear(script, 10_000);

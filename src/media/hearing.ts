@@ -63,6 +63,7 @@ export class Hearing {
   readonly #presses = new Presses();
   /** They wait for their frame, in the order of their onsets. */
   readonly #pressed: Press[] = [];
+  #concealed = 0;
   readonly #n: Float64Array;
   readonly #at: number;
   #listener: Pick<Listener<unknown>, 'take' | 'end'> | undefined;
@@ -82,6 +83,11 @@ export class Hearing {
   /** Of noise, dBov. */
   get floor(): number {
     return this.#speech.floor;
+  }
+
+  /** Samples of frames of which something did not come. */
+  get concealed(): number {
+    return this.#concealed;
   }
 
   set sensitivity(sensitivity: Sensitivity) {
@@ -152,7 +158,7 @@ export class Hearing {
     const { ssrc, sequence, timestamp, marker } = packet;
     const start = this.#timeline.audio(ssrc, sequence, timestamp, marker, length, now);
     if (start < 0) {
-      this.late += 1;
+      if (!this.#isFilled(this.#timeline.placeOf(timestamp))) this.late += 1;
       this.#arrived(now);
       return;
     }
@@ -312,6 +318,12 @@ export class Hearing {
     return holes;
   }
 
+  /** Whether what belongs there came in time: a packet for it is a duplicate. */
+  #isFilled(place: number) {
+    if (place >= this.position || place < this.position - LOOK_BACK_SAMPLES) return false;
+    return !this.#history.isConcealed(place);
+  }
+
   #muteWide(wide: WideStream, from: number, to: number) {
     if (from >= this.mutedTo || to <= this.mutedFrom) return;
     this.#mute(from, to);
@@ -343,6 +355,7 @@ export class Hearing {
         ? this.#conceal(this.position, end)
         : this.#concealWide(this.#wide, this.position, end);
     if (!this.expecting) this.lastArrival = Math.max(this.lastArrival, end);
+    if (made.concealed) this.#concealed += FRAME_SAMPLES;
     made.noMedia = Math.max(0, end - this.lastArrival);
     this.#hearTone();
     // A key is held: it is no speech, though it begins like some.

@@ -192,8 +192,9 @@ export class RtpLine implements Line {
 
   report(): LineReport {
     if (this.#last !== undefined) return this.#last.report;
-    const { expected, received } = this.#reception;
-    return { noiseFloor: this.#hearing.floor, expected, received, late: this.#hearing.late };
+    const { expectedInAll: expected, receivedInAll: received } = this.#reception;
+    const { floor: noiseFloor, late, concealed } = this.#hearing;
+    return { noiseFloor, expected, received, late, concealed };
   }
 
   /** Takes what offer/answer settled, first or anew. Time begins to pass with the first. Does nothing on a closed line. */

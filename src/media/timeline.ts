@@ -79,6 +79,11 @@ export class Timeline {
     return this.#coverage;
   }
 
+  /** Position of what a packet of the caller's with this timestamp begins with. */
+  placeOf(timestamp: number): number {
+    return this.#positionOf(timestamp);
+  }
+
   /** Where the clock says that the sender is. */
   expected(now: number): number {
     return this.#expected(now);

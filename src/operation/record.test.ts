@@ -1,7 +1,7 @@
 /** Each ending of CONTRACT §3.1, by a script of what the caller does. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { operationStage, ready, recordSpec, tune } from '../../test/support/operation-stage.ts';
+import { onePrompt, operationStage, ready, recordSpec, tune } from '../../test/support/operation-stage.ts';
 import {
   press,
   quiet,
@@ -12,8 +12,6 @@ import {
   steps,
   when,
 } from '../../test/support/scripted-line.ts';
-
-const onePrompt = [{ audio: 0, times: 1 }];
 
 test('a caller who trails off ends with maxSilence, the pause in the take', async () => {
   const stage = operationStage([...quiet(400), ...speech(1000), ...quiet(5000)]);
