@@ -2,56 +2,13 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { tone } from '../../test/support/dual-tone.ts';
-import { encodeMuLaw } from '../../test/support/mu-law.ts';
-import { assertSame, assertSilent, SAID } from '../../test/support/said.ts';
+import { type Press, pressed, QUIETLY } from '../../test/support/pressed.ts';
+import { assertSame, assertSilent } from '../../test/support/said.ts';
 import { datagrams, type Packet, type Piece, packetsOf } from '../../test/support/sender.ts';
 import { type HeardOnWire, hearOnWire, USUAL, wiredLine } from '../../test/support/wired-line.ts';
-import { decodeG711 } from '../wire/g711.ts';
 import type { DtmfMode } from './keys.ts';
-import type { Key } from './line.ts';
 
 const MS = 8;
-/** What is said: quietly, for who presses a key does not shout. */
-const QUIETLY = asHeard(SAID.slice(0, 2600 * MS).map((sample) => sample >> 6));
-
-function asHeard(audio: Int16Array): Int16Array {
-  const heard = new Int16Array(audio.length);
-  decodeG711('PCMU', encodeMuLaw(audio), 0, audio.length, heard, 0);
-  return heard;
-}
-
-interface Press {
-  readonly key: Key;
-  /** Where the tone is in the audio, ms; `undefined`: nowhere. */
-  readonly tone?: readonly [from: number, to: number];
-  /** The event, by its timestamps, ms. */
-  readonly event?: readonly [from: number, to: number];
-  /** The event's packets come so much later than they should, ms. */
-  readonly late?: number;
-}
-
-/** Speech; tones take its place, events their packets beside it. */
-function sent(presses: readonly Press[], { audioUnderEvents = true, lengthMs = 2000 } = {}): Packet[] {
-  const audio = QUIETLY.slice(0, lengthMs * MS);
-  for (const { key, tone: place } of presses)
-    if (place) audio.set(tone(key, { ms: place[1] - place[0] }), place[0] * MS);
-  const events = presses.flatMap(({ key, event, late = 0 }) =>
-    event === undefined
-      ? []
-      : packetsOf([{ key, ms: event[1] - event[0] }], { fromMs: event[0], timestamp: event[0] * MS }).map(
-          (packet) => ({ ...packet, at: packet.at + late }),
-        ),
-  );
-  const during = ({ at }: Packet) =>
-    presses.some(({ event }) => event !== undefined && at > event[0] && at <= event[1]);
-  const spoken = packetsOf([{ says: encodeMuLaw(audio) }]).filter((one) => audioUnderEvents || !during(one));
-  // Numbered as they were sent.
-  return [...spoken, ...events]
-    .toSorted((a, b) => a.at - b.at)
-    .map((packet, sequence) => ({ ...packet, sequence }));
-}
-
 const hear = (packets: readonly Packet[], dtmf: DtmfMode = 'both', untilMs = 2000): Promise<HeardOnWire> =>
   hearOnWire(wiredLine({}, { dtmf }), datagrams(packets), untilMs);
 const keysOf = ({ keys }: HeardOnWire) => keys.map(({ key, onset }) => `${key}@${Math.round(onset / MS)}`);
@@ -137,7 +94,7 @@ const CASES: readonly Case[] = [
 
 for (const { what, press, audioUnderEvents = true, began, silent } of CASES) {
   test(`both ways: ${what} is one press, and not in the recording`, async () => {
-    const heard = await hear(sent([press], { audioUnderEvents }));
+    const heard = await hear(pressed([press], { audioUnderEvents }));
     const places = [press.tone, press.event, silent].filter((place) => place !== undefined);
     const quiet = silent ?? press.tone!;
     assertOnce(heard, began ?? places[0]![0], quiet, [
@@ -148,7 +105,7 @@ for (const { what, press, audioUnderEvents = true, began, silent } of CASES) {
 }
 
 test('both ways: lost, doubled and swapped packets leave one press one', async () => {
-  const packets = sent([{ key: '5', tone: [500, 640], event: [500, 640] }]);
+  const packets = pressed([{ key: '5', tone: [500, 640], event: [500, 640] }]);
   const events = packets.filter(({ payloadType }) => payloadType === 101);
   for (const [index, event] of events.entries()) {
     for (const script of [
@@ -186,8 +143,8 @@ test('both ways: two presses of the same key stay two, however they are heard', 
         {},
       ],
     ] as const) {
-      const pressed = presses.map((press): Press => ({ key: '5', ...press }));
-      const heard = await hear(sent(pressed, options));
+      const all = presses.map((press): Press => ({ key: '5', ...press }));
+      const heard = await hear(pressed(all, options));
       assert.equal(heard.keys.length, 2, `${what}, ${gap} ms apart: ${keysOf(heard).join(' ')}`);
     }
   }
@@ -199,6 +156,7 @@ const way = fc.record({
   /** The event's timestamps against the tone, its packets against their timestamps, ms. */
   apart: fc.integer({ min: -14, max: 14 }).map((frames) => 20 * frames),
   late: fc.integer({ min: 0, max: 15 }).map((frames) => 20 * frames),
+  overtaken: fc.boolean(),
   ms: fc.integer({ min: 3, max: 12 }).map((frames) => 20 * frames),
   lost: fc.array(fc.boolean(), { minLength: 6, maxLength: 6 }),
   under: fc.boolean(),
@@ -214,12 +172,12 @@ test('both ways: whatever is heard of a press, and whenever within 300 ms, it is
         return {
           key: '5',
           ...(isTone && { tone: [at, at + ms] as const }),
-          ...(heard.event && { event, late }),
+          ...(heard.event && { event, late, overtaken: heard.overtaken }),
         };
       });
       const { under, lost } = ways[0];
       let events = 0;
-      const packets = sent(presses, { audioUnderEvents: under, lengthMs: 2600 }).filter(
+      const packets = pressed(presses, { audioUnderEvents: under, lengthMs: 2600 }).filter(
         // Some of an event's packets, but not its ends.
         ({ payloadType, payload }) =>
           payloadType !== 101 || payload[1]! >= 0x80 || !lost[events++ % lost.length],
@@ -238,12 +196,21 @@ test('both ways: different keys in a row are told in their order', async () => {
     // Every other one is a tone alone.
     return index % 2 === 0 ? { key, tone: place } : { key, tone: place, event: place };
   });
-  const heard = await hear(sent(presses));
+  const heard = await hear(pressed(presses));
   assert.equal(heard.keys.map(({ key }) => key).join(''), keys.join(''));
 });
 
+test('both ways: the noise of the line is no speech after a key, however silent the key was', async () => {
+  const presses = [500, 1000].map((at): Press => {
+    const place = [at, at + 100] as const;
+    return { key: '1', tone: place, event: place };
+  });
+  const { keys, speech } = await hear(pressed(presses));
+  assert.deepEqual([keys.length, speech], [2, 0]);
+});
+
 test('events: in this mode tones are nothing but sound; auto: only where no events were agreed on are they heard', async () => {
-  const packets = sent([{ key: '5', tone: [500, 600] }]);
+  const packets = pressed([{ key: '5', tone: [500, 600] }]);
   assert.deepEqual(keysOf(await hear(packets, 'events')), []);
   assert.deepEqual(keysOf(await hear(packets, 'auto')), []);
   const withoutEvents = { receive: { 0: 'PCMU' }, sendEventPayloadType: undefined } as const;
@@ -258,7 +225,7 @@ test('events: in this mode tones are nothing but sound; auto: only where no even
 });
 
 test('auto: who answered without events is listened to in the audio, though events were offered', async () => {
-  const packets = sent([{ key: '5', tone: [500, 600] }]);
+  const packets = pressed([{ key: '5', tone: [500, 600] }]);
   const wire = wiredLine({ ...USUAL, sendEventPayloadType: undefined });
   assert.equal(wire.line.keyDelay, 640);
   const heard = await hearOnWire(wire, datagrams(packets), 2000);
@@ -266,7 +233,7 @@ test('auto: who answered without events is listened to in the audio, though even
 });
 
 test('a tone of which packets are lost in the middle is one press', async () => {
-  const packets = sent([{ key: '5', tone: [500, 700] }]);
+  const packets = pressed([{ key: '5', tone: [500, 700] }]);
   for (const from of [540, 560, 580, 600]) {
     const script = packets.filter(({ at }) => at <= from || at > from + 60);
     assert.equal((await hear(script)).keys.length, 1, `60 ms lost from ${from} ms on`);

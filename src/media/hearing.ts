@@ -122,7 +122,7 @@ export class Hearing {
     this.#played.muted = muted;
   }
 
-  /** From now on wide-band codecs are understood as well; `codec` is what is expected. */
+  /** From now on wide-band codecs are understood as well; `codec` is one that is expected. */
   widen(codec: WideCodec): void {
     this.#wide ??= new WideStream(this.#history, this.position);
     this.#wide.expect(codec);
@@ -320,8 +320,8 @@ export class Hearing {
 
   /** Whether what belongs there came in time: a packet for it is a duplicate. */
   #isFilled(place: number) {
-    if (place >= this.position || place < this.position - LOOK_BACK_SAMPLES) return false;
-    return !this.#history.isConcealed(place);
+    if (place >= this.position) return this.#timeline.coverage.reach(place) > place;
+    return place >= this.position - LOOK_BACK_SAMPLES && !this.#history.isConcealed(place);
   }
 
   #muteWide(wide: WideStream, from: number, to: number) {
@@ -358,8 +358,9 @@ export class Hearing {
     if (made.concealed) this.#concealed += FRAME_SAMPLES;
     made.noMedia = Math.max(0, end - this.lastArrival);
     this.#hearTone();
-    // A key is held: it is no speech, though it begins like some.
-    if (made.concealed || this.#tones?.held) this.#speech.miss(this.position);
+    // A key is no speech, though its tone begins like some, and its silence says nothing of how quiet the line is.
+    const keyed = (this.position < this.mutedTo && end > this.mutedFrom) || this.#tones?.held;
+    if (made.concealed || keyed) this.#speech.miss(this.position);
     else this.#speech.hear(made.samples, made.at, this.position, this.#echo);
     made.speech = this.#speech.speech;
     made.undecided = this.#speech.undecided;

@@ -9,7 +9,7 @@ import { TonearmError } from '../errors.ts';
 import type { Log } from '../log.ts';
 import { emptyRtpPacket, readRtp } from '../wire/rtp.ts';
 import { type BargeInWatch, watchForBargeIn } from './barge-in.ts';
-import { CODECS, isCodec, isWide } from './codecs.ts';
+import { CODECS, type Codec, isCodec, isWide } from './codecs.ts';
 import { KEY_DELAY } from './dtmf.ts';
 import { Hearing } from './hearing.ts';
 import { LOOK_BACK_SAMPLES } from './history.ts';
@@ -213,9 +213,8 @@ export class RtpLine implements Line {
     const hasEvents = parameters.sendEventPayloadType !== undefined;
     this.#listensForTones = this.#dtmf === 'both' || (this.#dtmf === 'auto' && !hasEvents);
     this.#hearing.listenForTones(this.#listensForTones);
-    const wide = isWide(parameters.codec) ? parameters.codec : meanings.filter(isCodec).find(isWide);
-    if (wide !== undefined) this.#hearing.widen(wide);
-    this.#ticks = meanings.includes('opus') ? (this.#ticks ?? new OpusTicks()) : undefined;
+    for (const codec of meanings) if (isCodec(codec) && isWide(codec)) this.#hearing.widen(codec);
+    this.#ticks = meanings.includes('opus') ? (this.#ticks ?? new OpusTicks(parameters.codec)) : undefined;
     this.#hearing.expectMedia(reachable && direction === 'sendrecv');
     this.#player.change(reachable ? sendingOf(parameters) : undefined);
   }
@@ -321,8 +320,11 @@ export class RtpLine implements Line {
       this.#strays++;
       return;
     }
-    if (this.#ticks !== undefined) packet.timestamp = this.#ticks.positions(packet.timestamp);
+    const fast = this.#ticks?.count(meaning) ?? false;
+    if (fast) packet.timestamp = this.#ticks!.positions(packet.timestamp);
     this.#reception.packet(packet.ssrc, packet.sequence, packet.timestamp, audio, now);
+    // Who changes the clock begins another count: for what is heard, another source.
+    if (fast) packet.ssrc += FAST;
     if (audio && length > 0) this.#hearing.audio(meaning, bytes, packet, now);
     else if (meaning === 'telephone-event') this.#hearing.event(bytes, packet, now);
     else if (meaning === 'telephone-event/48000') this.#hearing.event(bytes, packet, now, OPUS_TICKS);
@@ -392,10 +394,24 @@ export class RtpLine implements Line {
 
 const OPUS_TICKS = CODECS.opus.ticksPerPosition;
 
+/** Above all SSRCs. */
+const FAST = 2 ** 32;
+
 /** Turns timestamps that count at 48 kHz into such that count positions, beyond where the former wrap. */
 class OpusTicks {
   #last = -1;
   #total = 0;
+  #fast: boolean;
+
+  constructor(codec: Codec) {
+    this.#fast = codec === 'opus';
+  }
+
+  /** Whether a packet counts at 48 kHz: Opus, and what comes beside it (RFC 7587 §3.2). */
+  count(meaning: Meanings[number]): boolean {
+    if (isCodec(meaning)) this.#fast = meaning === 'opus';
+    return this.#fast || meaning === 'telephone-event/48000';
+  }
 
   positions(timestamp: number): number {
     if (this.#last < 0) this.#total = timestamp;

@@ -183,7 +183,11 @@ export class Timeline {
   /** Settles what has not arrived by now; returns the earliest time at which there can be more to settle. */
   fill(now: number): number {
     const target = Math.floor((this.#expected(now) - LAG) / FRAME_SAMPLES) * FRAME_SAMPLES;
-    if (target > this.due) this.#settle(target, true);
+    if (target > this.due) {
+      // What is waited for although more has come after it was lost.
+      if (this.#coverage.next(this.due) !== Infinity) this.lossEnd = target;
+      this.#settle(target, true);
+    }
     return now + (this.due + FRAME_SAMPLES + LAG - this.#expected(now)) / SAMPLES_PER_MS;
   }
 

@@ -16,8 +16,8 @@ export type Happening =
 
 export interface WiredLine {
   readonly line: RtpLine;
-  /** Lets everything happen in its order until that time, with a tick each 20 ms; `atTick` is called after each. */
-  run(script: readonly Happening[], untilMs: number, atTick?: (ms: number) => void): void;
+  /** Lets everything happen in its order until that time, tick by tick; each yields its time, in ms. */
+  ticks(script: readonly Happening[], untilMs: number): Iterable<number>;
 }
 
 /** The caller's, and what they agreed on. */
@@ -67,26 +67,26 @@ export function wiredLine(
   );
   line.connect({ ...USUAL, ...parameters });
   let nextTick = TICK_MS;
-  const tickUntil = (ms: number, atTick: (ms: number) => void) => {
+  const ticksUntil = function* (ms: number) {
     for (; nextTick <= ms; nextTick += TICK_MS) {
       now = nextTick;
       if (turn.sendAt <= now) ticked?.send(now);
       if (turn.fillAt <= now) ticked?.fill(now);
-      atTick(now);
+      yield now;
     }
   };
   return {
     line,
-    run(script, untilMs, atTick = () => {}) {
+    *ticks(script, untilMs) {
       for (const happening of script.toSorted((a, b) => a.at - b.at)) {
         if (happening.at > untilMs) break;
         // What comes at the moment of a tick comes before it.
-        tickUntil(Math.ceil(happening.at / TICK_MS - 1) * TICK_MS, atTick);
+        yield* ticksUntil(Math.ceil(happening.at / TICK_MS - 1) * TICK_MS);
         now = happening.at;
         if ('happens' in happening) happening.happens(line);
         else receive(happening.bytes, 0, happening.bytes.length, CALLER.address, CALLER.port, now);
       }
-      tickUntil(untilMs, atTick);
+      yield* ticksUntil(untilMs);
     },
   };
 }
@@ -120,6 +120,8 @@ export interface HeardOnWire {
   /** As settled when the last frame but `settledAfter` came: what a recording has. */
   readonly samples: Int16Array;
   readonly concealed: number;
+  /** Frames of speech. */
+  readonly speech: number;
 }
 
 /** Listens from the beginning on. `keyDelay`: what was heard may change for so long, as for a recorder. */
@@ -132,12 +134,14 @@ export async function hearOnWire(
   const keys: HeardOnWire['keys'][number][] = [];
   const parts: { readonly live: Int16Array; readonly kept: Int16Array }[] = [];
   let concealed = 0;
+  let speech = 0;
   const over = new AbortController();
   const listened = line.listen(
     (frame: Readonly<Frame>) => {
       const { tone, toneOnset, position } = frame;
       if (tone !== undefined) keys.push({ key: tone, onset: toneOnset, told: position + FRAME_SAMPLES });
       if (frame.concealed) concealed++;
+      if (frame.speech) speech++;
       const live = audioOf(frame);
       parts.push({ live, kept: live.slice() });
       const open = Math.ceil(line.keyDelay / FRAME_SAMPLES);
@@ -145,11 +149,11 @@ export async function hearOnWire(
     },
     { from: 0, signal: over.signal },
   );
-  wire.run(script, untilMs);
+  for (const _ of wire.ticks(script, untilMs));
   over.abort();
   await listened;
   await line.close();
   const samples = new Int16Array(parts.length * FRAME_SAMPLES);
   for (const [index, { kept }] of parts.entries()) samples.set(kept, index * FRAME_SAMPLES);
-  return { keys, samples, concealed };
+  return { keys, samples, concealed, speech };
 }
