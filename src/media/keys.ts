@@ -25,6 +25,8 @@ const SEGMENT = 0xffff;
 const MISORDER = 128;
 /** A press that has not ended goes on under another source if that one is heard within so long. */
 const TAKEN_OVER_MS = 200;
+/** After so long without an event, packets that were there before are no duplicates: a capture is played once more. */
+const FORGOTTEN_MS = 1000;
 /** Presses whose packets may still come, the newest included. */
 const REMEMBERED = 4;
 
@@ -66,7 +68,7 @@ export function createKeyDetector(): KeyDetector {
   /** The newest first. */
   const presses: Pressed[] = [];
   let newest = 0;
-  let heardAt = 0;
+  let heardAt = Number.NEGATIVE_INFINITY;
 
   const begin = (event: Readonly<TelephoneEvent>, source: number, timestamp: number) => {
     presses.unshift({
@@ -89,6 +91,7 @@ export function createKeyDetector(): KeyDetector {
     hear(event, { ssrc, sequence, marker }, timestamp, now, ticks = 1) {
       const key = KEYS[event.event];
       if (key === undefined) return undefined;
+      if (now - heardAt > FORGOTTEN_MS) presses.length = 0;
       const [last] = presses;
       const newer = ((sequence - newest) << 16) >> 16;
       const late = last?.source === ssrc && newer <= 0 && newer > -MISORDER;

@@ -292,6 +292,16 @@ const SHAPES: readonly Shape[] = [
     fault: retyped(0, 96),
   },
   {
+    what: 'two keys whose timestamps are those of two captures: told in their order, the first at once',
+    pieces: [says(0, 500), { key: '1' }, { pausesMs: 100 }, { key: '2' }, says(800, 1100)],
+    fault: (packets) =>
+      packets.map((one) =>
+        isEvent(one) && one.payload[0] === 1 ? { ...one, timestamp: one.timestamp + 600 * MS } : one,
+      ),
+    told: ['1@500', '2@700'],
+    exact: false,
+  },
+  {
     what: 'by a sender that becomes another source while the key is held',
     fault(packets) {
       return packets.map((one) =>

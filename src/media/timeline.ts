@@ -169,7 +169,8 @@ export class Timeline {
     const newer = this.#newerBy(sequence);
     if (newer > 0 && newer < DROPOUT) this.highest = sequence;
     const start = this.#positionOf(timestamp);
-    if (start > this.#limit(now) || start < this.due - OLDEST_EVENT) return -1;
+    // A key that is pressed has been pressed: what says that it will be is not believed.
+    if (start > this.#expected(now) + AHEAD_AT_BEGINNING || start < this.due - OLDEST_EVENT) return -1;
     // A sender's word for how long a key was pressed is taken only as far as that time has passed.
     const end = Math.min(start + duration, this.#expected(now) + AHEAD_BY_EVENT);
     this.eventStart = start;

@@ -8,7 +8,7 @@ import { type Packet, packetsOf } from './sender.ts';
 
 const MS = 8;
 /** What is said: quietly, for who presses a key does not shout. */
-export const QUIETLY: Int16Array = asHeard(SAID.slice(0, 2600 * MS).map((sample) => sample >> 6));
+export const QUIETLY: Int16Array = asHeard(SAID.slice(0, 6000 * MS).map((sample) => sample >> 6));
 
 function asHeard(audio: Int16Array): Int16Array {
   const heard = new Int16Array(audio.length);
