@@ -7,39 +7,29 @@ import type { RtpPacket } from '../wire/rtp.ts';
 import { emptyTelephoneEvent, readTelephoneEvent, TELEPHONE_EVENT_BYTES } from '../wire/telephone-event.ts';
 import { type Codec, isWide, type WideCodec } from './codecs.ts';
 import { Concealment } from './concealment.ts';
-import { DtmfDetector, KEY_DELAY } from './dtmf.ts';
 import { type DualRing, openDualRing } from './dual-ring.ts';
 import { Echo } from './echo.ts';
 import { emptyFrame, History, LOOK_BACK_SAMPLES, ROOM_SAMPLES } from './history.ts';
-import { createKeyDetector, KEYS } from './keys.ts';
+import { KeyEar } from './key-ear.ts';
 import { FRAME_SAMPLES, type Frame, LINE_RATE, type Sensitivity } from './line.ts';
 import { LineMemory } from './line-memory.ts';
 import { Listener } from './listener.ts';
 import { Played, type Sound } from './played.ts';
-import { type Press, Presses } from './presses.ts';
 import { SpeechDetector } from './speech.ts';
 import { LONGEST_PACKET, Timeline } from './timeline.ts';
 import { WideStream } from './wide-stream.ts';
-
-/** While a key is held, audio is muted so far beyond what its last packet said: 40 ms. */
-const MUTED_BEYOND = 320;
-/** Keys that wait for their frame: more than can be pressed in the time that is not settled. */
-const MOST_KEYS = 16;
 
 // Made and read before anything else is: one for all lines.
 const MADE = emptyFrame();
 const EVENT = emptyTelephoneEvent();
 /** What was heard before a loss: 21 ms. */
 const PAST = new Int16Array(new Concealment(LINE_RATE).reach);
-// Its numbers in the line's memory. `waiting`: keys in `pressed`.
+// Its numbers in the line's memory.
 const POSITION = 0;
 const LATE = 1;
 const EXPECTING = 2;
 const LAST_ARRIVAL = 3;
-const MUTED_FROM = 4;
-const MUTED_TO = 5;
-const WAITING = 6;
-const NUMBERS = 7;
+const NUMBERS = 4;
 
 /**
  * One a line. It and its parts are classes, though they own nothing to close: a factory's functions are one object each for every line, and with a
@@ -49,8 +39,7 @@ export class Hearing {
   readonly #timeline: Timeline;
   readonly #history: History;
   readonly #speech: SpeechDetector;
-  readonly #keys = createKeyDetector();
-  #tones: DtmfDetector | undefined;
+  readonly #keys: KeyEar;
   /** Made with the first prompt, as is what listens for its echo. */
   #played: Played | undefined;
   #echo: Echo | undefined;
@@ -60,9 +49,6 @@ export class Hearing {
   #dual: DualRing | undefined;
   /** Made with the first loss. */
   #concealment: Concealment | undefined;
-  readonly #presses = new Presses();
-  /** They wait for their frame, in the order of their onsets. */
-  readonly #pressed: Press[] = [];
   #concealed = 0;
   readonly #n: Float64Array;
   readonly #at: number;
@@ -75,6 +61,7 @@ export class Hearing {
     this.#timeline = new Timeline(memory);
     this.#history = new History(memory);
     this.#speech = new SpeechDetector(memory);
+    this.#keys = new KeyEar(memory);
     this.#n = memory.numbers;
     this.#at = memory.take(NUMBERS);
     this.expecting = true;
@@ -141,7 +128,12 @@ export class Hearing {
 
   /** Whether keys are listened for in the audio. */
   listenForTones(wanted: boolean): void {
-    this.#tones = wanted ? (this.#tones ?? new DtmfDetector()) : undefined;
+    this.#keys.listenForTones(wanted);
+  }
+
+  /** As Line.keyDelay. */
+  get keyDelay(): number {
+    return this.#keys.delay;
   }
 
   /** `false` on hold: nothing is expected, so nothing is missed. */
@@ -247,24 +239,10 @@ export class Hearing {
     const began = this.#timeline.event(ssrc, sequence, timestamp, EVENT.duration, now);
     const onset = began < 0 ? this.#timeline.due : began;
     const end = began < 0 ? onset : onset + EVENT.duration;
-    const key = KEYS[EVENT.event];
-    if (key !== undefined) {
-      const sounds = this.#tones?.onsetOf(key);
-      const told =
-        this.#keys.hear(EVENT, packet, timestamp, now, ticks) && this.#presses.event(key, onset, sounds);
-      this.#presses.goesOn(key, end, EVENT.end);
-      if (told !== undefined) {
-        this.#press(told);
-        this.#cutOut(told.onset, Math.min(onset, this.position));
-      }
-    }
-    if (onset >= this.mutedFrom) {
-      this.mutedFrom = onset;
-      this.mutedTo = EVENT.end ? end : end + MUTED_BEYOND;
-    }
+    const press = this.#keys.event(EVENT, packet, timestamp, now, ticks, onset, end);
     // Audio may run under the event, and have come before the packet that tells of it.
-    const open = this.#tones === undefined ? 0 : KEY_DELAY;
-    this.#cutOut(Math.max(this.position - open, onset), Math.min(end, this.position + ROOM_SAMPLES));
+    const open = this.position - this.#keys.delay;
+    this.#cutOut(Math.max(open, press), Math.min(end, this.position + ROOM_SAMPLES));
   }
 
   /** Fills what did not arrive: loss by what the voice would have said, other gaps by silence. Tells whether there was any such place. */
@@ -325,9 +303,10 @@ export class Hearing {
   }
 
   #muteWide(wide: WideStream, from: number, to: number) {
-    if (from >= this.mutedTo || to <= this.mutedFrom) return;
+    const { mutedFrom, mutedTo } = this.#keys;
+    if (from >= mutedTo || to <= mutedFrom) return;
     this.#mute(from, to);
-    wide.mute(Math.max(from, this.mutedFrom), Math.min(to, this.mutedTo));
+    wide.mute(Math.max(from, mutedFrom), Math.min(to, mutedTo));
   }
 
   /** Within a frame. */
@@ -357,15 +336,16 @@ export class Hearing {
     if (!this.expecting) this.lastArrival = Math.max(this.lastArrival, end);
     if (made.concealed) this.#concealed += FRAME_SAMPLES;
     made.noMedia = Math.max(0, end - this.lastArrival);
-    this.#hearTone();
+    // Silence that was not sent is silence; of what was lost one can't tell.
+    const tone = this.#keys.hear(made, made.concealed && this.position < this.#timeline.lossEnd);
+    this.#cutOut(tone, this.#keys.soundsUntil);
     // A key is no speech, though its tone begins like some, and its silence says nothing of how quiet the line is.
-    const keyed = (this.position < this.mutedTo && end > this.mutedFrom) || this.#tones?.held;
-    if (made.concealed || keyed) this.#speech.miss(this.position);
+    if (made.concealed || this.#keys.isKey(this.position)) this.#speech.miss(this.position);
     else this.#speech.hear(made.samples, made.at, this.position, this.#echo);
     made.speech = this.#speech.speech;
     made.undecided = this.#speech.undecided;
     made.speechOnset = this.#speech.onset;
-    const press = this.waiting > 0 ? this.#pressedBefore(end) : undefined;
+    const press = this.#keys.before(end);
     made.tone = press?.key;
     made.toneOnset = press?.onset ?? 0;
     this.#history.keep(made);
@@ -375,39 +355,12 @@ export class Hearing {
     this.#listener?.take(made);
   }
 
-  #hearTone() {
-    const tones = this.#tones;
-    if (tones === undefined) return;
-    // Silence that was not sent is silence; of what was lost one can't tell.
-    const lost = MADE.concealed && this.position < this.#timeline.lossEnd;
-    const key = lost ? undefined : tones.hear(MADE.samples, MADE.at, this.position);
-    if (lost) tones.lose(this.position);
-    if (key !== undefined) {
-      this.#cutOut(tones.onset, tones.soundsUntil);
-      const press = this.#presses.tone(key, tones.onset);
-      if (press !== undefined) this.#press(press);
-    } else if (tones.held) this.#cutOut(this.position, tones.soundsUntil);
-  }
-
   /** A key is silence in a recording, as far as it is not settled: see Line.keyDelay. */
   #cutOut(from: number, to: number) {
     if (from >= to) return;
     this.#history.silence(from, to);
     this.#wide?.mute(from, Math.min(to, this.#wide.end));
     this.#dual?.mute(from, to);
-  }
-
-  #press(press: Press) {
-    if (this.waiting === MOST_KEYS) return;
-    let at = this.waiting++;
-    while (at > 0 && this.#pressed[at - 1]!.onset > press.onset) at--;
-    this.#pressed.splice(at, 0, press);
-  }
-
-  #pressedBefore(end: number) {
-    if (this.#pressed[0]!.onset >= end) return undefined;
-    this.waiting--;
-    return this.#pressed.shift();
   }
 
   #advance() {
@@ -422,8 +375,9 @@ export class Hearing {
   }
 
   #mute(from: number, to: number) {
-    if (from < this.mutedTo && to > this.mutedFrom)
-      this.#history.silence(Math.max(from, this.mutedFrom), Math.min(to, this.mutedTo));
+    const { mutedFrom, mutedTo } = this.#keys;
+    if (from < mutedTo && to > mutedFrom)
+      this.#history.silence(Math.max(from, mutedFrom), Math.min(to, mutedTo));
   }
 
   #arrived(now: number) {
@@ -458,23 +412,5 @@ export class Hearing {
   }
   private set lastArrival(value: number) {
     this.#n[this.#at + LAST_ARRIVAL] = value;
-  }
-  private get mutedFrom(): number {
-    return this.#n[this.#at + MUTED_FROM]!;
-  }
-  private set mutedFrom(value: number) {
-    this.#n[this.#at + MUTED_FROM] = value;
-  }
-  private get mutedTo(): number {
-    return this.#n[this.#at + MUTED_TO]!;
-  }
-  private set mutedTo(value: number) {
-    this.#n[this.#at + MUTED_TO] = value;
-  }
-  private get waiting(): number {
-    return this.#n[this.#at + WAITING]!;
-  }
-  private set waiting(value: number) {
-    this.#n[this.#at + WAITING] = value;
   }
 }

@@ -10,7 +10,6 @@ import type { Log } from '../log.ts';
 import { emptyRtpPacket, readRtp } from '../wire/rtp.ts';
 import { type BargeInWatch, watchForBargeIn } from './barge-in.ts';
 import { CODECS, type Codec, isCodec, isWide } from './codecs.ts';
-import { KEY_DELAY } from './dtmf.ts';
 import { Hearing } from './hearing.ts';
 import { LOOK_BACK_SAMPLES } from './history.ts';
 import type { DtmfMode } from './keys.ts';
@@ -99,7 +98,6 @@ export class RtpLine implements Line {
   readonly #reports: Reports;
   readonly #dtmf: DtmfMode;
   #meanings: Meanings = [];
-  #listensForTones = false;
   #ticks: OpusTicks | undefined;
   #parameters: AudioParameters | undefined;
   #closed = false;
@@ -165,7 +163,7 @@ export class RtpLine implements Line {
 
   /** As Line.keyDelay: what comes as events only is told at once. */
   get keyDelay(): number {
-    return this.#listensForTones ? KEY_DELAY : 0;
+    return this.#hearing.keyDelay;
   }
 
   set sensitivity(sensitivity: Sensitivity) {
@@ -211,8 +209,7 @@ export class RtpLine implements Line {
     const meanings = Object.values(parameters.receive);
     // What we offered may come though it was not agreed on.
     const hasEvents = parameters.sendEventPayloadType !== undefined;
-    this.#listensForTones = this.#dtmf === 'both' || (this.#dtmf === 'auto' && !hasEvents);
-    this.#hearing.listenForTones(this.#listensForTones);
+    this.#hearing.listenForTones(this.#dtmf === 'both' || (this.#dtmf === 'auto' && !hasEvents));
     for (const codec of meanings) if (isCodec(codec) && isWide(codec)) this.#hearing.widen(codec);
     this.#ticks = meanings.includes('opus') ? (this.#ticks ?? new OpusTicks(parameters.codec)) : undefined;
     this.#hearing.expectMedia(reachable && direction === 'sendrecv');
