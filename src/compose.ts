@@ -179,6 +179,7 @@ async function start(
     ports: config.media.ports,
     workers: config.media.workers,
     sockets: config.media.sockets,
+    dtmf: config.media.dtmf,
     log,
   });
   atClose(() => engine.close());

@@ -2,6 +2,7 @@
 import { isIP } from 'node:net';
 import { availableParallelism } from 'node:os';
 import { CODEC_NAMES, type Codec } from './media/codecs.ts';
+import { DTMF_MODES, type DtmfMode } from './media/keys.ts';
 
 /** What is wrong with a value, as the end of the sentence "it must be …". */
 export class BadValue extends Error {}
@@ -111,6 +112,10 @@ const SPARE_CORES = Math.max(1, availableParallelism() - 1);
 export const codec: Reader<Codec> = (value) =>
   CODEC_NAMES.find((name) => name.toLowerCase() === String(value).toLowerCase()) ??
   bad(`one of ${CODEC_NAMES.join(', ')}`);
+
+/** How keys are heard. */
+export const dtmf: Reader<DtmfMode> = (value) =>
+  DTMF_MODES.find((mode) => mode === value) ?? bad(`one of ${DTMF_MODES.join(', ')}`);
 
 /** RTP sockets; see docs/decisions/0011-native-sockets.md. */
 export const rtpSockets: Reader<'auto' | 'node'> = (value) =>

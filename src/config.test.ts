@@ -216,6 +216,7 @@ const complaints: readonly (readonly [string, RegExp, Record<string, string>?])[
   ['media: { ports: 3000-2000 }', /^media\.ports is "3000-2000"; .* smaller port first/],
   ['media: { ports: 2001-2002 }', /^media\.ports is .* room for a pair/],
   ['media: { ports: 80-90 }', /^media\.ports is .* within 1024–65535/],
+  ['media: { dtmf: inband }', /^media\.dtmf is "inband"; it must be one of auto, both, events\.$/],
   ['media: { workers: 0 }', /^media\.workers is "0"; it must be auto, or a whole number from 1 to 64/],
   ['media: { receiveTimeout: 30 }', /^media\.receiveTimeout is "30"; it must be a duration from 1s to 3600s/],
   ['recordings: { retention: 1e9h }', /^recordings\.retention is /],

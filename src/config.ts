@@ -15,6 +15,7 @@ import {
   BadValue,
   boolean,
   codec,
+  dtmf,
   duration,
   file,
   folder,
@@ -90,6 +91,11 @@ const SETTINGS = {
       list(codec, 1),
       'opus, G722, PCMU, PCMA',
       'codecs that calls may speak, the most wanted first: of those that a caller offers, the first of these (PCMU and PCMA are equals)',
+    ),
+    dtmf: setting(
+      dtmf,
+      'auto',
+      'how keys are heard. auto: as telephone-events, in the audio of callers who offer none; both: in the audio as well, for gateways that convert some keys only, each press told once; events: as telephone-events only',
     ),
     workers: setting(workers, 'auto', 'media threads, 1–64; auto: one per spare core'),
     sockets: setting(

@@ -3,14 +3,16 @@ import { test } from 'node:test';
 import { APPLICATION, recordRequest, setStage } from '../../test/support/call-stage.ts';
 import { directoryOf } from '../../test/support/directory.ts';
 import { settle } from '../../test/support/virtual-clock.ts';
+import { type Log, silentLog } from '../log.ts';
+import type { OperationSnapshot } from './model.ts';
 
 const OVER = ['updated terminating', 'deleted terminated'];
 /** What was told after `established`. */
 const since = (stage: ReturnType<typeof setStage>) => stage.told().slice(3);
 const streaming = { ...recordRequest, streaming: true };
 
-async function established() {
-  const stage = setStage();
+async function established(options?: Parameters<typeof setStage>[0]) {
+  const stage = setStage(options);
   const invite = await stage.establish();
   return { stage, invite, line: stage.engine.line };
 }
@@ -131,6 +133,38 @@ for (const [what, end, told, kept] of endings) {
     assert.equal(stage.lastOperation().end?.take === undefined, !kept);
   });
 }
+
+test('every ending of a record or a prompt is in the log, with the rule that the bot is told, and no key', async () => {
+  const report = {
+    noiseFloorDbov: -60,
+    packetsExpected: 50,
+    packetsReceived: 49,
+    packetsLate: 0,
+    concealedMs: 20,
+  };
+  const logged: object[] = [];
+  const log: Log = { ...silentLog, info: (fields, message) => void logged.push({ ...fields, message }) };
+  const { stage, line } = await established({ log });
+  const [first, second, third] = [
+    await stage.start({ name: 'record' }),
+    await stage.start({ name: 'playPrompt' }),
+    await stage.start({ name: 'record' }),
+  ];
+  line.running.record(8000);
+  line.running.end('stopTone', { keys: '#', report });
+  await settle();
+  line.running.end('finished');
+  await settle();
+  await stage.ask({ name: 'hangUp' });
+  await settle();
+  const of = ({ id: operationId, callId }: OperationSnapshot) => ({ callId, operationId });
+  const ended = logged.filter((one) => 'rule' in one);
+  assert.deepEqual(ended, [
+    { ...of(first), rule: 'stopTone', ...report, message: 'a record ended' },
+    { ...of(second), rule: 'finished', message: 'a playPrompt ended' },
+    { ...of(third), rule: 'cancelled', message: 'a record ended' },
+  ]);
+});
 
 test('a caller who hangs up after speaking has left a voicemail, told of before the call ends', async () => {
   const { stage, invite, line } = await established();

@@ -160,9 +160,10 @@ export function openOperations(owner: OperationsOwner, parts: OperationParts): O
     const end = await ended.catch((thrown): OperationEnd => ({ by: 'error', message: reasonOf(thrown) }));
     entry.over = true;
     const { id: operationId, callId, kind } = entry.record.operation;
-    if (end.report !== undefined)
-      parts.log.info({ callId, operationId, rule: end.by, ...end.report }, `a ${kind} ended`);
     const outcome = await outcomeOf(end, entry.record.prepared, owner.ending(), parts);
+    const { by: rule, report } = outcome.end ?? end;
+    if (kind === 'record' || kind === 'playPrompt')
+      parts.log.info({ callId, operationId, rule, ...report }, `a ${kind} ended`);
     await before;
     change(entry, outcome);
     await tell(entry, 'deleted');

@@ -5,6 +5,7 @@
  * A window of two blocks of 10 ms moves on by one block. It bears a key when one tone of each group stands out, both are steady through the
  * window, on their frequency, alike in level, and nearly all that is heard. Two such windows in a row are a key: 40 ms of tone always
  * give two, 23 ms never do. It is over after four windows without it: 40 ms of pause always give four, an interruption of 10 ms never does.
+ * What was lost is no pause.
  */
 import { FRAME_SAMPLES, type Key, LINE_RATE } from './line.ts';
 
@@ -35,6 +36,8 @@ const BLOCK = FRAME_SAMPLES / 2;
 const BLOCK_SECONDS = BLOCK / LINE_RATE;
 const WINDOWS_OF_KEY = 2;
 const WINDOWS_OF_PAUSE = 4;
+/** Of frames that were lost in a row so many may hide no pause: 60 ms. */
+const MOST_LOST = 3;
 /** A key is told so long after it began, at the latest: 80 ms. */
 export const KEY_DELAY = 640;
 
@@ -84,10 +87,17 @@ export class DtmfDetector {
   #pressed = -1;
   #began = 0;
   #onset = 0;
+  #soundsUntil = 0;
+  #lost = 0;
 
   /** Where the key that was told last began. */
   get onset(): number {
     return this.#onset;
+  }
+
+  /** … and where the last block of it ends so far. */
+  get soundsUntil(): number {
+    return this.#soundsUntil;
   }
 
   /** Whether a key is held now. */
@@ -95,18 +105,32 @@ export class DtmfDetector {
     return this.#pressed >= 0;
   }
 
+  /** Where `key` began, when it is what sounds now, though one cannot be sure of it yet; else `undefined`. */
+  onsetOf(key: Key): number | undefined {
+    const sounds = KEYPAD.indexOf(key);
+    if (sounds < 0) return undefined;
+    if (sounds === this.#pressed) return this.#onset;
+    return sounds === this.#candidate ? this.#began : undefined;
+  }
+
   /** Hears the frame that begins at `position`: FRAME_SAMPLES of `samples` from index `from` on. A key whose press it made sure of. */
   hear(samples: Int16Array, from: number, position: number): Key | undefined {
+    this.#lost = 0;
     const first = this.#block(samples, from, position);
     return this.#block(samples, from + BLOCK, position + BLOCK) ?? first;
   }
 
-  /** Nothing was heard for a frame. */
-  miss(): void {
+  /** The frame that begins at `position` was lost: while a key is held, what stands in for it may sound like it. */
+  lose(position: number): void {
     this.#lastEnergy = 0;
     this.#energy = 0;
-    this.#decide(-1, 0);
-    this.#decide(-1, 0);
+    if (this.held && ++this.#lost <= MOST_LOST) {
+      this.#candidate = -1;
+      this.#soundsUntil = position + FRAME_SAMPLES;
+      return;
+    }
+    this.#decide(-1, position);
+    this.#decide(-1, position + BLOCK);
   }
 
   #block(samples: Int16Array, from: number, position: number): Key | undefined {
@@ -252,11 +276,15 @@ export class DtmfDetector {
     }
     if (key === this.#pressed && key >= 0) this.#pause = 0;
     else if (++this.#pause >= WINDOWS_OF_PAUSE) this.#pressed = -1;
-    if (key < 0 || ++this.#windows < WINDOWS_OF_KEY || key === this.#pressed) return undefined;
-    this.#pressed = key;
-    this.#pause = 0;
-    this.#onset = this.#began;
-    return KEYPAD[key];
+    const told = key >= 0 && ++this.#windows >= WINDOWS_OF_KEY && key !== this.#pressed;
+    if (told) {
+      this.#pressed = key;
+      this.#pause = 0;
+      this.#onset = this.#began;
+    }
+    // The block in which a tone ends is no window of it any more.
+    if (this.held && this.#pause <= 1) this.#soundsUntil = position + BLOCK;
+    return told ? KEYPAD[key] : undefined;
   }
 }
 

@@ -9,6 +9,8 @@ export interface DualRing {
   readonly rate: 8000 | 16_000;
   /** Takes a frame; `wide`: the ring of what the caller said at 16 kHz, when there is one. */
   keep(frame: Readonly<Frame>, wide: Int16Array | undefined, played: Played | undefined): void;
+  /** The caller is silent there after all: a key. */
+  mute(from: number, to: number): void;
 }
 
 const CHANNELS = 2;
@@ -34,6 +36,10 @@ export function openDualRing(isWide: boolean): DualRing {
         samples[write++] = left[from + i]!;
         samples[write++] = heard ? RIGHT[i]! : 0;
       }
+    },
+    mute(from, to) {
+      for (let at = from; at < to; at++)
+        for (let i = 0; i < width; i++) samples[CHANNELS * (width * (at % RING_SAMPLES) + i)] = 0;
     },
   };
 }

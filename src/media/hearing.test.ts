@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { decodeG711, encodeG711 } from '../wire/g711.ts';
+import { assertSaid, assertSilent, SAID, SOURCE } from '../../test/support/said.ts';
+import { encodeG711 } from '../wire/g711.ts';
 import { emptyRtpPacket } from '../wire/rtp.ts';
 import { writeTelephoneEvent } from '../wire/telephone-event.ts';
 import { Concealment } from './concealment.ts';
@@ -22,13 +23,6 @@ interface Sent {
 }
 
 const SECOND = 8000;
-/** What the caller says: noise that differs at every sample, so that a sample out of place shows. */
-const SOURCE = Uint8Array.from(
-  { length: 70 * SECOND },
-  (_, index) => (Math.imul(index + 1, 2654435761) >>> 13) & 0xff,
-);
-const SAID = new Int16Array(SOURCE.length);
-decodeG711('PCMU', SOURCE, 0, SOURCE.length, SAID, 0);
 const FIRST_TIMESTAMP = 0xffffff00;
 
 /** A caller who sends without pause from `from` ms on: each packet leaves when its last sample has been said. */
@@ -103,17 +97,6 @@ async function hear(script: readonly Sent[], untilMs: number, { listenFrom = 0 }
   return { frames, samples };
 }
 
-function assertSaid(heard: Int16Array, from: number, to: number, source = from): void {
-  for (let position = from; position < to; position++) {
-    if (heard[position] === SAID[source + position - from]) continue;
-    assert.fail(`sample ${position} is ${heard[position]}, said was ${SAID[source + position - from]}`);
-  }
-}
-
-function assertSilent(heard: Int16Array, from: number, to: number): void {
-  for (let position = from; position < to; position++) assert.equal(heard[position], 0, `sample ${position}`);
-}
-
 /** Loss is stood in for by what the voice would have said (concealment.test.ts), and joined to the 4 ms that follow it. Returns where the join ends. */
 function assertStoodIn(heard: Int16Array, from: number, to: number): number {
   const concealment = new Concealment(SECOND);
@@ -178,6 +161,25 @@ test('a packet that comes three late is waited for, one that comes five late is 
     assertSaid(heard.samples, 0, 1600);
     assertSaid(heard.samples, lost > 0 ? assertStoodIn(heard.samples, 1600, 1760) : 1600, SECOND);
   }
+});
+
+test('late is what came when its time had been filled; what came twice is not', () => {
+  const hearing = new Hearing(() => {});
+  const packet = emptyRtpPacket();
+  hearing.open(0);
+  for (const [index, sent] of speak(2000).entries()) {
+    const hear = () => {
+      Object.assign(packet, sent, { payloadStart: 0, payloadEnd: sent.samples });
+      hearing.audio('PCMU', SOURCE.subarray(sent.from, sent.from + sent.samples), packet, sent.at);
+    };
+    if (index !== 20) hear();
+    if (index % 3 === 0) hear();
+  }
+  const [lost] = speak(2000).slice(20);
+  Object.assign(packet, lost, { payloadStart: 0, payloadEnd: 160 });
+  hearing.audio('PCMU', SOURCE, packet, 2000);
+  assert.equal(hearing.late, 1);
+  assert.equal(hearing.concealed, FRAME_SAMPLES);
 });
 
 test('one packet in ten lost leaves the length and everything else right', async () => {

@@ -4,15 +4,14 @@
  */
 import { TonearmError } from '../errors.ts';
 import type { RtpPacket } from '../wire/rtp.ts';
-import { emptyTelephoneEvent, readTelephoneEvent } from '../wire/telephone-event.ts';
+import { emptyTelephoneEvent, readTelephoneEvent, TELEPHONE_EVENT_BYTES } from '../wire/telephone-event.ts';
 import { type Codec, isWide, type WideCodec } from './codecs.ts';
 import { Concealment } from './concealment.ts';
-import { DtmfDetector } from './dtmf.ts';
 import { type DualRing, openDualRing } from './dual-ring.ts';
 import { Echo } from './echo.ts';
 import { emptyFrame, History, LOOK_BACK_SAMPLES, ROOM_SAMPLES } from './history.ts';
-import { createKeyDetector } from './keys.ts';
-import { FRAME_SAMPLES, type Frame, type Key, LINE_RATE, type Sensitivity } from './line.ts';
+import { KeyEar } from './key-ear.ts';
+import { FRAME_SAMPLES, type Frame, LINE_RATE, type Sensitivity } from './line.ts';
 import { LineMemory } from './line-memory.ts';
 import { Listener } from './listener.ts';
 import { Played, type Sound } from './played.ts';
@@ -20,25 +19,17 @@ import { SpeechDetector } from './speech.ts';
 import { LONGEST_PACKET, Timeline } from './timeline.ts';
 import { WideStream } from './wide-stream.ts';
 
-/** While a key is held, audio is muted so far beyond what its last packet said: 40 ms. */
-const MUTED_BEYOND = 320;
-/** Keys that wait for their frame: more than can be pressed in the time that is not settled. */
-const MOST_KEYS = 16;
-
 // Made and read before anything else is: one for all lines.
 const MADE = emptyFrame();
 const EVENT = emptyTelephoneEvent();
 /** What was heard before a loss: 21 ms. */
 const PAST = new Int16Array(new Concealment(LINE_RATE).reach);
-// Its numbers in the line's memory. `waiting`: keys in `pressed`.
+// Its numbers in the line's memory.
 const POSITION = 0;
 const LATE = 1;
 const EXPECTING = 2;
 const LAST_ARRIVAL = 3;
-const MUTED_FROM = 4;
-const MUTED_TO = 5;
-const WAITING = 6;
-const NUMBERS = 7;
+const NUMBERS = 4;
 
 /**
  * One a line. It and its parts are classes, though they own nothing to close: a factory's functions are one object each for every line, and with a
@@ -48,8 +39,7 @@ export class Hearing {
   readonly #timeline: Timeline;
   readonly #history: History;
   readonly #speech: SpeechDetector;
-  readonly #keys = createKeyDetector();
-  #tones: DtmfDetector | undefined;
+  readonly #keys: KeyEar;
   /** Made with the first prompt, as is what listens for its echo. */
   #played: Played | undefined;
   #echo: Echo | undefined;
@@ -59,7 +49,7 @@ export class Hearing {
   #dual: DualRing | undefined;
   /** Made with the first loss. */
   #concealment: Concealment | undefined;
-  readonly #pressed: { key: Key; onset: number }[] = [];
+  #concealed = 0;
   readonly #n: Float64Array;
   readonly #at: number;
   #listener: Pick<Listener<unknown>, 'take' | 'end'> | undefined;
@@ -71,6 +61,7 @@ export class Hearing {
     this.#timeline = new Timeline(memory);
     this.#history = new History(memory);
     this.#speech = new SpeechDetector(memory);
+    this.#keys = new KeyEar(memory);
     this.#n = memory.numbers;
     this.#at = memory.take(NUMBERS);
     this.expecting = true;
@@ -79,6 +70,11 @@ export class Hearing {
   /** Of noise, dBov. */
   get floor(): number {
     return this.#speech.floor;
+  }
+
+  /** Samples of frames of which something did not come. */
+  get concealed(): number {
+    return this.#concealed;
   }
 
   set sensitivity(sensitivity: Sensitivity) {
@@ -113,7 +109,7 @@ export class Hearing {
     this.#played.muted = muted;
   }
 
-  /** From now on wide-band codecs are understood as well; `codec` is what is expected. */
+  /** From now on wide-band codecs are understood as well; `codec` is one that is expected. */
   widen(codec: WideCodec): void {
     this.#wide ??= new WideStream(this.#history, this.position);
     this.#wide.expect(codec);
@@ -130,9 +126,14 @@ export class Hearing {
     return this.#wide && { samples: this.#wide.samples, rate: 16_000 };
   }
 
-  /** Whether keys are listened for in the audio: when no events for them were agreed on. */
+  /** Whether keys are listened for in the audio. */
   listenForTones(wanted: boolean): void {
-    this.#tones = wanted ? (this.#tones ?? new DtmfDetector()) : undefined;
+    this.#keys.listenForTones(wanted);
+  }
+
+  /** As Line.keyDelay. */
+  get keyDelay(): number {
+    return this.#keys.delay;
   }
 
   /** `false` on hold: nothing is expected, so nothing is missed. */
@@ -149,7 +150,7 @@ export class Hearing {
     const { ssrc, sequence, timestamp, marker } = packet;
     const start = this.#timeline.audio(ssrc, sequence, timestamp, marker, length, now);
     if (start < 0) {
-      this.late += 1;
+      if (!this.#isFilled(this.#timeline.placeOf(timestamp))) this.late += 1;
       this.#arrived(now);
       return;
     }
@@ -166,27 +167,19 @@ export class Hearing {
     this.#advance();
   }
 
-  /** `ticks`: of the event's clock, for each position. */
+  /**
+   * `ticks`: of the event's clock, for each position. Events that the sender packed behind the first each begin where the one before ended
+   * (RFC 4733 §2.5.1.5).
+   */
   event(bytes: Uint8Array, packet: Readonly<RtpPacket>, now: number, ticks = 1): void {
-    if (!readTelephoneEvent(bytes, packet.payloadStart, packet.payloadEnd, EVENT)) return;
-    EVENT.duration = Math.round(EVENT.duration / ticks);
-    const { ssrc, sequence, timestamp, marker } = packet;
-    const began = this.#timeline.event(ssrc, sequence, timestamp, EVENT.duration, now);
-    const onset = began < 0 ? this.#timeline.due : began;
-    const end = began < 0 ? onset : onset + EVENT.duration;
-    const key = this.#keys.hear(EVENT, ssrc, sequence, timestamp, marker);
-    if (key !== undefined) this.#press(key, onset);
-    if (onset >= this.mutedFrom) {
-      this.mutedFrom = onset;
-      this.mutedTo = EVENT.end ? end : end + MUTED_BEYOND;
-    }
-    // Audio may run under the event, and have come before the packet that tells of it.
-    const to = Math.min(end, this.position + ROOM_SAMPLES);
-    if (this.position < to) {
-      const from = Math.max(this.position, onset);
-      this.#history.silence(from, to);
-      if (this.#wide !== undefined) this.#wide.mute(from, Math.min(to, this.#wide.end));
-    }
+    let { timestamp, payloadStart: from } = packet;
+    if (!readTelephoneEvent(bytes, from, packet.payloadEnd, EVENT)) return this.silence(packet, now);
+    do {
+      EVENT.duration = Math.round(EVENT.duration / ticks);
+      this.#event(packet, timestamp, now, ticks);
+      timestamp = (timestamp + EVENT.duration) >>> 0;
+      from += TELEPHONE_EVENT_BYTES;
+    } while (EVENT.end && readTelephoneEvent(bytes, from, packet.payloadEnd, EVENT));
     this.#arrived(now);
     this.#advance();
   }
@@ -196,6 +189,11 @@ export class Hearing {
     this.#timeline.silence(packet.ssrc, packet.sequence, packet.timestamp, now);
     this.#arrived(now);
     this.#advance();
+  }
+
+  /** A packet of the caller's that nobody understands: it is not to be stood in for as a loss. */
+  passOver(packet: Readonly<RtpPacket>): void {
+    this.#timeline.passOver(packet.ssrc, packet.sequence);
   }
 
   /** Fills what did not arrive by `now`; returns the earliest time at which there can be more to fill. */
@@ -233,6 +231,18 @@ export class Hearing {
   close(): void {
     this.#listener?.end();
     this.#wide?.close();
+  }
+
+  /** Takes EVENT. */
+  #event(packet: Readonly<RtpPacket>, timestamp: number, now: number, ticks: number) {
+    const { ssrc, sequence } = packet;
+    const began = this.#timeline.event(ssrc, sequence, timestamp, EVENT.duration, now);
+    const onset = began < 0 ? this.#timeline.due : began;
+    const end = began < 0 ? onset : onset + EVENT.duration;
+    const press = this.#keys.event(EVENT, packet, timestamp, now, ticks, onset, end);
+    // Audio may run under the event, and have come before the packet that tells of it.
+    const open = this.position - this.#keys.delay;
+    this.#cutOut(Math.max(open, press), Math.min(end, this.position + ROOM_SAMPLES));
   }
 
   /** Fills what did not arrive: loss by what the voice would have said, other gaps by silence. Tells whether there was any such place. */
@@ -286,10 +296,17 @@ export class Hearing {
     return holes;
   }
 
+  /** Whether what belongs there came in time: a packet for it is a duplicate. */
+  #isFilled(place: number) {
+    if (place >= this.position) return this.#timeline.coverage.reach(place) > place;
+    return place >= this.position - LOOK_BACK_SAMPLES && !this.#history.isConcealed(place);
+  }
+
   #muteWide(wide: WideStream, from: number, to: number) {
-    if (from >= this.mutedTo || to <= this.mutedFrom) return;
+    const { mutedFrom, mutedTo } = this.#keys;
+    if (from >= mutedTo || to <= mutedFrom) return;
     this.#mute(from, to);
-    wide.mute(Math.max(from, this.mutedFrom), Math.min(to, this.mutedTo));
+    wide.mute(Math.max(from, mutedFrom), Math.min(to, mutedTo));
   }
 
   /** Within a frame. */
@@ -317,15 +334,18 @@ export class Hearing {
         ? this.#conceal(this.position, end)
         : this.#concealWide(this.#wide, this.position, end);
     if (!this.expecting) this.lastArrival = Math.max(this.lastArrival, end);
+    if (made.concealed) this.#concealed += FRAME_SAMPLES;
     made.noMedia = Math.max(0, end - this.lastArrival);
-    this.#hearTone();
-    // A key is held: it is no speech, though it begins like some.
-    if (made.concealed || this.#tones?.held) this.#speech.miss(this.position);
+    // Silence that was not sent is silence; of what was lost one can't tell.
+    const tone = this.#keys.hear(made, made.concealed && this.position < this.#timeline.lossEnd);
+    this.#cutOut(tone, this.#keys.soundsUntil);
+    // A key is no speech, though its tone begins like some, and its silence says nothing of how quiet the line is.
+    if (made.concealed || this.#keys.isKey(this.position)) this.#speech.miss(this.position);
     else this.#speech.hear(made.samples, made.at, this.position, this.#echo);
     made.speech = this.#speech.speech;
     made.undecided = this.#speech.undecided;
     made.speechOnset = this.#speech.onset;
-    const press = this.waiting > 0 ? this.#pressedBefore(end) : undefined;
+    const press = this.#keys.before(end);
     made.tone = press?.key;
     made.toneOnset = press?.onset ?? 0;
     this.#history.keep(made);
@@ -335,23 +355,12 @@ export class Hearing {
     this.#listener?.take(made);
   }
 
-  #hearTone() {
-    if (this.#tones === undefined) return;
-    if (MADE.concealed) return this.#tones.miss();
-    const key = this.#tones.hear(MADE.samples, MADE.at, this.position);
-    if (key !== undefined) this.#press(key, this.#tones.onset);
-  }
-
-  #press(key: Key, onset: number) {
-    if (this.waiting === MOST_KEYS) return;
-    this.#pressed.push({ key, onset });
-    this.waiting++;
-  }
-
-  #pressedBefore(end: number) {
-    if (this.#pressed[0]!.onset >= end) return undefined;
-    this.waiting--;
-    return this.#pressed.shift();
+  /** A key is silence in a recording, as far as it is not settled: see Line.keyDelay. */
+  #cutOut(from: number, to: number) {
+    if (from >= to) return;
+    this.#history.silence(from, to);
+    this.#wide?.mute(from, Math.min(to, this.#wide.end));
+    this.#dual?.mute(from, to);
   }
 
   #advance() {
@@ -366,8 +375,9 @@ export class Hearing {
   }
 
   #mute(from: number, to: number) {
-    if (from < this.mutedTo && to > this.mutedFrom)
-      this.#history.silence(Math.max(from, this.mutedFrom), Math.min(to, this.mutedTo));
+    const { mutedFrom, mutedTo } = this.#keys;
+    if (from < mutedTo && to > mutedFrom)
+      this.#history.silence(Math.max(from, mutedFrom), Math.min(to, mutedTo));
   }
 
   #arrived(now: number) {
@@ -402,23 +412,5 @@ export class Hearing {
   }
   private set lastArrival(value: number) {
     this.#n[this.#at + LAST_ARRIVAL] = value;
-  }
-  private get mutedFrom(): number {
-    return this.#n[this.#at + MUTED_FROM]!;
-  }
-  private set mutedFrom(value: number) {
-    this.#n[this.#at + MUTED_FROM] = value;
-  }
-  private get mutedTo(): number {
-    return this.#n[this.#at + MUTED_TO]!;
-  }
-  private set mutedTo(value: number) {
-    this.#n[this.#at + MUTED_TO] = value;
-  }
-  private get waiting(): number {
-    return this.#n[this.#at + WAITING]!;
-  }
-  private set waiting(value: number) {
-    this.#n[this.#at + WAITING] = value;
   }
 }

@@ -84,6 +84,12 @@ export class History {
     frame.noMedia = this.#notes[at + NO_MEDIA]!;
   }
 
+  /** Whether something of the frame that has this position did not come. */
+  isConcealed(position: number): boolean {
+    const frame = Math.floor(position / FRAME_SAMPLES) * FRAME_SAMPLES;
+    return (this.#notes[this.#notesOf(frame) + FACTS]! & CONCEALED) !== 0;
+  }
+
   #notesOf(position: number) {
     return this.#notesAt + ((position / FRAME_SAMPLES) % RING_FRAMES) * NOTES;
   }

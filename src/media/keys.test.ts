@@ -12,6 +12,8 @@ interface EventPacket {
   readonly end: boolean;
   readonly marker: boolean;
   readonly ssrc?: number;
+  /** ms; default: as its timestamp says. */
+  readonly at?: number;
 }
 
 /** What a phone sends for one press: a packet each 20 ms, the last three times. */
@@ -33,10 +35,9 @@ function heard(packets: readonly EventPacket[]): string {
     .map((packet) =>
       detector.hear(
         { event: packet.code, end: packet.end, volume: 10, duration: packet.duration },
-        packet.ssrc ?? 7,
-        packet.sequence,
+        { ssrc: packet.ssrc ?? 7, sequence: packet.sequence, marker: packet.marker },
         packet.timestamp,
-        packet.marker,
+        packet.at ?? packet.timestamp / 8,
       ),
     )
     .filter((key) => key !== undefined)
@@ -100,6 +101,7 @@ test('a key held for twenty seconds, in segments, is one press', () => {
       duration: sample - segment * 0xffff,
       end: sample === 160_000,
       marker: sample === 160,
+      at: sample / 8,
     });
   }
   assert.equal(heard(packets), '5');
@@ -117,6 +119,13 @@ test('a sender that moves the timestamp with every packet presses once', () => {
 
 test('a sender whose timestamp stands still between presses is heard to press twice', () => {
   assert.equal(heard([...press('1', 10, 8000), ...press('1', 17, 8000)]), '11');
+});
+
+test('the very same packets are another press once nothing has come for a second: a capture that is played twice', () => {
+  const capture = (at: number) =>
+    press('1', 10, 8000).map((packet, index) => ({ ...packet, at: at + 20 * index }));
+  assert.equal(heard([...capture(1000), ...capture(2500)]), '11');
+  assert.equal(heard([...capture(1000), ...capture(1500)]), '1');
 });
 
 test('another source begins anew', () => {

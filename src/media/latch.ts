@@ -32,6 +32,11 @@ export class Latch {
     return this.#port;
   }
 
+  /** Whether that is where the caller sends from. */
+  isFrom(address: string, port: number): boolean {
+    return this.#latched && port === this.#port && address === this.#address;
+  }
+
   /** What SDP gives. When it differs from what it gave before, the next valid packet settles the source anew. */
   given(nextAddress: string, nextPort: number, nextRtcpPort: number): void {
     this.#givenRtcpPort = nextRtcpPort;

@@ -71,11 +71,14 @@ export function audioOf({ samples, at }: Readonly<Frame>): Int16Array {
 export interface LineReport {
   /** dBov. */
   readonly noiseFloor: number;
-  /** Packets of the caller's present stream. */
+  /** Packets that the caller sent, to go by their numbers. */
   readonly expected: number;
+  /** Of these came so many, duplicates included. */
   readonly received: number;
-  /** Packets that came when their time was over. */
+  /** Packets that came when their time was over: it had been filled. */
   readonly late: number;
+  /** Samples of frames that had to be filled. */
+  readonly concealed: number;
 }
 
 export interface Line {

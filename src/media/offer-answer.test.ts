@@ -233,7 +233,7 @@ test('our offer has our codecs in their order, and telephone-event', () => {
   );
 });
 
-test('we send in the answer’s numbering and receive in our own', () => {
+test('we send in the answer’s numbering and receive in our own, keys in either', () => {
   const ours = makeOffer(LOCAL, ['PCMU', 'PCMA']);
   const answer = offer(
     'm=audio 4000 RTP/AVP 8 97',
@@ -247,7 +247,7 @@ test('we send in the answer’s numbering and receive in our own', () => {
     remote: { address: '192.0.2.1', port: 4000, rtcpPort: 4001 },
     codec: 'PCMA',
     sendPayloadType: 8,
-    receive: { 0: 'PCMU', 8: 'PCMA', 101: 'telephone-event' },
+    receive: { 0: 'PCMU', 8: 'PCMA', 97: 'telephone-event', 101: 'telephone-event' },
     sendEventPayloadType: 97,
     sendEventClock: 8000,
     packetTimeMs: 30,
@@ -303,6 +303,7 @@ test('of our offer the answer’s first codec is sent, and what it has is receiv
     101: 'telephone-event',
     110: 'telephone-event/48000',
     111: 'opus',
+    121: 'telephone-event/48000',
   });
   const narrow = answered('m=audio 4000 RTP/AVP 0 9');
   assert.equal(narrow.codec, 'PCMU');

@@ -101,15 +101,19 @@ export function acceptAnswer(answer: string, offer: string): Negotiated {
       codec: stream.codec.meaning,
       // RFC 3264 §7: to the far end in its numbering, from it in ours.
       sendPayloadType: stream.codec.payloadType,
-      // Some send what was offered and they did not answer with; of G.711 that costs nothing.
-      receive: meanings(
-        known.filter(
-          ({ meaning }) =>
-            !isCodec(meaning) ||
-            !isWide(meaning) ||
-            stream.formats.some((format) => format.meaning === meaning),
+      receive: {
+        // Departs from RFC 3264 §7: some send keys in their own numbering.
+        ...meanings(stream.formats.filter(({ meaning }) => isEvent(meaning))),
+        // Some send what was offered and they did not answer with; of G.711 that costs nothing.
+        ...meanings(
+          known.filter(
+            ({ meaning }) =>
+              !isCodec(meaning) ||
+              !isWide(meaning) ||
+              stream.formats.some((format) => format.meaning === meaning),
+          ),
         ),
-      ),
+      },
       sendEventPayloadType: eventFor(stream)?.payloadType,
       sendEventClock: clockOf(eventFor(stream)),
       packetTimeMs: stream.packetTimeMs,
@@ -137,6 +141,10 @@ function eventFor({ codec, formats }: Stream): Format<EventFormat> | undefined {
     if (found !== undefined) return { payloadType: found.payloadType, meaning };
   }
   return undefined;
+}
+
+function isEvent(meaning: Meaning): meaning is EventFormat {
+  return meaning === 'telephone-event' || meaning === 'telephone-event/48000';
 }
 
 function clockOf(event: Format<EventFormat> | undefined): AudioParameters['sendEventClock'] {

@@ -24,6 +24,9 @@ const NUMBERS = 9;
 export class Reception {
   readonly #n: Float64Array;
   readonly #at: number;
+  /** Of sources before this one. */
+  #expectedOfOthers = 0;
+  #receivedOfOthers = 0;
   // For reports, a few times a minute.
   #expectedBefore = 0;
   #receivedBefore = 0;
@@ -38,6 +41,14 @@ export class Reception {
 
   get expected(): number {
     return this.#expected();
+  }
+
+  /** Packets of all that the caller ever sent: what should have come, and what did, duplicates included. */
+  get expectedInAll(): number {
+    return this.#expectedOfOthers + this.#expected();
+  }
+  get receivedInAll(): number {
+    return this.#receivedOfOthers + this.received;
   }
 
   /** Interarrival jitter, samples. */
@@ -93,6 +104,8 @@ export class Reception {
   }
 
   #begin(ssrc: number, sequence: number) {
+    this.#expectedOfOthers += this.#expected();
+    this.#receivedOfOthers += this.received;
     this.known = true;
     this.source = ssrc;
     this.base = this.highest = sequence;

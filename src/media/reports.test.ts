@@ -48,6 +48,7 @@ test('a source that changes or counts anew is a source without loss', () => {
   assert.deepEqual([block(reception).ssrc, block(reception).lost], [8, 0]);
   reception.packet(8, 40_000, 0, false, 0);
   assert.equal(block(reception).lost, 0);
+  assert.deepEqual([reception.expectedInAll, reception.receivedInAll], [19 + 1 + 1, 10 + 1 + 1]);
 });
 
 function setUp() {

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { createSocket, type Socket } from 'node:dgram';
 import { once } from 'node:events';
 import { test } from 'node:test';
+import { USUAL } from '../../test/support/wired-line.ts';
 import { systemClock } from '../clock.ts';
 import { silentLog } from '../log.ts';
 import { decodeG711, encodeG711 } from '../wire/g711.ts';
@@ -17,17 +18,7 @@ const PORTS = { min: 14_000, max: 19_999 };
 const never = new AbortController().signal;
 
 function parametersFor(port: number, changes: Partial<AudioParameters> = {}): AudioParameters {
-  return {
-    remote: { address: HERE, port, rtcpPort: port + 1 },
-    codec: 'PCMU',
-    sendPayloadType: 0,
-    receive: { 0: 'PCMU', 8: 'PCMA', 13: 'CN', 101: 'telephone-event' },
-    sendEventPayloadType: 101,
-    sendEventClock: 8000,
-    packetTimeMs: 20,
-    direction: 'sendrecv',
-    ...changes,
-  };
+  return { ...USUAL, remote: { address: HERE, port, rtcpPort: port + 1 }, ...changes };
 }
 
 /** Every test looks for its ports from elsewhere on, as other tests run beside it. */

@@ -8,10 +8,10 @@ import { TonearmError } from '../errors.ts';
 import type { Log } from '../log.ts';
 import { emptyRtpPacket, readRtp } from '../wire/rtp.ts';
 import { type BargeInWatch, watchForBargeIn } from './barge-in.ts';
-import { CODECS, isCodec, isWide } from './codecs.ts';
-import { KEY_DELAY } from './dtmf.ts';
+import { CODECS, type Codec, isCodec, isWide } from './codecs.ts';
 import { Hearing } from './hearing.ts';
 import { LOOK_BACK_SAMPLES } from './history.ts';
+import type { DtmfMode } from './keys.ts';
 import { Latch } from './latch.ts';
 import {
   type BargeIn,
@@ -46,6 +46,8 @@ export interface RtpLineOptions {
   readonly memories?: LineMemories;
   /** Default: `keepalive`. */
   readonly sendSilence?: SendSilence;
+  /** Default: `auto`. */
+  readonly dtmf?: DtmfMode | undefined;
 }
 
 /** What came and went, since the line opened. */
@@ -93,8 +95,8 @@ export class RtpLine implements Line {
   readonly #hearing: Hearing;
   readonly #player: Player;
   readonly #reports: Reports;
+  readonly #dtmf: DtmfMode;
   #meanings: Meanings = [];
-  #hasEvents = false;
   #ticks: OpusTicks | undefined;
   #connected = false;
   #packetTimeMs = 0;
@@ -115,6 +117,7 @@ export class RtpLine implements Line {
     this.#pair = pair;
     this.#clock = clock;
     this.#log = log;
+    this.#dtmf = options.dtmf ?? 'auto';
     this.#memory = options.memories?.claim() ?? new LineMemory();
     this.#reception = new Reception(this.#memory);
     this.#hearing = new Hearing((frame) => this.#heard(frame), this.#memory);
@@ -158,9 +161,9 @@ export class RtpLine implements Line {
     return this.#pair.port;
   }
 
-  /** As Line.keyDelay: what comes as events is told at once. */
+  /** As Line.keyDelay: what comes as events only is told at once. */
   get keyDelay(): number {
-    return this.#hasEvents ? 0 : KEY_DELAY;
+    return this.#hearing.keyDelay;
   }
 
   set sensitivity(sensitivity: Sensitivity) {
@@ -187,8 +190,9 @@ export class RtpLine implements Line {
 
   report(): LineReport {
     if (this.#last !== undefined) return this.#last.report;
-    const { expected, received } = this.#reception;
-    return { noiseFloor: this.#hearing.floor, expected, received, late: this.#hearing.late };
+    const { expectedInAll: expected, receivedInAll: received } = this.#reception;
+    const { floor: noiseFloor, late, concealed } = this.#hearing;
+    return { noiseFloor, expected, received, late, concealed };
   }
 
   /** Takes what offer/answer settled, first or anew. Time begins to pass with the first. Does nothing on a closed line. */
@@ -204,11 +208,11 @@ export class RtpLine implements Line {
     const reachable = unknown || (isPort(remote.port) && !ANY_ADDRESS.has(remote.address));
     if (reachable) this.#latch.given(remote.address, remote.port, remote.rtcpPort);
     const meanings = Object.values(parameters.receive);
-    this.#hasEvents = meanings.some((meaning) => meaning.startsWith('telephone-event'));
-    this.#hearing.listenForTones(!this.#hasEvents);
-    const wide = isWide(parameters.codec) ? parameters.codec : meanings.filter(isCodec).find(isWide);
-    if (wide !== undefined) this.#hearing.widen(wide);
-    this.#ticks = meanings.includes('opus') ? (this.#ticks ?? new OpusTicks()) : undefined;
+    // What we offered may come though it was not agreed on.
+    const hasEvents = parameters.sendEventPayloadType !== undefined;
+    this.#hearing.listenForTones(this.#dtmf === 'both' || (this.#dtmf === 'auto' && !hasEvents));
+    for (const codec of meanings) if (isCodec(codec) && isWide(codec)) this.#hearing.widen(codec);
+    this.#ticks = meanings.includes('opus') ? (this.#ticks ?? new OpusTicks(parameters.codec)) : undefined;
     this.#hearing.expectMedia(reachable && direction === 'sendrecv');
     this.#player.change(reachable ? sendingOf(parameters) : undefined);
   }
@@ -307,14 +311,18 @@ export class RtpLine implements Line {
     const audio = isCodec(meaning);
     if (meaning === undefined || length > (audio ? LONGEST_PACKET : LONGEST_SMALL_PAYLOAD)) {
       this.#invalid++;
+      if (fault === undefined && this.#latch.isFrom(address, port)) this.#hearing.passOver(packet);
       return;
     }
     if (!this.#latch.accept(address, port, packet.ssrc, now)) {
       this.#strays++;
       return;
     }
-    if (this.#ticks !== undefined) packet.timestamp = this.#ticks.positions(packet.timestamp);
+    const fast = this.#ticks?.count(meaning) ?? false;
+    if (fast) packet.timestamp = this.#ticks!.positions(packet.timestamp);
     this.#reception.packet(packet.ssrc, packet.sequence, packet.timestamp, audio, now);
+    // Who changes the clock begins another count: for what is heard, another source.
+    if (fast) packet.ssrc += FAST;
     if (audio && length > 0) this.#hearing.audio(meaning, bytes, packet, now);
     else if (meaning === 'telephone-event') this.#hearing.event(bytes, packet, now);
     else if (meaning === 'telephone-event/48000') this.#hearing.event(bytes, packet, now, OPUS_TICKS);
@@ -389,10 +397,24 @@ const somePackets = () => Array.from({ length: 4 }, () => Buffer.alloc(PACKET_BY
 
 const OPUS_TICKS = CODECS.opus.ticksPerPosition;
 
+/** Above all SSRCs. */
+const FAST = 2 ** 32;
+
 /** Turns timestamps that count at 48 kHz into such that count positions, beyond where the former wrap. */
 class OpusTicks {
   #last = -1;
   #total = 0;
+  #fast: boolean;
+
+  constructor(codec: Codec) {
+    this.#fast = codec === 'opus';
+  }
+
+  /** Whether a packet counts at 48 kHz: Opus, and what comes beside it (RFC 7587 §3.2). */
+  count(meaning: Meanings[number]): boolean {
+    if (isCodec(meaning)) this.#fast = meaning === 'opus';
+    return this.#fast || meaning === 'telephone-event/48000';
+  }
 
   positions(timestamp: number): number {
     if (this.#last < 0) this.#total = timestamp;

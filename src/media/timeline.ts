@@ -79,6 +79,11 @@ export class Timeline {
     return this.#coverage;
   }
 
+  /** Position of what a packet of the caller's with this timestamp begins with. */
+  placeOf(timestamp: number): number {
+    return this.#positionOf(timestamp);
+  }
+
   /** Where the clock says that the sender is. */
   expected(now: number): number {
     return this.#expected(now);
@@ -152,28 +157,38 @@ export class Timeline {
       this.due = start;
   }
 
+  /** Takes note of a packet that says nothing, not even when it was sent. Only of the very next one: the others may say anything. */
+  passOver(ssrc: number, sequence: number): void {
+    if (this.known && ssrc === this.source && this.#newerBy(sequence) === 1) this.highest = sequence;
+  }
+
   /** Takes the time of a telephone event as arrived; returns the position where it began, −1 when its timestamp fits nothing. */
   event(ssrc: number, sequence: number, timestamp: number, duration: number, now: number): number {
-    if ((!this.known || ssrc !== this.source) && this.#begin(ssrc, sequence, timestamp, 0, now) < 0)
-      return -1;
+    const other = !this.known || ssrc !== this.source;
+    if (other && !this.#beginWithin(ssrc, sequence, timestamp, duration, now)) return -1;
     const newer = this.#newerBy(sequence);
     if (newer > 0 && newer < DROPOUT) this.highest = sequence;
     const start = this.#positionOf(timestamp);
-    if (start > this.#limit(now) || start < 0 || start < this.due - OLDEST_EVENT) return -1;
+    // A key that is pressed has been pressed: what says that it will be is not believed.
+    if (start > this.#expected(now) + AHEAD_AT_BEGINNING || start < this.due - OLDEST_EVENT) return -1;
     // A sender's word for how long a key was pressed is taken only as far as that time has passed.
     const end = Math.min(start + duration, this.#expected(now) + AHEAD_BY_EVENT);
     this.eventStart = start;
     this.eventEnd = end;
-    if (end <= this.due) return start;
+    if (end <= this.due) return Math.max(0, start);
     const unbroken = newer === 1 && this.#coverage.furthest <= this.due;
     if (this.#coverage.add(Math.max(start, this.due), end)) this.#settle(end, unbroken);
-    return start;
+    return Math.max(0, start);
   }
 
   /** Settles what has not arrived by now; returns the earliest time at which there can be more to settle. */
   fill(now: number): number {
     const target = Math.floor((this.#expected(now) - LAG) / FRAME_SAMPLES) * FRAME_SAMPLES;
-    if (target > this.due) this.#settle(target, true);
+    if (target > this.due) {
+      // What is waited for although more has come after it was lost.
+      if (this.#coverage.next(this.due) !== Infinity) this.lossEnd = target;
+      this.#settle(target, true);
+    }
     return now + (this.due + FRAME_SAMPLES + LAG - this.#expected(now)) / SAMPLES_PER_MS;
   }
 
@@ -222,6 +237,14 @@ export class Timeline {
       this.due = this.#coverage.reach(next);
       this.lossEnd = next;
     }
+  }
+
+  /** A source of which an event is heard first: what it has lasted is over, whatever of that is settled. */
+  #beginWithin(ssrc: number, sequence: number, timestamp: number, duration: number, now: number) {
+    const first = !this.known && this.due === 0;
+    const open = this.#expected(now) - Math.max(this.due, this.#coverage.furthest);
+    const samples = Math.min(duration, first ? LONGEST_PACKET : Math.max(0, Math.floor(open)));
+    return this.#begin(ssrc, sequence, (timestamp + duration - samples) >>> 0, samples, now) >= 0;
   }
 
   #begin(ssrc: number, sequence: number, timestamp: number, samples: number, now: number) {

@@ -6,6 +6,7 @@ import { Downsampler } from '../wire/downsample.ts';
 import { decodeG711, type G711 } from '../wire/g711.ts';
 import { Upsampler, upsampled } from '../wire/upsample.ts';
 import { type Codec, isWide, openDecoder, type WideCodec, type WideDecoder } from './codecs.ts';
+import { Concealment } from './concealment.ts';
 import type { History } from './history.ts';
 import { RING_SAMPLES } from './line-memory.ts';
 
@@ -39,10 +40,12 @@ export class WideStream {
   readonly samples = new Int16Array(new SharedArrayBuffer(2 * WIDE_RING));
   readonly #history: History;
   readonly #downsampler = new Downsampler();
-  /** For G.711 on a wide-band line. */
+  /** For G.711 on a wide-band line, while that is what comes. */
   #upsampler: Upsampler | undefined;
-  #decoder: WideDecoder | undefined;
-  #codec: WideCodec | undefined;
+  #narrowLoss: Concealment | undefined;
+  readonly #decoders = new Map<WideCodec, WideDecoder>();
+  /** What was decoded last. */
+  #codec: Codec | undefined;
   /** In the order of their positions; behind them places that are free. */
   readonly #waiting: Waiting[] = [];
   #count = 0;
@@ -61,7 +64,7 @@ export class WideStream {
     this.#write(upsampled(past), 0, past.length, before);
   }
 
-  /** Its decoder may take some time to come: what is to be decoded soon. */
+  /** Its decoder may take some time to come: what is to be decoded soon. May be called for several. */
   expect(codec: WideCodec): void {
     this.#decoderOf(codec);
   }
@@ -116,20 +119,26 @@ export class WideStream {
   /** Stands in for audio that was lost, up to position `to`; within a frame. */
   conceal(to: number): void {
     const count = to - this.#end;
-    const next = this.#count > 0 ? this.#waiting[0] : undefined;
-    const told =
-      next !== undefined && next.start === to && next.codec === this.#codec
-        ? { bytes: next.bytes, from: 0, to: next.size }
-        : undefined;
-    if (this.#decoder === undefined) SCRATCH.fill(0, 0, WIDTH * count);
-    else this.#decoder.conceal(count, SCRATCH, 0, told);
+    const codec = this.#codec;
+    if (codec === undefined) SCRATCH.fill(0, 0, WIDTH * count);
+    else if (isWide(codec)) this.#decoderOf(codec).conceal(count, SCRATCH, 0, this.#told(to, codec));
+    else this.#concealNarrow(count);
     this.#put(0, count);
+  }
+
+  /** The packet of position `at`, if it has come and may tell of what was before it. */
+  #told(at: number, codec: Codec) {
+    const next = this.#count > 0 ? this.#waiting[0]! : undefined;
+    return next?.start === at && next.codec === codec
+      ? { bytes: next.bytes, from: 0, to: next.size }
+      : undefined;
   }
 
   /** There was nothing to hear, up to position `to`; within a frame. */
   silence(to: number): void {
     const count = to - this.#end;
     SCRATCH.fill(0, 0, WIDTH * count);
+    this.#narrowLoss?.reset();
     this.#put(0, count);
   }
 
@@ -139,13 +148,15 @@ export class WideStream {
   }
 
   close(): void {
-    this.#decoder?.close();
-    this.#decoder = undefined;
+    for (const decoder of this.#decoders.values()) decoder.close();
+    this.#decoders.clear();
     this.#count = 0;
   }
 
   #decodeInto({ codec, bytes, size, length }: Waiting) {
+    this.#codec = codec;
     if (isWide(codec)) {
+      this.#upsampler = undefined;
       const decoded = this.#decoderOf(codec).decode(bytes, 0, size, SCRATCH, 0);
       if (decoded < WIDTH * length) SCRATCH.fill(0, decoded, WIDTH * length);
       return;
@@ -161,14 +172,21 @@ export class WideStream {
       this.#upsampler.push(new Int16Array(16));
     }
     SCRATCH.set(this.#upsampler.push(NARROW.subarray(0, size)));
+    this.#narrowLoss?.join(SCRATCH, 0, WIDTH * size);
+  }
+
+  #concealNarrow(count: number) {
+    this.#narrowLoss ??= new Concealment(16_000);
+    const end = WIDTH * (this.#end % RING_SAMPLES);
+    this.#narrowLoss.conceal(this.samples, end, SCRATCH, 0, WIDTH * count);
   }
 
   #decoderOf(codec: WideCodec): WideDecoder {
-    if (this.#decoder !== undefined && this.#codec === codec) return this.#decoder;
-    this.#decoder?.close();
-    this.#decoder = openDecoder(codec);
-    this.#codec = codec;
-    return this.#decoder;
+    const known = this.#decoders.get(codec);
+    if (known !== undefined) return known;
+    const decoder = openDecoder(codec);
+    this.#decoders.set(codec, decoder);
+    return decoder;
   }
 
   /** Takes positions [skip, length) of SCRATCH on from `end`. */

@@ -80,22 +80,24 @@ export interface OperationEnd {
   readonly keys?: string;
   readonly message?: string;
   readonly take?: TakeSummary;
-  /** Of a recording that had begun. */
+  /** Of a record operation that had its turn on the line. */
   readonly report?: EndReport;
 }
 
-/** What the engine heard of a recording. Times count from its beginning. */
+/** What the engine heard from the recording's beginning on; when it never came to that, from the operation's. */
 export interface EndReport {
-  /** The first and the last speech; left out when there was none. */
+  /** The first and the last speech, from the recording's beginning; left out when there was none, and no recording. */
   readonly speechStartMs?: number;
   readonly speechEndMs?: number;
   /** What speech had to stand out over, dBov. */
   readonly noiseFloorDbov: number;
+  /** By their numbers; keys and comfort noise included. */
   readonly packetsExpected: number;
+  /** Duplicates included. */
   readonly packetsReceived: number;
-  /** Came when their time was over: they count as lost. */
+  /** Of these came so many when their time had been filled: they were of no use any more. */
   readonly packetsLate: number;
-  /** Filled, because nothing came. */
+  /** Of frames that were filled, wholly or in part: what was lost, late, or never sent (silence suppression). */
   readonly concealedMs: number;
 }
 

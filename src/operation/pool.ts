@@ -3,6 +3,7 @@ import { Worker } from 'node:worker_threads';
 import { type Clock, pause, systemClock } from '../clock.ts';
 import { TonearmError } from '../errors.ts';
 import type { Log } from '../log.ts';
+import type { DtmfMode } from '../media/keys.ts';
 import { type PortRange, shareOfPorts } from '../media/ports.ts';
 import type { MediaEngine } from './media-engine.ts';
 import type { WorkerStart } from './protocol.ts';
@@ -16,6 +17,8 @@ export interface PoolOptions {
   readonly ports: PortRange;
   /** `auto` (the default): native ones where they were built. */
   readonly sockets?: 'auto' | 'node';
+  /** How keys are heard; default `auto`. */
+  readonly dtmf?: DtmfMode | undefined;
   /** At least 1; never more than there are pairs of ports. */
   readonly workers: number;
   readonly log: Log;
@@ -53,14 +56,14 @@ export async function openPool(
     clock: systemClock,
   },
 ): Promise<MediaEngine> {
-  const { address, ports, log, sockets = 'auto' } = options;
+  const { address, ports, log, sockets = 'auto', dtmf = 'auto' } = options;
   const closing = new AbortController();
   const pairs = Math.floor((ports.max - ports.min - (ports.min % 2) + 1) / 2);
   const count = Math.max(1, Math.min(options.workers, pairs));
   const places = Array.from(
     { length: count },
     (_, index): Place => ({
-      start: { address, ports: shareOfPorts(ports, index, count), sockets },
+      start: { address, ports: shareOfPorts(ports, index, count), sockets, dtmf },
       link: undefined,
       worker: undefined,
     }),

@@ -3,6 +3,7 @@
  * lines and operations; messages arrive in the order they were sent.
  */
 import type { MessagePort } from 'node:worker_threads';
+import type { DtmfMode } from '../media/keys.ts';
 import type { Key } from '../media/line.ts';
 import type { PortRange } from '../media/ports.ts';
 import type { AudioParameters } from '../media/session-description.ts';
@@ -15,6 +16,7 @@ export interface WorkerStart {
   readonly ports: PortRange;
   /** `auto`: native ones where they were built. */
   readonly sockets: 'auto' | 'node';
+  readonly dtmf: DtmfMode;
   /** To the spool's thread. To be transferred. */
   readonly spoolPort: MessagePort;
 }

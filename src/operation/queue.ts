@@ -4,14 +4,13 @@
  * An operation ends once. One that is cancelled before its turn ends then and there; one that runs ends when its take is sealed, and
  * only then the next begins.
  */
-import { reasonOf } from '../errors.ts';
 import type { Line } from '../media/line.ts';
 import type { Take } from '../recording/take.ts';
 import type { OperationRun } from './media-engine.ts';
 import type { OperationEnd, OperationSpec, PromptDelivery, RecordSpec, TakeSpec } from './operation.ts';
 import { playPrompt } from './play-prompt.ts';
 import { record } from './record.ts';
-import { type Ended, type Stage, type StopReason, stoppedBy, type Tell } from './stage.ts';
+import { failed, type Stage, type StopReason, stoppedBy, type Tell } from './stage.ts';
 import { leavesTake, withTake } from './take-summary.ts';
 
 export interface OperationQueue {
@@ -108,21 +107,11 @@ async function performRecord(
     take = parts.openTake(spec.take, (samples) => tell({ phase: 'grown', samples }));
     return take;
   };
-  let end: Ended = { by: 'error' };
+  let end = await record(spec, { ...stage, tell }, openTake, signal);
   try {
-    end = await record(spec, { ...stage, tell }, openTake, signal);
+    await take?.seal();
   } catch (thrown) {
-    end = failed(thrown);
-  } finally {
-    try {
-      await take?.seal();
-    } catch (thrown) {
-      if (take && leavesTake(end, { samples: take.length })) end = failed(thrown);
-    }
+    if (take && leavesTake(end, { samples: take.length })) end = { ...end, ...failed(thrown) };
   }
   return withTake(end, take && { recordingId: spec.take.recordingId, samples: take.written, spoken });
-}
-
-function failed(thrown: unknown): Ended {
-  return { by: 'error', message: reasonOf(thrown) };
 }

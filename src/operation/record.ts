@@ -6,17 +6,38 @@
  */
 import type { Line } from '../media/line.ts';
 import type { Take } from '../recording/take.ts';
+import { reportSince } from './end-report.ts';
 import type { RecordSpec } from './operation.ts';
 import { type Played, play, playPrompts } from './play-prompt.ts';
 import { Recorder } from './recorder.ts';
-import { type Ended, type Stage, samplesOf, stoppedBy } from './stage.ts';
+import { type Ended, failed, type Stage, samplesOf, stoppedBy } from './stage.ts';
 import { StopTones } from './stop-tones.ts';
 
-/** `openTake` is called once, when recording starts; the caller of `record` seals what it opened. */
+/** `openTake` is called once, when recording starts; the caller of `record` seals what it opened. Never rejects. */
 export async function record(
   spec: RecordSpec,
   stage: Stage,
   openTake: () => Take,
+  signal: AbortSignal,
+): Promise<Ended> {
+  const { line } = stage;
+  const before = line.report();
+  let recorder: Recorder | undefined;
+  const begin: Begin = (...begun) => {
+    recorder = new Recorder(spec, stage, openTake(), ...begun);
+    return recorder;
+  };
+  const ended = await perform(spec, stage, openTake, begin, signal).catch(failed);
+  return { ...ended, report: recorder?.report() ?? reportSince(before, line.report()) };
+}
+
+type Begin = (stopTones: StopTones, from: number, spoken: boolean) => Recorder;
+
+async function perform(
+  spec: RecordSpec,
+  stage: Stage,
+  openTake: () => Take,
+  begin: Begin,
   signal: AbortSignal,
 ): Promise<Ended> {
   const { line, tell } = stage;
@@ -41,11 +62,10 @@ export async function record(
   if (signal.aborted) return stoppedBy(signal);
 
   const from = beginning(played, line);
-  const recorder = new Recorder(spec, stage, openTake(), stopTones, from, played.by === 'speech');
+  const recorder = begin(stopTones, from, played.by === 'speech');
   tell({ phase: 'recording' });
   if (played.by === 'speech') tell({ phase: 'speech' });
-  const ended = (await line.listen(recorder.hear, { from, signal })) ?? stoppedBy(signal);
-  return { ...ended, report: recorder.report() };
+  return (await line.listen(recorder.hear, { from, signal })) ?? stoppedBy(signal);
 }
 
 /** Where the recording begins: speech that broke in is kept from its onset, a key is left out. */

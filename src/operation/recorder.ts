@@ -10,8 +10,9 @@
  *
  * Silence is the absence of speech: keys are not speech, and a key that ends nothing does not start the count anew.
  */
-import { FRAME_SAMPLES, type Frame, LINE_RATE, type Line } from '../media/line.ts';
+import { FRAME_SAMPLES, type Frame, type Line, type LineReport } from '../media/line.ts';
 import type { Take } from '../recording/take.ts';
+import { millisecondsOf, reportSince } from './end-report.ts';
 import type { EndReport, RecordSpec } from './operation.ts';
 import { type Ended, type Stage, samplesOf, type Tell } from './stage.ts';
 import type { StopTone, StopTones } from './stop-tones.ts';
@@ -44,7 +45,7 @@ export class Recorder {
   #speechStart = -1;
   #speechEnd = 0;
   #concealed = 0;
-  readonly #before: ReturnType<Line['report']>;
+  readonly #before: LineReport;
 
   /** `from`: the position of the first sample that is wanted. `spoken`: speech broke in. */
   constructor(
@@ -67,7 +68,7 @@ export class Recorder {
     if (this.#maxSilence > 0) this.#maxSilence = Math.max(1, this.#maxSilence - stage.line.speechTail);
     this.#initialSilence = samplesOf(spec.initialSilenceMs);
     this.#noMedia = samplesOf(spec.noMediaMs);
-    this.#keyDelay = spec.stopTones.length === 0 ? 0 : stage.line.keyDelay;
+    this.#keyDelay = stage.line.keyDelay;
     this.#spoken = spoken;
     this.#before = stage.line.report();
   }
@@ -100,18 +101,13 @@ export class Recorder {
 
   /** What there is to say at the end. */
   report(): EndReport {
-    const { noiseFloor, expected, received, late } = this.#line.report();
     // What follows the last word until the end-pointer is sure of it is no speech.
     const lastWord = this.#speaking ? this.#speechEnd : this.#speechEnd - this.#line.speechTail;
-    const ms = (position: number) => Math.max(0, Math.round(((position - this.#from) * 1000) / LINE_RATE));
+    const ms = (position: number) => Math.max(0, millisecondsOf(position - this.#from));
     return {
       ...(this.#speechStart >= 0 && { speechStartMs: ms(this.#speechStart), speechEndMs: ms(lastWord) }),
-      noiseFloorDbov: Math.round(noiseFloor),
-      // Counted anew when the caller's stream is another one than at the beginning.
-      packetsExpected: Math.max(0, expected - this.#before.expected),
-      packetsReceived: Math.max(0, received - this.#before.received),
-      packetsLate: late - this.#before.late,
-      concealedMs: Math.round((this.#concealed * 1000) / LINE_RATE),
+      ...reportSince(this.#before, this.#line.report()),
+      concealedMs: millisecondsOf(this.#concealed),
     };
   }
 
@@ -148,7 +144,7 @@ export class Recorder {
     return end - begin;
   }
 
-  /** What a stop tone could still cut off stays open: one that has begun, and one that is told late. */
+  /** What a stop tone could still cut off stays open: one that has begun, and any key that is told late. */
   #settle(position: number) {
     const settled = position + FRAME_SAMPLES - this.#keyDelay;
     const open = this.#pressing ? Math.min(this.#stopTones.heldFrom, settled) : settled;

@@ -1,4 +1,5 @@
 /** What an operation has to work with while it runs, and how it is stopped from outside. */
+import { reasonOf } from '../errors.ts';
 import { LINE_RATE, type Line } from '../media/line.ts';
 import type { OperationEnd, OperationProgress, PromptDelivery } from './operation.ts';
 
@@ -30,6 +31,11 @@ export function stoppedBy(signal: AbortSignal): Ended {
   if (reason === 'cancelled') return { by: 'cancelled' };
   if (reason === 'workerClosing') return { by: 'error', message: 'the media worker was stopped' };
   return { by: 'hangUp' };
+}
+
+/** The end of an operation in which something was thrown. */
+export function failed(thrown: unknown): Ended {
+  return { by: 'error', message: reasonOf(thrown) };
 }
 
 export function samplesOf(ms: number): number {

@@ -25,7 +25,7 @@ const LAST_WORDS_MS = 2000;
 
 const main = parentPort;
 if (main === null) throw new Error('worker.ts is the entry of a worker thread: start it by openPool');
-const { address, ports, sockets, spoolPort }: WorkerStart = workerData;
+const { address, ports, sockets, dtmf, spoolPort }: WorkerStart = workerData;
 const send = (message: FromWorker) => main.postMessage(message);
 
 const write = (level: LogLevel) => (fields: object, message: string) => {
@@ -47,7 +47,7 @@ const spool = createSpool(spoolPort);
 spoolPort.on('message', (message: FromSpool) => spool.take(message));
 spoolPort.on('close', () => spool.lost());
 const server = serveLines({
-  openLine: () => openRtpLine({ address, ports: pairs, tick, memories, clock: systemClock, log }),
+  openLine: () => openRtpLine({ address, ports: pairs, tick, memories, dtmf, clock: systemClock, log }),
   openTake: (line, spec, onGrown) => spool.openTake(spec, line.ring(spec.channels), onGrown),
   beep: beep(),
   send,

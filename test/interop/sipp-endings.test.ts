@@ -30,7 +30,14 @@ test('how recordings end, with sipp for a caller', { skip, concurrency: 1 }, asy
     completionReason: string;
     status: string;
     resultInfo: { code: number; subcode: number };
-  }) => [final.completionReason, final.status, final.resultInfo.code, final.resultInfo.subcode];
+    endReport: { rule: string; noiseFloorDbov: number; packetsExpected: number; packetsReceived: number };
+  }) => {
+    // Whatever ended it says what was heard until then.
+    const { rule, noiseFloorDbov, packetsExpected, packetsReceived } = final.endReport;
+    assert.ok(rule.length > 0 && noiseFloorDbov < 0);
+    assert.ok(packetsReceived >= 0 && packetsReceived <= packetsExpected, `${packetsReceived} packets`);
+    return [final.completionReason, final.status, final.resultInfo.code, final.resultInfo.subcode];
+  };
 
   await t.test('a caller who says nothing: initialSilenceTimeout, and no recording', async () => {
     const calling = stage.caller(silence(4000));

@@ -42,6 +42,9 @@ export function recordSpec(
   };
 }
 
+/** Of a spec: the first prompt, once. */
+export const onePrompt = [{ audio: 0, times: 1 }];
+
 export function promptSpec(changes: Partial<Omit<PlayPromptSpec, 'kind'>> = {}): PlayPromptSpec {
   return {
     kind: 'playPrompt',

@@ -1,4 +1,5 @@
 import { encodeMuLaw } from './mu-law.ts';
+import type { Packet } from './sender.ts';
 
 /** One RTP packet of a made capture. */
 export interface CapturedPacket {
@@ -52,6 +53,11 @@ export function keyPackets(
     });
   }
   return packets;
+}
+
+/** What `sender.ts` makes, as a capture. */
+export function capturedPackets(packets: readonly Packet[]): readonly CapturedPacket[] {
+  return packets.toSorted((a, b) => a.at - b.at).map(({ at, ...packet }) => ({ ...packet, atMs: at }));
 }
 
 /** A pcap file (Ethernet, IPv4, UDP) that sipp's play_pcap_audio takes. */

@@ -86,6 +86,7 @@ export class ScriptedLine implements Line {
       expected: this.#position / FRAME_SAMPLES,
       received: this.#position / FRAME_SAMPLES,
       late: 0,
+      concealed: 0,
     };
   }
 

@@ -1,16 +1,53 @@
-/** A take and the spool that writes it, on one thread: what is appended goes through a ring as a line's audio does. */
+/** Takes and the spool that writes them, on one thread: what crosses between threads crosses here a little later. */
 import { createSpool, type TakeSpec } from '../../src/recording/spool.ts';
 import type { TakeFiles } from '../../src/recording/spool-files.ts';
 import { createWorkerTakes, type WorkerTakes } from '../../src/recording/spool-writer.ts';
 import { type AudioRing, MARKS, type Take } from '../../src/recording/take.ts';
 
-export interface SpooledTake extends Take {
-  /** Says these samples into the line's ring, frame by frame, and appends them. */
-  append(samples: Int16Array, from?: number, to?: number): void;
+export type OpenFiles = (spec: TakeSpec, ring: Pick<AudioRing, 'rate' | 'channels'>) => TakeFiles;
+
+export interface SpoolOnOneThread {
+  openTake(spec: TakeSpec, ring: AudioRing, onGrown: (samples: number) => void): Take;
   /** The spool's thread gets its turn. */
   poll(): void;
   /** The worker dies. */
   abandon(): ReturnType<WorkerTakes['abandon']>;
+}
+
+export function spoolOnOneThread(openFiles?: OpenFiles): SpoolOnOneThread {
+  // What is sent crosses later, as between threads, and is not shared unless it says so.
+  const later: (() => void)[] = [];
+  const deliver = () => {
+    for (let next = later.shift(); next !== undefined; next = later.shift()) next();
+  };
+  const spool = createSpool({
+    postMessage(message) {
+      const received = message.type === 'open' ? message : structuredClone(message);
+      later.push(() => takes.take(received));
+      queueMicrotask(deliver);
+    },
+  });
+  const takes = createWorkerTakes((message) => {
+    later.push(() => spool.take(message));
+    queueMicrotask(deliver);
+  }, openFiles);
+  return {
+    openTake: (spec, ring, onGrown) => spool.openTake(spec, ring, onGrown),
+    poll() {
+      deliver();
+      takes.poll();
+      deliver();
+    },
+    abandon() {
+      deliver();
+      return takes.abandon();
+    },
+  };
+}
+
+export interface SpooledTake extends Take, Pick<SpoolOnOneThread, 'poll' | 'abandon'> {
+  /** Says these samples into the line's ring, frame by frame, and appends them. */
+  append(samples: Int16Array, from?: number, to?: number): void;
 }
 
 const FRAME = 160;
@@ -32,7 +69,8 @@ export function testRing(): AudioRing {
 }
 
 /**
- * `slow`: the spool gets a turn only when `poll` is called, not with each `settle` as well. `after`: where in the line the take begins.
+ * What is appended goes through a ring as a line's audio does. `slow`: the spool gets a turn only when `poll` is called, not with each `settle` as
+ * well. `after`: where in the line the take begins.
  */
 export function openSpooledTake(
   spec: TakeSpec,
@@ -44,29 +82,9 @@ export function openSpooledTake(
   }: { openFiles?: (spec: TakeSpec) => TakeFiles; slow?: boolean; after?: number } = {},
 ): SpooledTake {
   const ring = testRing();
-  // What is sent crosses later, as between threads, and is not shared unless it says so.
-  const later: (() => void)[] = [];
-  const deliver = () => {
-    for (let next = later.shift(); next !== undefined; next = later.shift()) next();
-  };
-  const spool = createSpool({
-    postMessage(message) {
-      const received = message.type === 'open' ? message : structuredClone(message);
-      later.push(() => takes.take(received));
-      queueMicrotask(deliver);
-    },
-  });
-  const takes = createWorkerTakes((message) => {
-    later.push(() => spool.take(message));
-    queueMicrotask(deliver);
-  }, openFiles);
-  const take = spool.openTake(spec, ring, onGrown);
+  const { openTake, poll, abandon } = spoolOnOneThread(openFiles);
+  const take = openTake(spec, ring, onGrown);
   let position = after;
-  const poll = () => {
-    deliver();
-    takes.poll();
-    deliver();
-  };
   return {
     get length() {
       return take.length;
@@ -92,9 +110,6 @@ export function openSpooledTake(
     cut: (length) => take.cut(length),
     seal: () => take.seal(),
     poll,
-    abandon() {
-      deliver();
-      return takes.abandon();
-    },
+    abandon,
   };
 }

@@ -50,6 +50,7 @@ function ends(
         [reasons[row], status, code, subcodes[row]],
       );
       assert.ok(told.resultInfo.message.length > 0);
+      assert.ok(told.endReport.rule.length > 0);
       const location = told.recordResourceLocation ?? told.recordingLocation;
       assert.equal(location !== undefined, recorded, `${root}: recording`);
     }
