@@ -320,7 +320,9 @@ export class Hearing {
     made.noMedia = Math.max(0, end - this.lastArrival);
     this.#hearTone();
     // A key is held: it is no speech, though it begins like some.
-    if (made.concealed || this.#tones?.held) this.#speech.miss(this.position);
+    if (this.#tones?.held) this.#speech.pass(this.position);
+    else if (made.concealed && this.#timeline.lossEnd > this.position) this.#speech.miss(this.position);
+    else if (made.concealed) this.#speech.pass(this.position);
     else this.#speech.hear(made.samples, made.at, this.position, this.#echo);
     made.speech = this.#speech.speech;
     made.undecided = this.#speech.undecided;
