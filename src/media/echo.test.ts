@@ -64,6 +64,28 @@ test('a prompt that the phone returns at −20 dB is not the caller, however lat
     }
 });
 
+test('nor is one that a loud speakerphone returns at −10 dB', () => {
+  for (const ms of [0, 130, 400]) {
+    const { found } = speechIn(babble(10, 8000, 1), { dB: -10, ms });
+    assert.equal(found, undefined, `${ms} ms`);
+  }
+});
+
+test('where no echo comes back, a caller 20 dB below the prompt is heard within 300 ms', () => {
+  for (const seed of [1, 2, 3]) {
+    const from = 4 * SECOND;
+    const { found } = speechIn(
+      babble(10, 8000, seed),
+      { dB: -90, ms: 0 },
+      { said: babble(3, 800, seed + 50), from },
+    );
+    assert.ok(
+      found !== undefined && found >= from - FRAME_SAMPLES && found < from + 0.3 * SECOND,
+      `${found}`,
+    );
+  }
+});
+
 test('a caller who speaks over it is heard within 600 ms', () => {
   for (const dB of [-20, -30, -90])
     for (const seed of [1, 2, 3]) {
