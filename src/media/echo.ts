@@ -43,8 +43,8 @@ export class Echo {
   /** Levels in the frame that was heard last up to which it may be the echo, by band, dBov. */
   readonly limits = new Float64Array(BANDS).fill(Number.NEGATIVE_INFINITY);
   /** Levels of the frames that were played last, each twice, DELAYS apart: those up to the newest lie in one piece. The same by band. */
-  readonly #played = new Float64Array(2 * DELAYS).fill(SILENT);
-  readonly #bands = new Float64Array(2 * DELAYS * BANDS).fill(SILENT);
+  readonly #played = new Float32Array(2 * DELAYS).fill(SILENT);
+  readonly #bands = new Float32Array(2 * DELAYS * BANDS).fill(SILENT);
   #newest = 0;
   /** So many frames nothing was played. */
   #silent = DELAYS;
@@ -86,11 +86,11 @@ export class Echo {
     // Frames of theirs and ours do not coincide, and rooms ring on.
     const from = known ? Math.max(0, this.#delay - 2) : 0;
     const to = known ? Math.min(DELAYS, this.#delay + 4) : DELAYS;
-    const loss = known ? 0 : this.#leastLoss();
+    const unknown = known ? 0 : this.#leastLoss();
     let explained = true;
     for (let band = 0; band < BANDS; band++) {
-      const least = known ? this.#losses[band]! : loss;
-      this.limits[band] = loudest(this.#bands, BANDS, band, this.#newest, from, to) - least + TOLERANCE_DB;
+      const loss = known ? this.#losses[band]! : unknown;
+      this.limits[band] = loudest(this.#bands, BANDS, band, this.#newest, from, to) - loss + TOLERANCE_DB;
       if (levels[band]! > this.limits[band]!) explained = false;
     }
     const heard = Math.max(level, floor);
@@ -185,7 +185,7 @@ function nearer(loss: number, seen: number): number {
 
 /** The highest of the levels of the frames that were played `from`…`to` frames before the newest; each frame has `width` of them. */
 function loudest(
-  levels: Float64Array,
+  levels: Float32Array,
   width: number,
   band: number,
   newest: number,
