@@ -1,11 +1,12 @@
 // npm run bench -- capacity [--seconds 5] [--max 3200] [--first 100] [--workers 1] [--per-second 25] [--listen]
 // npm run bench -- api [--seconds 12] [--clients 16]
-// npm run bench -- hearing [--quick]
+// npm run bench -- hearing [--quick] [--voices en,fr,es,readers]
 // npm run bench -- formats
 import { Command, InvalidArgumentError } from 'commander';
 import { api } from './api.ts';
 import { capacity } from './capacity.ts';
 import { formats } from './formats.ts';
+import { VOICES, type Voice } from './hearing/sounds.ts';
 import { hearing } from './hearing.ts';
 
 const program = new Command('bench').description('One question each; prints a table and one JSON line.');
@@ -32,6 +33,7 @@ program
   .command('hearing')
   .description('How well are speech, pauses and keys heard, in noise and with loss?')
   .option('--quick', 'an eighth of the calls')
+  .option('--voices <names>', `whose speech, of ${VOICES.join(',')}`, voices, [...VOICES])
   .action(hearing);
 
 program
@@ -46,4 +48,12 @@ function positive(text: string): number {
   if (!Number.isInteger(value) || value < 1)
     throw new InvalidArgumentError('It must be a whole number from 1.');
   return value;
+}
+
+function voices(text: string): Voice[] {
+  return text.split(',').map((name) => {
+    const voice = VOICES.find((one) => one === name);
+    if (voice === undefined) throw new InvalidArgumentError(`There are ${VOICES.join(', ')}.`);
+    return voice;
+  });
 }

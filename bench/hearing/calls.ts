@@ -1,5 +1,6 @@
 /** Calls of which is known where the caller speaks: real speech, taken apart at its pauses and put together again with pauses of known length. */
-import { decodeG711, encodeG711, type G711 } from '../../src/wire/g711.ts';
+import type { Codec } from '../../src/media/codecs.ts';
+import { carry, type Line } from './line.ts';
 import { FRAME, levelOf, NOISES, RATE, type Random } from './sounds.ts';
 
 /** Samples, the second exclusive. */
@@ -91,15 +92,9 @@ export interface Condition {
   /** `undefined`: clean. */
   readonly noise: string | undefined;
   readonly snr: number;
-  readonly codec: G711;
+  readonly codec: Codec;
   /** Share of packets. */
   readonly loss: number;
-}
-
-/** What a line hears: the call as it comes out of the codec, and the frames that were lost. */
-export interface Line {
-  readonly samples: Int16Array;
-  readonly lost: Uint8Array;
 }
 
 /** Mixes noise in, at so many dB below the speech, and sends it through the codec and the network. */
@@ -108,7 +103,7 @@ export function transmit(
   condition: Condition,
   random: Random,
   speech: readonly Float64Array[],
-): Line {
+): Promise<Line> {
   const { samples } = call;
   const mixed = Float64Array.from(samples);
   if (condition.noise !== undefined) {
@@ -117,15 +112,5 @@ export function transmit(
     for (let at = 0; at < mixed.length; at++) mixed[at]! += gain * noise[at]!;
   } else for (let at = 0; at < mixed.length; at++) mixed[at]! += 8 * (random() - 0.5);
   const linear = Int16Array.from(mixed, (sample) => Math.max(-32768, Math.min(32767, Math.round(sample))));
-  const bytes = new Uint8Array(linear.length);
-  encodeG711(condition.codec, linear, 0, linear.length, bytes, 0);
-  decodeG711(condition.codec, bytes, 0, bytes.length, linear, 0);
-  // Losses come in bursts: two on average.
-  const lost = new Uint8Array(linear.length / FRAME);
-  let losing = false;
-  for (let frame = 0; frame < lost.length; frame++) {
-    losing = losing ? random() < 0.5 : random() < (0.5 * condition.loss) / (1 - condition.loss);
-    lost[frame] = losing ? 1 : 0;
-  }
-  return { samples: linear, lost };
+  return carry(linear, condition.codec, condition.loss, random);
 }

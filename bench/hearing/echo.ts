@@ -12,7 +12,7 @@ const DELAYS_MS = [30, 170, 450];
 const CALLERS = [-20, -30, -40];
 /** Of the prompt; a caller who breaks in does so somewhere in between. */
 const SECONDS = 10;
-const BREAK_FROM = 2.5;
+const BREAK_FROM = 0.5;
 const BREAK_TO = 7;
 
 export interface BargeIns {

@@ -1,6 +1,7 @@
 /** What a detector made of calls of which is known where the caller speaks. */
-import type { Call, Line, Stretch } from './calls.ts';
+import type { Call, Stretch } from './calls.ts';
 import type { Detector } from './detectors.ts';
+import type { Line } from './line.ts';
 import { FRAME, RATE } from './sounds.ts';
 
 export interface Score {
@@ -31,6 +32,18 @@ export function newScore(): Score {
     nanoseconds: 0,
     frames: 0,
   };
+}
+
+export function addScore(sum: Score, one: Score): void {
+  sum.calls += one.calls;
+  sum.falseEndings += one.falseEndings;
+  sum.missedEndings += one.missedEndings;
+  sum.missedOnsets += one.missedOnsets;
+  sum.onsets += one.onsets;
+  sum.nanoseconds += one.nanoseconds;
+  sum.frames += one.frames;
+  sum.onsetErrors.push(...one.onsetErrors);
+  sum.endErrors.push(...one.endErrors);
 }
 
 /** So much later than it should have ended it has not ended. */

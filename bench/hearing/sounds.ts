@@ -1,27 +1,32 @@
-/** What is heard in the bench: real speech out of Debian packages, noise made here, and what a line does to both. All of it the same in each run. */
+/** What is heard in the bench: real speech out of Debian packages, and noise made here. All of it the same in each run. */
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { resample } from '../../src/media/resample.ts';
 import { parseWav } from '../../src/wire/wav.ts';
 
 export const RATE = 8000;
 export const FRAME = 160;
 
-const SOUNDS = '/usr/share/asterisk/sounds';
-/** Debian's speech, 8 kHz: the package, its folder. */
-const VOICES = [
-  ['asterisk-core-sounds-en-wav', 'en_US_f_Allison'],
-  ['asterisk-core-sounds-fr-wav', 'fr_CA_f_June'],
-  ['asterisk-core-sounds-es-wav', 'es_MX_f_Allison'],
-] as const;
-const MUSIC = '/usr/share/asterisk/moh/macroform-cold_day.wav';
-const MUSIC_PACKAGE = 'asterisk-moh-opsound-wav';
+/** Whose speech: prompts of three languages by women who speak for a living, and men and women who read, in rooms. */
+export const VOICES = ['en', 'fr', 'es', 'readers'] as const;
+export type Voice = (typeof VOICES)[number];
+
+/** Debian's packages, and where their recordings lie. */
+const RECORDINGS: Readonly<Record<Voice | 'music', readonly [name: string, path: string]>> = {
+  en: ['asterisk-core-sounds-en-wav', '/usr/share/asterisk/sounds/en_US_f_Allison'],
+  fr: ['asterisk-core-sounds-fr-wav', '/usr/share/asterisk/sounds/fr_CA_f_June'],
+  es: ['asterisk-core-sounds-es-wav', '/usr/share/asterisk/sounds/es_MX_f_Allison'],
+  readers: ['pocketsphinx-testdata', '/usr/share/pocketsphinx/test/data'],
+  music: ['asterisk-moh-opsound-wav', '/usr/share/asterisk/moh/macroform-cold_day.wav'],
+};
+/** Recordings without a header, as pocketsphinx's are, have so many samples a second. */
+const RAW_RATE = 16_000;
 
 /** Packages that are to be installed first. */
 export function missingPackages(): string[] {
-  const voices: string[] = VOICES.filter(([, folder]) => !existsSync(join(SOUNDS, folder))).map(
-    ([name]) => name,
-  );
-  return existsSync(MUSIC) ? voices : [...voices, MUSIC_PACKAGE];
+  return Object.values(RECORDINGS)
+    .filter(([, path]) => !existsSync(path))
+    .map(([name]) => name);
 }
 
 /** Numbers from 0 to 1, the same for the same seed. */
@@ -37,32 +42,39 @@ export function seeded(seed: number): Random {
   };
 }
 
-/** Every recording of speech, in a random order; those of one word are joined by nobody. */
-export function readSpeech(random: Random): Float64Array[] {
-  const files = VOICES.flatMap(([, folder]) => {
-    const path = join(SOUNDS, folder);
-    return (
-      readdirSync(path, { recursive: true })
-        .map((name) => join(path, String(name)))
-        // Silence and tones are no speech.
-        .filter((name) => name.endsWith('.wav') && !/silence|beep|tone|ascending|descending/.test(name))
-    );
-  }).sort();
-  return shuffled(files, random).map(readWav);
+/** Every recording of these voices at 8 kHz, in a random order. */
+export function readSpeech(voices: readonly Voice[], random: Random): Float64Array[] {
+  const files = voices
+    .flatMap((voice) => {
+      const [, path] = RECORDINGS[voice];
+      return (
+        readdirSync(path, { recursive: true })
+          .map((name) => join(path, String(name)))
+          // Silence and tones are no speech.
+          .filter((name) => /\.(wav|raw)$/.test(name) && !/silence|beep|tone|ascending|descending/.test(name))
+      );
+    })
+    .sort();
+  return shuffled(files, random).map(readSound);
 }
 
-function readWav(path: string): Float64Array {
-  const parsed = parseWav(readFileSync(path));
-  if (
-    !parsed.ok ||
-    parsed.audio.encoding !== 'pcm16' ||
-    parsed.audio.rate !== RATE ||
-    parsed.audio.channels !== 1
-  )
-    throw new Error(`${path} is no PCM WAV file of 8 kHz`);
-  const { data } = parsed.audio;
-  const view = new DataView(data.buffer, data.byteOffset, data.byteLength);
-  return Float64Array.from({ length: data.byteLength >> 1 }, (_, at) => view.getInt16(at * 2, true));
+function readSound(path: string): Float64Array {
+  const bytes = readFileSync(path);
+  if (path.endsWith('.raw')) return at8kHz(bytes, RAW_RATE);
+  const parsed = parseWav(bytes);
+  if (!parsed.ok || parsed.audio.encoding !== 'pcm16' || parsed.audio.channels !== 1)
+    throw new Error(`${path} is no WAV file of one channel in 16 bit PCM`);
+  return at8kHz(parsed.audio.data, parsed.audio.rate);
+}
+
+function at8kHz(bytes: Uint8Array, rate: number): Float64Array {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const frames = bytes.byteLength >> 1;
+  const sample = (at: number) => view.getInt16(at * 2, true);
+  if (rate === RATE) return Float64Array.from({ length: frames }, (_, at) => sample(at));
+  const read = (from: number, to: number) =>
+    Float32Array.from({ length: to - from }, (_, at) => sample(from + at) / 32768);
+  return Float64Array.from(resample({ rate, frames, read }));
 }
 
 function shuffled<T>(items: readonly T[], random: Random): T[] {
@@ -156,7 +168,7 @@ export const NOISES: Readonly<
     return noise;
   },
   music: (length) => {
-    const song = readWav(MUSIC);
+    const song = readSound(RECORDINGS.music[1]);
     return Float64Array.from({ length }, (_, at) => song[(at + 20 * RATE) % song.length]!);
   },
 };

@@ -1,11 +1,16 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { BANDS } from './bands.ts';
 import { Echo } from './echo.ts';
 import { FRAME_SAMPLES } from './line.ts';
 import { Played } from './played.ts';
 import { SpeechDetector } from './speech.ts';
 
 const SECOND = 8000;
+
+/** Whether it explains a frame with so much in each band. */
+const explains = (echo: Echo, level: number, floor: number, position: number) =>
+  echo.explains(level, new Float64Array(BANDS).fill(level), floor, position);
 
 /** Syllables of random length and pitch: as much of a voice as levels can tell. */
 function babble(seconds: number, peak: number, seed: number): Int16Array {
@@ -59,6 +64,28 @@ test('a prompt that the phone returns at −20 dB is not the caller, however lat
     }
 });
 
+test('nor is one that a loud speakerphone returns at −10 dB', () => {
+  for (const ms of [0, 130, 400]) {
+    const { found } = speechIn(babble(10, 8000, 1), { dB: -10, ms });
+    assert.equal(found, undefined, `${ms} ms`);
+  }
+});
+
+test('where no echo comes back, a caller 20 dB below the prompt is heard within 300 ms', () => {
+  for (const seed of [1, 2, 3]) {
+    const from = 4 * SECOND;
+    const { found } = speechIn(
+      babble(10, 8000, seed),
+      { dB: -90, ms: 0 },
+      { said: babble(3, 800, seed + 50), from },
+    );
+    assert.ok(
+      found !== undefined && found >= from - FRAME_SAMPLES && found < from + 0.3 * SECOND,
+      `${found}`,
+    );
+  }
+});
+
 test('a caller who speaks over it is heard within 600 ms', () => {
   for (const dB of [-20, -30, -90])
     for (const seed of [1, 2, 3]) {
@@ -77,14 +104,15 @@ test('a prompt that was stopped comes back no longer, and what is heard then is 
   const echo = new Echo(played);
   const prompt = babble(4, 8000, 4);
   played.begin({ narrow: prompt, wide: undefined }, 0);
-  for (let at = 0; at < SECOND; at += FRAME_SAMPLES) echo.explains(-80, -70, at);
+  for (let at = 0; at < SECOND; at += FRAME_SAMPLES) explains(echo, -80, -70, at);
   played.cut(SECOND);
   let explained = 0;
-  for (let at = SECOND; at < 3 * SECOND; at += FRAME_SAMPLES) if (echo.explains(-60, -70, at)) explained = at;
+  for (let at = SECOND; at < 3 * SECOND; at += FRAME_SAMPLES)
+    if (explains(echo, -60, -70, at)) explained = at;
   assert.ok(explained < 1.7 * SECOND, `${explained}`);
 });
 
 test('without anything that was played nothing is an echo', () => {
   const echo = new Echo(new Played());
-  for (let at = 0; at < SECOND; at += FRAME_SAMPLES) assert.equal(echo.explains(-30, -60, at), false);
+  for (let at = 0; at < SECOND; at += FRAME_SAMPLES) assert.equal(explains(echo, -30, -60, at), false);
 });

@@ -523,3 +523,38 @@ test('an hour of a caller whose clock is off by 200 ppm, with jitter and loss, i
     assert.equal(hearing.position, made * 160);
   }
 });
+
+test('what a caller did not send is silence; what was lost may have been speech', () => {
+  const syllables = Int16Array.from({ length: 2 * SECOND }, (_, i) => {
+    const phase = (120 * i) / SECOND;
+    return i < SECOND
+      ? 20_000 * (phase - Math.floor(phase) - 0.5) * Math.sin((4 * Math.PI * i) / SECOND) ** 2
+      : 0;
+  });
+  const said = new Uint8Array(syllables.length);
+  encodeG711('PCMU', syllables, 0, said.length, said, 0);
+  /** Where speech ends when packets [from, to) do not come; `sent`: they have their numbers. */
+  const endOf = (from: number, to: number, sent: boolean) => {
+    let end = 0;
+    const hearing = new Hearing(({ position, speech }) => {
+      if (speech) end = position + FRAME_SAMPLES;
+    });
+    hearing.open(0);
+    const packet = emptyRtpPacket();
+    packet.payloadEnd = FRAME_SAMPLES;
+    for (let number = 0; number < 100; number++) {
+      const now = number * 20 + 20;
+      if (number < from || number >= to) {
+        packet.timestamp = number * FRAME_SAMPLES;
+        packet.marker = number === to && !sent;
+        hearing.audio('PCMU', said.subarray(packet.timestamp, packet.timestamp + FRAME_SAMPLES), packet, now);
+      }
+      if (sent || number < from || number >= to) packet.sequence++;
+      hearing.fill(now);
+    }
+    return end;
+  };
+  const whole = endOf(0, 0, true);
+  assert.equal(endOf(52, 90, false), whole);
+  assert.equal(endOf(52, 56, true), whole + 4 * FRAME_SAMPLES);
+});

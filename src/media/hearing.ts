@@ -337,10 +337,13 @@ export class Hearing {
     if (made.concealed) this.#concealed += FRAME_SAMPLES;
     made.noMedia = Math.max(0, end - this.lastArrival);
     // Silence that was not sent is silence; of what was lost one can't tell.
-    const tone = this.#keys.hear(made, made.concealed && this.position < this.#timeline.lossEnd);
+    const lost = made.concealed && this.position < this.#timeline.lossEnd;
+    const tone = this.#keys.hear(made, lost);
     this.#cutOut(tone, this.#keys.soundsUntil);
     // A key is no speech, though its tone begins like some, and its silence says nothing of how quiet the line is.
-    if (made.concealed || this.#keys.isKey(this.position)) this.#speech.miss(this.position);
+    if (this.#keys.isKey(this.position)) this.#speech.pass(this.position);
+    else if (lost) this.#speech.miss(this.position);
+    else if (made.concealed) this.#speech.pass(this.position);
     else this.#speech.hear(made.samples, made.at, this.position, this.#echo);
     made.speech = this.#speech.speech;
     made.undecided = this.#speech.undecided;

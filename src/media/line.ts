@@ -48,7 +48,7 @@ export interface Frame {
   at: number;
   /** Whether the caller speaks in it, as the end-pointer sees it (hangover included). */
   speech: boolean;
-  /** Something was heard that may yet turn out to be speech: what waits for silence waits until that is decided, 160 ms at most. */
+  /** Something was heard that may yet turn out to be speech: what waits for silence waits until that is decided, within 160 ms of the last of it. */
   undecided: boolean;
   /** Position at which the current stretch of speech began (look-back included); only meaningful with `speech`. */
   speechOnset: number;

@@ -15,12 +15,19 @@ interface Stretch {
   end: number;
 }
 
-function stretches(samples: Int16Array, sensitivity?: Sensitivity): Stretch[] {
+/** `lost`: the frames, from one to another, that did not arrive. */
+function stretches(
+  samples: Int16Array,
+  sensitivity?: Sensitivity,
+  lost: readonly [number, number] = [0, 0],
+): Stretch[] {
   const detector = new SpeechDetector(undefined, sensitivity);
   const found: Stretch[] = [];
   let speaking = false;
   for (let position = 0; position + FRAME_SAMPLES <= samples.length; position += FRAME_SAMPLES) {
-    detector.hear(samples, position, position);
+    const frame = position / FRAME_SAMPLES;
+    if (frame >= lost[0] && frame < lost[1]) detector.miss(position);
+    else detector.hear(samples, position, position);
     if (detector.speech && !speaking)
       found.push({ onset: detector.onset, decided: position, end: samples.length });
     if (!detector.speech && speaking) found.at(-1)!.end = position;
@@ -191,6 +198,57 @@ test('a lost frame within speech does not end it', () => {
     speaking = detector.speech;
   }
   assert.equal(ends, 1);
+});
+
+test('a loss of 100 ms in the first syllable does not hide it, and one at the end of the last takes its time', () => {
+  const said = line(at(-25, voice(1)), SECOND);
+  const whole = stretches(said)[0]!;
+  // Four frames of it are heard, five are lost, and four are heard.
+  const first = at(-25, voice(0.26));
+  assert.equal(stretches(line(first, SECOND), 'normal', [54, 59]).length, 1);
+  const found = stretches(said, 'normal', [97, 102]);
+  assert.equal(found.length, 1);
+  assert.ok(Math.abs(found[0]!.end - whole.end) <= 5 * FRAME_SAMPLES, `${found[0]!.end} ${whole.end}`);
+});
+
+test('speech of which nothing more arrives ends within 800 ms', () => {
+  const said = line(at(-25, voice(3)), SECOND);
+  const { end } = stretches(said, 'normal', [100, 1000])[0]!;
+  assert.ok(end < 2.8 * SECOND, `${end}`);
+});
+
+test('the nearer the noise is to the caller, the longer the end of a word is waited for', () => {
+  const waited = [40, 20, 10].map((snr) => {
+    const said = line(at(-25, voice(3)), 2 * SECOND);
+    const hiss = at(-25 - snr, noise(6));
+    return stretches(said.map((sample, index) => sample + hiss[index]!))[0]!.end - 5 * SECOND;
+  });
+  assert.ok(waited[0]! <= waited[1]! && waited[1]! < waited[2]!, waited.join(' '));
+  assert.ok(waited[2]! < 0.7 * SECOND, waited.join(' '));
+});
+
+test('after six seconds without a pause a last word that trails off is heard to its end', () => {
+  // Between syllables the voice falls by 12 dB only; at last it dies away over a second, 27 dB down.
+  const trailing = (sound: Int16Array) =>
+    sound.map((sample, index) => sample * 10 ** (-1.35 * Math.max(0, index / SECOND - 5)));
+  const syllables = trailing(at(-20, voice(6)));
+  const vowel = trailing(at(-32, tone(6, 130, 390, 650, 910, 1430, 2210)));
+  const said = syllables.map((sample, index) => sample + vowel[index]!);
+  const found = stretches(line(said, SECOND));
+  assert.equal(found.length, 1);
+  assert.ok(found[0]!.end > 7.1 * SECOND, `${found[0]!.end / SECOND}`);
+});
+
+test('voices in the room, 16 dB below the caller, are not the caller once the caller has been heard', () => {
+  const near = line(at(-20, voice(3)), SECOND);
+  const samples = new Int16Array(16 * SECOND);
+  samples.set(near);
+  const far = at(-36, voice(12));
+  for (const [index, sample] of far.entries()) samples[4 * SECOND + index]! += sample;
+  const hiss = at(-50, noise(16));
+  const found = stretches(samples.map((sample, index) => sample + hiss[index]!));
+  const spoken = found.reduce((sum, { decided, end }) => sum + end - decided, 0);
+  assert.ok(spoken < 5 * SECOND, `${spoken / SECOND} s`);
 });
 
 test('recorded speech is heard from its first word on, at usual levels and 20 dB below', {

@@ -8,6 +8,7 @@
  */
 import { BANDS, decibels, measureBands } from './bands.ts';
 import type { Echo } from './echo.ts';
+import { FLOOR_NUMBERS, floorOf, followFloors, newFloors } from './floors.ts';
 import { FRAME_SAMPLES, LINE_RATE, type Sensitivity, SPEECH_TAIL } from './line.ts';
 import { LineMemory } from './line-memory.ts';
 
@@ -15,23 +16,21 @@ import { LineMemory } from './line-memory.ts';
 const ONSET_OVER_FLOOR_DB = 8;
 const HOLD_OVER_FLOOR_DB = 5;
 const SENSITIVITY_DB: Readonly<Record<Sensitivity, number>> = { low: 3, normal: 0, high: -3 };
-/** … and all bands together are at least this far on the way from the floor to the caller's own level: what is much weaker is somebody else. */
-const NEAR_CALLER = 0.2;
+/**
+ * … and all bands together are nearer to the caller's level than to that of the background: what is weaker is somebody else, or music. Words trail off,
+ * so what follows a frame that came half the way up within so many frames belongs to it; what comes later is the background, and its level their mean.
+ */
+const HALF = 0.5;
+const TRAIL_FRAMES = 15;
+const BACKGROUND_STEP = 0.03;
+/**
+ * Where nobody else is to be heard, speech may begin lower: over the background by as much as that swings, which is how far it is above the
+ * floor; and by half of what the caller stands out more than CLEAR_DB.
+ */
+const CLEAR_DB = 10;
 /** The caller's level while nothing is known of it, over the floor, and how fast it is forgotten: dB a frame. */
 const CALLER_OVER_FLOOR_DB = 4;
 const CALLER_FADES_DB = 0.02;
-/**
- * The floor of a band is the least that its level, smoothed, has been in 1.6 s (minimum statistics, after R. Martin): even who
- * speaks without a pause is silent between two syllables. The least of noise is below its mean by about BIAS_DB.
- */
-const SMOOTHING = 0.7;
-const BIAS_DB = 1;
-const MINIMA = 4;
-const FRAMES_OF_MINIMUM = 20;
-const LOWEST_FLOOR = -80;
-/** Of a line of which so few frames were heard one knows no floor; it is taken to be no higher than this. */
-const NEW_FRAMES = 25;
-const HIGHEST_NEW_FLOOR = -50;
 /** Speech is decided when so many of the last WINDOW_FRAMES were loud: a click of 60 ms touches at most four. */
 const LOUD_FRAMES = 5;
 const WINDOW_FRAMES = 8;
@@ -45,32 +44,35 @@ const LIVELIEST_DB = 6;
 const LIVELY_SHARE = 0.15;
 /** Speech ends after so long without it: longer than the closure of a plosive. */
 const HANGOVER_FRAMES = SPEECH_TAIL / FRAME_SAMPLES;
-/** … and so much later in noise less than so far below the caller: it hides the end of the word. */
-const HIDDEN_FRAMES = 3;
+/** … and later by a frame for each dB that the noise is nearer to the caller than this, at most so many: it hides the ends of words. */
 const HIDING_DB = 30;
+const HIDDEN_FRAMES = 15;
+/** So many frames in a row that are lost change nothing: 160 ms. */
+const FROZEN_FRAMES = 8;
 /** So much before the first loud frame speech is taken to begin: 120 ms, for soft consonants. */
 const LOOK_BACK = (120 * LINE_RATE) / 1000;
-/** Filled and read at once: one for all. */
+// Filled and read at once: one for all.
 const ENERGIES = new Float64Array(BANDS);
+const LEVELS = new Float64Array(BANDS);
 
-// Its numbers in the line's memory; of each band the smoothed level, the least of the present stretch and of those before it.
-const HEARD = 0;
-const CALLER = 1;
-const LOUDNESS = 2;
-const FIRST_LOUD = 3;
-const SPEECH = 4;
-const ONSET = 5;
-const ENDED = 6;
-const QUIET = 7;
-const LEVEL = 8;
-const LOWEST = 9;
-const HIGHEST = 10;
-const MARGIN = 11;
-const CONFIDENCE = 12;
-const FLOORS = 13;
-const SMOOTHED = FLOORS + BANDS;
-const LEAST = SMOOTHED + BANDS;
-const NUMBERS = LEAST + BANDS * MINIMA;
+// Its numbers in the line's memory. `weak`: frames since one that came half the way up to the caller; `missed`: frames lost in a row.
+const CALLER = 0;
+const BACKGROUND = 1;
+const WEAK = 2;
+const LOUDNESS = 3;
+const FIRST_LOUD = 4;
+const SPEECH = 5;
+const ONSET = 6;
+const ENDED = 7;
+const QUIET = 8;
+const LEVEL = 9;
+const LOWEST = 10;
+const HIGHEST = 11;
+const MARGIN = 12;
+const CONFIDENCE = 13;
+const MISSED = 14;
+const FLOORS = 15;
+const NUMBERS = FLOORS + FLOOR_NUMBERS;
 
 export class SpeechDetector {
   readonly #n: Float64Array;
@@ -79,9 +81,9 @@ export class SpeechDetector {
   constructor(memory = new LineMemory(), sensitivity: Sensitivity = 'normal') {
     this.#n = memory.numbers;
     this.#at = memory.take(NUMBERS);
-    this.#n.fill(HIGHEST_NEW_FLOOR, this.#at + FLOORS, this.#at + SMOOTHED);
-    this.#n.fill(Number.POSITIVE_INFINITY, this.#at + LEAST, this.#at + NUMBERS);
+    newFloors(this.#n, this.#at + FLOORS);
     this.#n[this.#at + CALLER] = Number.NEGATIVE_INFINITY;
+    this.#n[this.#at + BACKGROUND] = Number.NEGATIVE_INFINITY;
     this.sensitivity = sensitivity;
   }
 
@@ -94,10 +96,9 @@ export class SpeechDetector {
     return this.#n[this.#at + SPEECH] !== 0;
   }
 
-  /** Something was heard just now of which it is not decided yet whether it is speech: it will be within 160 ms. */
+  /** Something was heard in the last 160 ms of which it is not decided yet whether it is speech. */
   get undecided(): boolean {
-    const loudness = this.#n[this.#at + LOUDNESS]!;
-    return this.#n[this.#at + SPEECH] === 0 && (loudness & 7) !== 0 && bits(loudness) >= UNDECIDED_FRAMES;
+    return this.#n[this.#at + SPEECH] === 0 && bits(this.#n[this.#at + LOUDNESS]!) >= UNDECIDED_FRAMES;
   }
 
   /** How sure that is, of the last frame alone: 0–1. */
@@ -112,72 +113,86 @@ export class SpeechDetector {
 
   /** What speech has to stand out over, dBov: all bands together. */
   get floor(): number {
-    let power = 0;
-    for (let band = 0; band < BANDS; band++) power += 10 ** (this.#n[this.#at + FLOORS + band]! / 10);
-    return 10 * Math.log10(power);
+    return floorOf(this.#n, this.#at + FLOORS);
   }
 
-  /** Hears the frame that begins at `position`: FRAME_SAMPLES of `samples` from index `from` on. `echo` may explain it, and then it is no speech. */
+  /** Hears the frame that begins at `position`: FRAME_SAMPLES of `samples` from index `from` on. What `echo` explains of it is no speech. */
   hear(samples: Int16Array, from: number, position: number, echo?: Echo): void {
     measureBands(samples, from, ENERGIES);
-    const over = this.#adapt(ENERGIES[0]!, ENERGIES[1]!, ENERGIES[2]!, ENERGIES[3]!);
-    const loud = this.#isLoud(over);
-    const explained = echo?.explains(this.#n[this.#at + LEVEL]!, this.floor, position) ?? false;
-    this.#step(loud && !explained, position);
+    this.#n[this.#at + MISSED] = 0;
+    this.#adapt();
+    const over = this.#over(echo, position);
+    this.#step(this.#isLoud(over), position);
   }
 
-  /** A frame of which nothing is known: it is not speech, and says nothing about the floor. */
+  /** A frame that was lost: it may have been speech or not, so for a while all stays as it was. */
   miss(position: number): void {
+    const missed = this.#n[this.#at + MISSED]! + 1;
+    this.#n[this.#at + MISSED] = missed;
+    if (missed > FROZEN_FRAMES) this.pass(position);
+  }
+
+  /** A frame in which nothing was sent, or a key: it is not speech, and says nothing about the floor. */
+  pass(position: number): void {
     this.#n[this.#at + CONFIDENCE] = 0;
     this.#step(false, position);
   }
 
-  /** Takes in the energies of the bands; by how much the one that stands out most is over its floor, dB. */
-  #adapt(e0: number, e1: number, e2: number, e3: number): number {
+  /** Takes in the energies of the bands. */
+  #adapt() {
     const n = this.#n;
     const at = this.#at;
-    const heard = n[at + HEARD]!;
-    n[at + HEARD] = heard + 1;
-    const over = Math.max(
-      this.#band(0, e0, heard),
-      this.#band(1, e1, heard),
-      this.#band(2, e2, heard),
-      this.#band(3, e3, heard),
-    );
-    n[at + LEVEL] = decibels(e0 + e1 + e2 + e3);
+    let energy = 0;
+    for (let band = 0; band < BANDS; band++) {
+      energy += ENERGIES[band]!;
+      LEVELS[band] = decibels(ENERGIES[band]!);
+    }
+    n[at + LEVEL] = decibels(energy);
+    followFloors(n, at + FLOORS, LEVELS, n[at + SPEECH] === 0 ? Number.NEGATIVE_INFINITY : n[at + CALLER]!);
+  }
+
+  /** By how much the band that stands out most is over its floor, dB, of those that are no echo; −Infinity: all is echo. */
+  #over(echo: Echo | undefined, position: number): number {
+    const n = this.#n;
+    const floors = this.#at + FLOORS;
+    if (echo?.explains(n[this.#at + LEVEL]!, LEVELS, this.floor, position)) return Number.NEGATIVE_INFINITY;
+    let over = Number.NEGATIVE_INFINITY;
+    for (let band = 0; band < BANDS; band++) {
+      if (echo !== undefined && LEVELS[band]! <= echo.limits[band]!) continue;
+      over = Math.max(over, LEVELS[band]! - n[floors + band]!);
+    }
     return over;
   }
 
-  #band(band: number, energy: number, heard: number): number {
-    const n = this.#n;
-    const smoothedAt = this.#at + SMOOTHED + band;
-    const least = this.#at + LEAST + band * MINIMA;
-    const level = decibels(energy);
-    const smoothed = heard === 0 ? level : SMOOTHING * n[smoothedAt]! + (1 - SMOOTHING) * level;
-    n[smoothedAt] = smoothed;
-    if (heard % FRAMES_OF_MINIMUM === 0) {
-      n.copyWithin(least + 1, least, least + MINIMA - 1);
-      n[least] = smoothed;
-    } else if (smoothed < n[least]!) n[least] = smoothed;
-    let floor = Math.min(n[least]!, n[least + 1]!, n[least + 2]!, n[least + 3]!) + BIAS_DB;
-    if (heard < NEW_FRAMES && floor > HIGHEST_NEW_FLOOR) floor = HIGHEST_NEW_FLOOR;
-    if (floor < LOWEST_FLOOR) floor = LOWEST_FLOOR;
-    n[this.#at + FLOORS + band] = floor;
-    return level - floor;
-  }
-
+  /** Whether it is the caller, as far as one frame can tell. */
   #isLoud(over: number): boolean {
     const n = this.#n;
     const at = this.#at;
     const speech = n[at + SPEECH] !== 0;
     const wanted = (speech ? HOLD_OVER_FLOOR_DB : ONSET_OVER_FLOOR_DB) + n[at + MARGIN]!;
     n[at + CONFIDENCE] = Math.max(0, Math.min(1, (over - wanted + 6) / 12));
-    if (over < wanted) return false;
+    if (over === Number.NEGATIVE_INFINITY) return false;
     const floor = this.floor;
+    this.#placeCaller(speech && over >= wanted, floor);
+    if (over < wanted) return false;
+    if (speech) return n[at + WEAK]! <= TRAIL_FRAMES;
+    const background = Math.max(floor, n[at + BACKGROUND]!);
+    const room = n[at + CALLER]! - background;
+    const gate = Math.max(Math.min(HALF * room, background - floor), HALF * (room - CLEAR_DB));
+    return n[at + LEVEL]! > background + gate;
+  }
+
+  /** Follows the level of the caller and that of what is heard behind them. `speaking`: the frame is loud enough to be the caller. */
+  #placeCaller(speaking: boolean, floor: number) {
+    const n = this.#n;
+    const at = this.#at;
     const level = n[at + LEVEL]!;
     const caller = Math.max(floor + CALLER_OVER_FLOOR_DB, n[at + CALLER]! - CALLER_FADES_DB);
-    n[at + CALLER] = speech && level > caller ? caller + 0.2 * (level - caller) : caller;
-    return level > floor + NEAR_CALLER * (caller - floor);
+    n[at + CALLER] = speaking && level > caller ? caller + 0.2 * (level - caller) : caller;
+    const background = Math.max(floor, n[at + BACKGROUND]!);
+    if (n[at + WEAK]! > TRAIL_FRAMES)
+      n[at + BACKGROUND] = background + BACKGROUND_STEP * (level - background);
+    n[at + WEAK] = level > background + HALF * (caller - background) ? 0 : n[at + WEAK]! + 1;
   }
 
   #step(loud: boolean, position: number) {
@@ -190,7 +205,8 @@ export class SpeechDetector {
       const quiet = goesOn ? 0 : n[at + QUIET]! + 1;
       n[at + QUIET] = quiet;
       if (quiet <= HANGOVER_FRAMES) return;
-      if (quiet <= HANGOVER_FRAMES + HIDDEN_FRAMES && n[at + CALLER]! - this.floor < HIDING_DB) return;
+      const hidden = Math.min(HIDDEN_FRAMES, HIDING_DB - (n[at + CALLER]! - this.floor));
+      if (quiet <= HANGOVER_FRAMES + hidden) return;
       n[at + SPEECH] = 0;
       n[at + ENDED] = position;
       n[at + LOUDNESS] = 0;

@@ -1,5 +1,4 @@
 /** A line without a network or a clock of its own: datagrams go in as bytes, at the moments that a script says. An hour takes a second. */
-import { createSocket } from 'node:dgram';
 import { silentLog } from '../../src/log.ts';
 import { audioOf, FRAME_SAMPLES, type Frame, type Key } from '../../src/media/line.ts';
 import { RtpLine, type RtpLineOptions } from '../../src/media/rtp-line.ts';
@@ -42,9 +41,10 @@ export function wiredLine(
   let ticked: Ticked | undefined;
   const turn = { sendAt: 0, fillAt: 0, end: () => void (ticked = undefined) };
   let receive: OnDatagram = () => {};
-  const rtcp = createSocket('udp4');
+  const rtcp = { port: CALLER.port + 1, sendsAtOnce: true, listen() {}, send() {}, close() {} };
   const rtp = {
     port: CALLER.port,
+    sendsAtOnce: true,
     listen: (onDatagram: OnDatagram) => void (receive = onDatagram),
     send: (_bytes: Uint8Array, _port: number, _to: string, onSent: (error: Error | null) => void) =>
       onSent(null),
@@ -52,7 +52,7 @@ export function wiredLine(
   };
   const never = { cancel() {} };
   const line = new RtpLine(
-    { port: CALLER.port, rtp, rtcp, close: () => rtcp.close() },
+    { port: CALLER.port, rtp, rtcp, close() {} },
     {
       ...options,
       clock: { now: () => now, monotonic: () => now, after: () => never },
