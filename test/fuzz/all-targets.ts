@@ -1,0 +1,10 @@
+import type { Target } from './target.ts';
+import { digest } from './targets/digest.ts';
+import { framing } from './targets/framing.ts';
+import { rtcp, rtp } from './targets/media-packets.ts';
+import { sdp } from './targets/sdp.ts';
+import { sip } from './targets/sip.ts';
+import { wav } from './targets/wav.ts';
+
+/** Those that need nothing but the functions they call. */
+export const PARSERS: readonly Target[] = [sip, framing, sdp, digest, rtp, rtcp, wav];
