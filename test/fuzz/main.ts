@@ -2,12 +2,11 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Command, InvalidArgumentError } from 'commander';
-import { PARSERS } from './all-targets.ts';
+import { TARGETS } from './all-targets.ts';
 import { defectOf, type Finding, fuzz, shown } from './run.ts';
 import type { Target } from './target.ts';
 
 const FINDINGS = 'fuzz-findings';
-const TARGETS = [...PARSERS];
 
 interface Options {
   readonly seconds: number;
