@@ -201,7 +201,7 @@ export class RtpLine implements Line {
     this.#meanings = meaningsOf(parameters.receive);
     const unknown = remote.address === '';
     const reachable = unknown || (isPort(remote.port) && !ANY_ADDRESS.has(remote.address));
-    if (reachable) this.#latch.given(remote.address, remote.port, remote.rtcpPort);
+    if (reachable) this.#latch.given(remote.address, remote.port, remote.rtcpPort, remote.signalledFrom);
     const meanings = Object.values(parameters.receive);
     this.#hasEvents = meanings.some((meaning) => meaning.startsWith('telephone-event'));
     this.#hearing.listenForTones(!this.#hasEvents);
@@ -308,7 +308,7 @@ export class RtpLine implements Line {
       this.#invalid++;
       return;
     }
-    if (!this.#latch.accept(address, port, packet.ssrc, now)) {
+    if (!this.#latch.accept(address, port, packet.ssrc, packet.sequence, now)) {
       this.#strays++;
       return;
     }
