@@ -13,7 +13,7 @@ import { IncomingCall } from './incoming-call.ts';
 import { contactFor } from './local-address.ts';
 import { toTagOf } from './matching.ts';
 import { ALLOW, responseTo } from './messages.ts';
-import { locate } from './next-hop.ts';
+import { locate, type resolveName } from './next-hop.ts';
 import { placeCall } from './outgoing-call.ts';
 import { Queue } from './queue.ts';
 import type { ServerTransaction } from './server-transaction.ts';
@@ -44,6 +44,8 @@ export interface UserAgentOptions {
   readonly transactionLimit?: number;
   /** How long a REFER waits after the last that was heard of it; default 60,000. */
   readonly referPatienceMs?: number;
+  /** An address of a name that a far end gives; default: asks name servers. */
+  readonly resolve?: typeof resolveName;
   /** Opens a transport; default: real sockets. Tests pass one without a network. */
   readonly open?: (listen: ListenAddress, handler: TransportHandler, log: Log) => Promise<Transport>;
 }
@@ -262,7 +264,7 @@ class Endpoint implements UserAgent, TransactionUser {
       send: (request) => this.#sendInDialog(state, request, transport, peer),
       hold: (work) => this.#hold(work),
       sendAck: (ack) => {
-        void locate(nextHop(state), peer).then(
+        void this.#locate(state, peer).then(
           (to) => to !== undefined && this.#layer.sendStateless(ack, to, transport),
         );
       },
@@ -282,13 +284,17 @@ class Endpoint implements UserAgent, TransactionUser {
     work.then(done, done);
   }
 
+  #locate(state: DialogState, peer: Peer): Promise<Peer | undefined> {
+    return locate(nextHop(state), peer, this.#options.resolve);
+  }
+
   async #sendInDialog(
     state: DialogState,
     request: SipRequest,
     transport: Transport,
     peer: Peer,
   ): Promise<FinalAnswer> {
-    const to = await locate(nextHop(state), peer);
+    const to = await this.#locate(state, peer);
     if (to === undefined) return { status: 503, reason: 'the host is not known', headers: [] };
     return new Promise((resolve) => {
       this.#layer.send(request, to, transport, {

@@ -42,7 +42,7 @@ async function lookUp(host: string): Promise<string | undefined> {
  * For names that strangers give: not as the system does, which holds one of the four threads that all files are read and written by, for as long as it
  * takes a name server of the stranger's choice to answer.
  */
-async function resolveName(host: string, wantsIPv6: boolean): Promise<string | undefined> {
+export async function resolveName(host: string, wantsIPv6: boolean): Promise<string | undefined> {
   const resolver = new Resolver({ timeout: NAME_PATIENCE_MS, tries: 1 });
   const found = wantsIPv6 ? resolver.resolve6(host) : resolver.resolve4(host);
   return (await found.catch(() => []))[0];
