@@ -1,6 +1,6 @@
 /**
  * Symmetric RTP (RFC 4961): media goes to where media comes from, as callers behind NAT need it; but once that is known, it is not given
- * away (RFC 7362 §4 has the attacks: whoever gets a packet to the port first, or at any time, would hear the call and be heard in it).
+ * away (RFC 7362 §5 has the attacks: whoever gets a packet to the port first, or at any time, would hear the call and be heard in it).
  *
  * What is believed, the most first: the address and port that SDP told; the address that it told, or that the signalling came from, with
  * any port; anybody else, and only until one of these was heard.

@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { VirtualClock } from '../../test/support/virtual-clock.ts';
 import { type Log, silentLog } from '../log.ts';
-import { createSources, DEFAULT_LIMITS, networkOf, type SourceLimits } from './sources.ts';
+import { networkOf } from './network-of.ts';
+import { createSources, DEFAULT_LIMITS, type SourceLimits } from './sources.ts';
 import type { Peer } from './transport.ts';
 
 function stage(limits: Partial<SourceLimits> = {}) {

@@ -7,6 +7,8 @@
  */
 import type { Clock } from '../clock.ts';
 import type { Log } from '../log.ts';
+import { networkOf } from './network-of.ts';
+import { type Bucket, fullBucket, take } from './token-bucket.ts';
 import type { Peer } from './transport.ts';
 
 export interface SourceLimits {
@@ -41,8 +43,6 @@ export const REASONS_TURNED_AWAY = [
 ] as const;
 export type TurnedAway = (typeof REASONS_TURNED_AWAY)[number];
 
-/** A bucket holds what may come in so many seconds. */
-const BURST_S = 2;
 /** Messages to each request: a call has some ten, and requests are repeated. */
 const MESSAGES = 20;
 /** What all strangers together may do, in sources. */
@@ -66,11 +66,6 @@ const REPAID_BYTES = 3;
 const REPAID_MESSAGES = 5;
 const MOST_SOURCES = 10_000;
 const LOG_PAUSE_MS = 10_000;
-
-interface Bucket {
-  level: number;
-  at: number;
-}
 
 /** One address; of IPv6 a network of 64 bits, which is what one subscriber has. */
 export interface Source {
@@ -279,30 +274,4 @@ function newSource(
     transactions: 0,
     calls: 0,
   };
-}
-
-function fullBucket(perSecond: number, now: number): Bucket {
-  return { level: perSecond * BURST_S, at: now };
-}
-
-function take(bucket: Bucket, perSecond: number, weight: number, now: number): boolean {
-  bucket.level = Math.min(perSecond * BURST_S, bucket.level + ((now - bucket.at) / 1000) * perSecond);
-  bucket.at = now;
-  // What weighs more than a bucket holds takes a full one.
-  const taken = Math.min(weight, perSecond * BURST_S);
-  if (bucket.level < taken) return false;
-  bucket.level -= taken;
-  return true;
-}
-
-/** An IPv4 address as it is, also a mapped one; of IPv6 the first 64 bits. */
-export function networkOf(address: string): string {
-  if (!address.includes(':')) return address;
-  const mapped = /^::ffff:([\d.]+)$/i.exec(address)?.[1];
-  if (mapped !== undefined) return mapped;
-  const [head = '', tail] = address.replace(/%.*/, '').split('::');
-  const first = head === '' ? [] : head.split(':');
-  const last = tail === undefined || tail === '' ? [] : tail.split(':');
-  const groups = [...first, ...Array(Math.max(0, 8 - first.length - last.length)).fill('0'), ...last];
-  return `${groups.slice(0, 4).join(':')}::`;
 }

@@ -56,7 +56,7 @@ const READ = /^(?:[vosctm]=|a=(?:rtpmap|ptime|maxptime|rtcp|sendrecv|sendonly|re
 export function parseSdp(text: string): ParsedSdp {
   if (text.length > MAX_LENGTH)
     return { ok: false, reason: `the SDP is longer than ${MAX_LENGTH} characters` };
-  const lines = text.split(/\r\n|\r|\n/);
+  const lines = text.split(/\r\n|\r|\n/, MAX_LINES + 1);
   if (lines.length > MAX_LINES) return { ok: false, reason: `the SDP has more than ${MAX_LINES} lines` };
   if (!lines.some((line) => line.startsWith('v=0'))) return { ok: false, reason: 'the SDP has no v=0 line' };
   // sdp-transform drops media lines that it does not quite understand, and an answer has to repeat each.

@@ -9,7 +9,7 @@ export interface Target {
   make(random: Random): Buffer;
   /** Rejects, or throws, when the input shows a defect. What it does not wait for must not throw. */
   check(input: Buffer): void | Promise<void>;
-  /** Longest time that one input may take, in ms; default 50. */
+  /** What one input may take of the thread's time, in ms; default 50. */
   readonly patienceMs?: number;
   /** When all inputs have gone by; throws when they left something behind. */
   close?(): Promise<void>;
