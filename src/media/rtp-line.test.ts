@@ -192,6 +192,24 @@ test('a stranger who sends before the caller does hears nothing, and is not hear
   }
 });
 
+test('what comes before the call is answered is not heard, nor taken for the caller', async () => {
+  const [line, phone, stranger] = [await open(), await openPhone(), await openPhone('127.0.0.5')];
+  try {
+    for (let index = 0; index < 10; index++) stranger.send(audioPacket(index, ramp(160)), line.port);
+    // Read before what is sent after it.
+    await new Promise((resolve) => setImmediate(resolve));
+    line.connect(parametersFor(phone.port));
+    const said = Int16Array.from({ length: 160 }, (_, i) => 1000 + i);
+    for (let index = 0; index < 10; index++) phone.send(audioPacket(index, said), line.port);
+    const frames = await listen(line, (frame) => frame.position === 9 * 160);
+    for (const frame of frames) assert.deepEqual(frame.samples, overG711('PCMU', said));
+  } finally {
+    await line.close();
+    phone.socket.close();
+    stranger.socket.close();
+  }
+});
+
 test('a goodbye by RTCP ends nothing, whoever sends it, and a stranger’s reports are not listened to', async () => {
   const [line, phone, stranger] = [await open(), await openPhone(), await openPhone('127.0.0.5')];
   try {
