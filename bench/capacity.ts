@@ -55,7 +55,10 @@ export async function capacity(options: CapacityOptions): Promise<void> {
   let api = '';
   const bot = await startRecordingBot(() => api, options.listen ? 'prompt' : 'record');
   const media = { address: '127.0.0.1', ports: MEDIA_PORTS, workers: options.workers };
-  const server = await startServer({ callbackUri: bot.callbackUri, config: { media } });
+  const server = await startServer({
+    callbackUri: bot.callbackUri,
+    config: { media, sip: { trusted: ['127.0.0.1'], calls: 100_000 } },
+  });
   api = server.http;
   const generator = await startGenerator(server.udp, options.listen ? 'silent' : 'speaking');
   const steps: Step[] = [];

@@ -39,7 +39,8 @@ import { openSqliteOutbox } from './notify/sqlite-outbox.ts';
 import { openPool } from './operation/pool.ts';
 import { openRecordings } from './recording/recordings.ts';
 import { createUserAgent } from './sip/endpoint.ts';
-import type { ListenAddress } from './sip/user-agent.ts';
+import { openTrusted } from './sip/trusted.ts';
+import type { ListenAddress, UserAgent } from './sip/user-agent.ts';
 import { openSqliteStore } from './store/sqlite-store.ts';
 import type { Store } from './store/store.ts';
 import { readTls } from './tls-files.ts';
@@ -143,6 +144,7 @@ async function start(
   atClose(() => telling.stop());
 
   let calls: Calls | undefined;
+  let signalling: UserAgent | undefined;
   /** From recovery to the beginning of the drain. */
   let taking = false;
   const ask = async (callId: string, command: Command): Promise<Reply> =>
@@ -166,6 +168,22 @@ async function start(
         ready: () => taking,
         gauges: {
           tonearm_calls_active: { help: 'Calls that are not terminated', read: () => calls?.active ?? 0 },
+          tonearm_sip_transactions: {
+            help: 'SIP transactions that live',
+            read: () => signalling?.counts.transactions ?? 0,
+          },
+          tonearm_sip_dialogs: { help: 'SIP dialogs', read: () => signalling?.counts.dialogs ?? 0 },
+          tonearm_sip_sources: {
+            help: 'Addresses that SIP came from and that are remembered',
+            read: () => signalling?.counts.sources ?? 0,
+          },
+        },
+        counters: {
+          tonearm_sip_turned_away_total: {
+            help: 'SIP that was not read, answered or done because there was too much of it',
+            label: 'of',
+            read: () => signalling?.counts.turnedAway ?? {},
+          },
         },
       }),
     ],
@@ -183,7 +201,17 @@ async function start(
     log,
   });
   atClose(() => engine.close());
-  const userAgent = await createUserAgent({ listen: config.sip.listen, clock, log });
+  const trusted = openTrusted({
+    networks: config.sip.trusted ?? [],
+    hosts: config.trunks.map(({ host }) => host),
+    clock,
+    log,
+  });
+  atClose(() => trusted.close());
+  const { listen: sipListen, requestsPerSecond, callsPerSource, calls: mostCalls } = config.sip;
+  const limits = { requestsPerSecond, callsPerSource, calls: mostCalls, isTrusted: trusted.has };
+  const userAgent = await createUserAgent({ listen: sipListen, limits, clock, log });
+  signalling = userAgent;
   atClose(() => userAgent.close());
   const all = createCalls({
     userAgent,

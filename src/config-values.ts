@@ -67,6 +67,16 @@ export const ipAddress: Reader<string> = (value) =>
     ? value
     : bad('an IP address of this machine that callers reach, not a wildcard');
 
+/** An address, or a network by its prefix. */
+export const network: Reader<string> = (value) => {
+  const [address = '', bits, ...rest] = typeof value === 'string' ? value.split('/') : [];
+  const family = isIP(address);
+  const fits = bits === undefined || (/^\d{1,3}$/.test(bits) && Number(bits) <= (family === 6 ? 128 : 32));
+  return family !== 0 && fits && rest.length === 0
+    ? `${address}${bits === undefined ? '' : `/${bits}`}`
+    : bad('an IP address or network, such as 192.0.2.1, 192.0.2.0/24 or 2001:db8::/48');
+};
+
 const LEVELS = ['debug', 'info', 'warn', 'error'];
 
 export const logLevel: Reader<string> = (value) =>

@@ -24,6 +24,7 @@ import {
   ipAddress,
   list,
   logLevel,
+  network,
   portRange,
   type Reader,
   rtpSockets,
@@ -83,6 +84,21 @@ const SETTINGS = {
       'udp:127.0.0.1:5060, tcp:127.0.0.1:5060',
       'where SIP is taken: udp:address:port or tcp:address:port',
     ),
+    trusted: derived(
+      list(network),
+      'addresses and networks, such as 192.0.2.0/24, that the limits of a source do not hold for: proxies of yours; trunks are trusted anyway',
+    ),
+    requestsPerSecond: setting(
+      integer(1, 1_000_000),
+      '50',
+      'SIP requests outside of calls that one source may make in a second; more are answered 503 or, when it may be forged, not at all',
+    ),
+    callsPerSource: setting(
+      integer(1, 1_000_000),
+      '1000',
+      'incoming calls, ringing and talking, of one source at one time; more are answered 503',
+    ),
+    calls: setting(integer(1, 1_000_000), '5000', 'incoming calls of all sources at one time'),
   },
   media: {
     address: setting(ipAddress, '127.0.0.1', 'address for RTP, as it stands in SDP'),

@@ -2,6 +2,7 @@
 
 import type { Codec } from '../media/codecs.ts';
 import type { Negotiated } from '../media/offer-answer.ts';
+import type { AudioParameters } from '../media/session-description.ts';
 import type { MediaLine } from '../operation/media-engine.ts';
 import type { DialogHandler } from '../sip/user-agent.ts';
 import { type MediaSession, openMediaSession } from './media-session.ts';
@@ -13,22 +14,50 @@ export interface ConnectionEvents {
   onUnusable(why: string): void;
 }
 
+/** The direction in which the far end hears nothing of us. */
+const UNHEARD = {
+  sendrecv: 'recvonly',
+  recvonly: 'recvonly',
+  sendonly: 'inactive',
+  inactive: 'inactive',
+} as const satisfies Record<AudioParameters['direction'], AudioParameters['direction']>;
+
 /** The line is closed by its owner. */
 export class Connection {
   readonly line: MediaLine;
   readonly #session: MediaSession;
   readonly #events: ConnectionEvents;
   #held = false;
+  readonly #signalledFrom: string | undefined;
+  #isConfirmed = false;
+  #audio: AudioParameters | undefined;
 
   constructor(
     line: MediaLine,
-    address: string,
-    codecs: readonly Codec[] | undefined,
-    events: ConnectionEvents,
+    options: {
+      /** Ours, as our SDP has it. */
+      readonly address: string;
+      readonly codecs: readonly Codec[] | undefined;
+      /** Where the far end's SIP comes from, where that is known beforehand. */
+      readonly signalledFrom: string | undefined;
+      readonly events: ConnectionEvents;
+    },
   ) {
+    const { address, codecs, signalledFrom, events } = options;
     this.line = line;
     this.#session = openMediaSession({ address, port: line.port }, codecs);
+    this.#signalledFrom = signalledFrom;
     this.#events = events;
+  }
+
+  /**
+   * The far end was heard to get what we send: from now on it is sent media, too. Before, anybody's address may stand in the description
+   * (docs/security.md), and it is only listened to.
+   */
+  confirm(): void {
+    if (this.#isConfirmed) return;
+    this.#isConfirmed = true;
+    if (this.#audio !== undefined) this.#connect(this.#audio);
   }
 
   /** As the far end's last description had it. */
@@ -70,15 +99,24 @@ export class Connection {
   /** Early media: heard, and answered for by the far end's final answer. */
   preview(answer: string): void {
     const negotiated = this.#session.preview(answer);
-    if (negotiated?.ok) this.line.connect(negotiated.audio);
+    if (negotiated?.ok) this.#connect(negotiated.audio);
   }
 
   #follow(negotiated: Negotiated): string | undefined {
     if (!negotiated.ok) return undefined;
-    this.line.connect(negotiated.audio);
+    this.#audio = negotiated.audio;
     const { direction } = negotiated.audio;
+    this.#connect(negotiated.audio);
     this.#held = direction === 'recvonly' || direction === 'inactive';
     this.#events.onHeld(this.#held);
     return negotiated.sdp;
+  }
+
+  #connect({ remote, direction, ...audio }: AudioParameters): void {
+    this.line.connect({
+      ...audio,
+      remote: { ...remote, ...(this.#signalledFrom !== undefined && { signalledFrom: this.#signalledFrom }) },
+      direction: this.#isConfirmed ? direction : UNHEARD[direction],
+    });
   }
 }

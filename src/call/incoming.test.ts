@@ -40,13 +40,18 @@ test('a call is answered, acknowledged and hung up by the caller', async () => {
   assert.ok(reply.ok);
   assert.deepEqual(stage.fetched, ['https://cdn/hello.wav']);
   assert.match(invite.dialog!.sdp, /m=audio 20000 RTP\/AVP 0 101/);
-  assert.equal(stage.engine.line.connected.length, 1);
+  assert.deepEqual(
+    directions(stage),
+    ['recvonly'],
+    'before the ACK nothing is sent to whoever the SDP names',
+  );
   await settle();
   assert.deepEqual(stage.told(), ESTABLISHED.slice(0, 2));
   assert.equal(stage.lastCall().callbackUri, 'http://bot/this-call');
 
   invite.dialog!.acknowledge();
   await settle();
+  assert.deepEqual(directions(stage), ['recvonly', 'sendrecv']);
   assert.deepEqual(stage.told(), ESTABLISHED);
   assert.equal(stage.lastCall().audioActive, true);
 
@@ -226,7 +231,7 @@ test('without an offer ours is in the 200, and the ACK connects the line', async
   assert.equal(stage.engine.line.connected.length, 0);
   invite.dialog!.acknowledge(OFFER);
   await settle();
-  assert.equal(stage.engine.line.connected.length, 1);
+  assert.deepEqual(directions(stage), ['recvonly', 'sendrecv']);
   assert.deepEqual(stage.told(), ESTABLISHED);
 });
 
@@ -260,7 +265,7 @@ test('hold and resume are told, and that audio began is not said again', async (
   await settle();
   assert.deepEqual(stage.told(), [...ESTABLISHED, 'updated hold', 'updated established']);
   assert.equal(stage.lastCall().audioActive, true);
-  assert.equal(stage.engine.line.connected.length, 5);
+  assert.deepEqual(directions(stage).slice(2), ['recvonly', 'inactive', 'sendrecv', 'sendrecv']);
 });
 
 test('a caller who holds before the ACK was seen: established first, then hold', async () => {
@@ -279,7 +284,7 @@ test('a re-INVITE that cannot be met is 488 and changes nothing', async () => {
   const answer = invite.dialog!.handler.onOffer(OFFER.replace('RTP/AVP 0 101', 'RTP/AVP 96'));
   assert.deepEqual(answer, { status: 488 });
   await settle();
-  assert.equal(stage.engine.line.connected.length, 1);
+  assert.equal(stage.engine.line.connected.length, 2);
   assert.deepEqual(stage.told(), ESTABLISHED);
 });
 
@@ -330,3 +335,8 @@ test('a store that fails: 503 for the caller, and the bot is told all the same',
   assert.deepEqual(invite.sent, ['ring', 'reject 503']);
   assert.deepEqual(stage.told(), ['created incoming', 'deleted terminated']);
 });
+
+/** Of what the line was told, one after the other. */
+function directions(stage: ReturnType<typeof setStage>): readonly string[] {
+  return stage.engine.line.connected.map(({ direction }) => direction);
+}

@@ -25,7 +25,7 @@ export function incomingSide(invite: IncomingInvite, clock: Clock, answerTimeout
     answering = true;
     let connection: Connection;
     try {
-      connection = await call.openConnection();
+      connection = await call.openConnection(invite.source.address);
     } catch (thrown) {
       const why = reasonOf(thrown);
       call.end(endings.noMedia(why));
@@ -62,8 +62,9 @@ export function incomingSide(invite: IncomingInvite, clock: Clock, answerTimeout
   };
 
   const acknowledge = (ack: Awaited<Dialog['confirmed']>, connection: Connection, call: LiveCall) => {
-    if (ack === 'lost') call.end(endings.dialogEnded({ by: 'no-ack' }));
-    else if (connection.waiting) connection.take(ack.ackSdp ?? '');
+    if (ack === 'lost') return call.end(endings.dialogEnded({ by: 'no-ack' }));
+    connection.confirm();
+    if (connection.waiting) connection.take(ack.ackSdp ?? '');
     call.establish();
   };
 

@@ -9,7 +9,7 @@ import { reasonOf } from '../errors.ts';
 import type { Codec } from '../media/codecs.ts';
 import type { MediaEngine, MediaLine } from '../operation/media-engine.ts';
 import type { Dialog, DialogEnd } from '../sip/user-agent.ts';
-import { Connection } from './connection.ts';
+import { Connection, type ConnectionEvents } from './connection.ts';
 import type { DialPlan } from './dial-plan.ts';
 import * as endings from './endings.ts';
 import { type Journal, type JournalParts, openJournal } from './journal.ts';
@@ -141,20 +141,17 @@ export class LiveCall {
     this.#call = { ...this.#call, ...changes };
   }
 
-  /** Opens the call's line; the call closes it. Throws what MediaEngine.openLine does. */
-  async openConnection(): Promise<Connection> {
+  /** Opens the call's line; the call closes it. `signalledFrom`: where the far end's SIP comes from. Throws what MediaEngine.openLine does. */
+  async openConnection(signalledFrom?: string): Promise<Connection> {
     const line = await this.parts.engine.openLine({ callId: this.#call.id });
-    return this.connect(line);
-  }
-
-  /** Makes `line` the call's own. */
-  connect(line: MediaLine): Connection {
-    const connection = new Connection(line, this.parts.mediaAddress, this.parts.codecs, {
+    const events: ConnectionEvents = {
       onHeld: (held) => {
         if (!this.over) this.step(held ? 'held' : 'resumed', { transferFailure: undefined });
       },
       onUnusable: (why) => this.end(endings.unusableAnswer(why)),
-    });
+    };
+    const { mediaAddress: address, codecs } = this.parts;
+    const connection = new Connection(line, { address, codecs, signalledFrom, events });
     this.#connection = connection;
     onAbort(line.failed, () => this.end(endings.mediaDied));
     return connection;

@@ -24,6 +24,8 @@ export function outgoingSide(
   let patience: Timer | undefined;
 
   const dial = async (call: LiveCall, connection: Connection) => {
+    // Whoever answers has got our INVITE.
+    connection.confirm();
     const outcome = await userAgent.invite(
       {
         requestUri,

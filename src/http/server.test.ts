@@ -26,7 +26,11 @@ const build = (plugins: readonly FastifyPluginAsync[], log: Log = silentLog) =>
   buildHttp({ plugins, errors, log });
 
 const health = (ready: () => boolean) =>
-  healthRoutes({ ready, gauges: { tonearm_calls_active: { help: 'Calls.', read: () => 7 } } });
+  healthRoutes({
+    ready,
+    gauges: { tonearm_calls_active: { help: 'Calls.', read: () => 7 } },
+    counters: { turned_away_total: { help: 'Much.', label: 'of', read: () => ({ calls: 3, requests: 0 }) } },
+  });
 
 async function listening(app: FastifyInstance): Promise<string> {
   return `http://127.0.0.1:${await listenHttp(app, { address: '127.0.0.1', port: 0 })}`;
@@ -45,9 +49,11 @@ test('a server is alive from the start, and ready when it says so', async () => 
 test('metrics are read when they are asked for, and servers beside each other do not mix theirs', async () => {
   const apps = [await build([health(() => true)]), await build([health(() => true)])];
   for (const app of apps) {
+    await app.inject('/metrics');
     const reply = await app.inject('/metrics');
     assert.match(String(reply.headers['content-type']), /^text\/plain/);
     assert.match(reply.body, /^tonearm_calls_active 7$/m);
+    assert.match(reply.body, /^turned_away_total\{of="calls"\} 3\nturned_away_total\{of="requests"\} 0$/m);
     assert.match(reply.body, /^process_cpu_user_seconds_total /m);
     await app.close();
   }

@@ -1,12 +1,18 @@
 /**
- * Symmetric RTP (RFC 4961): media goes to where media comes from, as callers behind NAT need it; but a live stream is not given
- * away to whoever sends a packet to its port.
+ * Symmetric RTP (RFC 4961): media goes to where media comes from, as callers behind NAT need it; but once that is known, it is not given
+ * away (RFC 7362 §5 has the attacks: whoever gets a packet to the port first, or at any time, would hear the call and be heard in it).
+ *
+ * What is believed, the most first: the address and port that SDP told; the address that it told, or that the signalling came from, with
+ * any port; anybody else, and only until one of these was heard.
  */
 
 /** A source that has said nothing for so long may have moved. */
 const SILENT_MS = 1000;
-/** A stranger must send so many packets in a row before it is believed to be the caller. */
-const PROBATION = 3;
+/** Packets in a row by which somebody is believed who is not believed at once. */
+const PROBATION = 5;
+/** So much may have been lost before the next packet of a stream, besides what its silence accounts for at 10 ms a packet. */
+const MOST_LOST = 100;
+const SHORTEST_PACKET_MS = 10;
 
 export class Latch {
   #address = '';
@@ -14,14 +20,19 @@ export class Latch {
   #givenAddress = '';
   #givenPort = 0;
   #givenRtcpPort = 0;
+  #signalledFrom = '';
   #heardRtcpAddress = '';
   #heardRtcpPort = 0;
-  #latched = false;
-  #source = 0;
+  /** Nobody yet, or not since SDP told another address; a stranger; somebody at an address that was told. */
+  #from: 'nobody' | 'stranger' | 'told' = 'nobody';
+  #source = -1;
+  #sequence = 0;
   #lastAt = 0;
-  #strangerAddress = '';
-  #strangerPort = 0;
-  #strangerPackets = 0;
+  #candidateAddress = '';
+  #candidatePort = 0;
+  #candidateSource = 0;
+  #candidateSequence = 0;
+  #candidatePackets = 0;
 
   /** Where to send; port 0: nowhere yet. */
   get address(): string {
@@ -34,37 +45,44 @@ export class Latch {
 
   /** Whether that is where the caller sends from. */
   isFrom(address: string, port: number): boolean {
-    return this.#latched && port === this.#port && address === this.#address;
+    return this.#from !== 'nobody' && port === this.#port && address === this.#address;
   }
 
-  /** What SDP gives. When it differs from what it gave before, the next valid packet settles the source anew. */
-  given(nextAddress: string, nextPort: number, nextRtcpPort: number): void {
+  /**
+   * What SDP gives. When it differs from what it gave before, the source is settled anew. `signalledFrom`: where the far end's SIP comes from;
+   * '': not known.
+   */
+  given(nextAddress: string, nextPort: number, nextRtcpPort: number, signalledFrom = ''): void {
     this.#givenRtcpPort = nextRtcpPort;
+    this.#signalledFrom = signalledFrom;
     if (nextAddress === this.#givenAddress && nextPort === this.#givenPort) return;
     this.#givenAddress = this.#address = nextAddress;
     this.#givenPort = this.#port = nextPort;
     this.#heardRtcpPort = 0;
-    this.#latched = false;
+    this.#from = 'nobody';
   }
 
-  /**
-   * Whether a valid RTP packet from there belongs to the caller. The first one does, whoever sends it. After that only: its source; the source that SDP
-   * gave; and, once the source has been silent for a second, another one that goes on with the same SSRC or keeps on sending.
-   */
-  accept(from: string, fromPort: number, ssrc: number, now: number): boolean {
-    if (this.#latched && fromPort === this.#port && from === this.#address) {
+  /** Whether a valid RTP packet from there belongs to the caller. */
+  accept(from: string, fromPort: number, ssrc: number, sequence: number, now: number): boolean {
+    const isLatched = this.#from !== 'nobody';
+    if (isLatched && fromPort === this.#port && from === this.#address) {
       this.#source = ssrc;
+      this.#sequence = sequence;
       this.#lastAt = now;
       return true;
     }
-    if (!this.#latched || (fromPort === this.#givenPort && from === this.#givenAddress))
-      return this.#take(from, fromPort, ssrc, now);
-    if (now - this.#lastAt <= SILENT_MS) return false;
-    if (ssrc === this.#source) return this.#take(from, fromPort, ssrc, now);
-    if (fromPort !== this.#strangerPort || from !== this.#strangerAddress) this.#strangerPackets = 0;
-    this.#strangerAddress = from;
-    this.#strangerPort = fromPort;
-    return ++this.#strangerPackets >= PROBATION && this.#take(from, fromPort, ssrc, now);
+    const isTold = from === this.#givenAddress || from === this.#signalledFrom;
+    if (
+      (fromPort === this.#givenPort && from === this.#givenAddress) ||
+      (isTold && this.#from !== 'told') ||
+      // A NAT on the way forgot its binding and made another one; or SDP changed, and the stream did not.
+      ((!isLatched || now - this.#lastAt > SILENT_MS) && this.#continues(ssrc, sequence, now))
+    )
+      return this.#take(from, fromPort, ssrc, sequence, now);
+    // Somebody else altogether is not believed any more, however long the caller is silent; a new stream from where it was told to be is.
+    if (isLatched && (now - this.#lastAt <= SILENT_MS || !(isTold || from === this.#address))) return false;
+    if (!this.#isProven(from, fromPort, ssrc, sequence)) return false;
+    return this.#take(from, fromPort, ssrc, sequence, now);
   }
 
   /** Takes note of where RTCP comes from; `false` when that is not the caller. */
@@ -82,13 +100,37 @@ export class Latch {
     return asGiven ? this.#givenRtcpPort : this.#port + 1;
   }
 
-  #take(from: string, fromPort: number, ssrc: number, now: number) {
+  /** Whether it goes on with the stream that was heard: which nobody guesses, its SSRC and sequence number being random (RFC 3550 §5.1). */
+  #continues(ssrc: number, sequence: number, now: number): boolean {
+    const ahead = (sequence - this.#sequence) & 0xffff;
+    const most = MOST_LOST + (now - this.#lastAt) / SHORTEST_PACKET_MS;
+    return ssrc === this.#source && ahead > 0 && ahead <= most;
+  }
+
+  /** Whether this is the last of as many packets as it takes, one after the other, from one source. */
+  #isProven(from: string, fromPort: number, ssrc: number, sequence: number): boolean {
+    const follows =
+      fromPort === this.#candidatePort &&
+      from === this.#candidateAddress &&
+      ssrc === this.#candidateSource &&
+      sequence === ((this.#candidateSequence + 1) & 0xffff);
+    this.#candidatePackets = follows ? this.#candidatePackets + 1 : 1;
+    this.#candidateAddress = from;
+    this.#candidatePort = fromPort;
+    this.#candidateSource = ssrc;
+    this.#candidateSequence = sequence;
+    return this.#candidatePackets >= PROBATION;
+  }
+
+  #take(from: string, fromPort: number, ssrc: number, sequence: number, now: number): true {
+    const isTold = from === this.#givenAddress || from === this.#signalledFrom;
+    this.#from = isTold ? 'told' : 'stranger';
     this.#address = from;
     this.#port = fromPort;
     this.#source = ssrc;
+    this.#sequence = sequence;
     this.#lastAt = now;
-    this.#latched = true;
-    this.#strangerPackets = 0;
+    this.#candidatePackets = 0;
     return true;
   }
 }

@@ -6,7 +6,7 @@ import { USUAL } from '../../test/support/wired-line.ts';
 import { systemClock } from '../clock.ts';
 import { silentLog } from '../log.ts';
 import { decodeG711, encodeG711 } from '../wire/g711.ts';
-import { parseRtcp } from '../wire/rtcp.ts';
+import { formatRtcp, parseRtcp } from '../wire/rtcp.ts';
 import { emptyRtpPacket, readRtp, writeRtpHeader } from '../wire/rtp.ts';
 import { writeTelephoneEvent } from '../wire/telephone-event.ts';
 import { audioOf, type Frame, type PlayEnd } from './line.ts';
@@ -30,13 +30,13 @@ function somePorts() {
 const open = () => openRtpLine({ address: HERE, ports: somePorts(), clock: systemClock, log: silentLog });
 
 /** A far end that the test moves itself. */
-async function openPhone(): Promise<{
+async function openPhone(address = HERE): Promise<{
   socket: Socket;
   port: number;
   send: (bytes: Uint8Array, to: number) => void;
 }> {
   const socket = createSocket('udp4');
-  socket.bind(0, HERE);
+  socket.bind(0, address);
   await once(socket, 'listening');
   return { socket, port: socket.address().port, send: (bytes, to) => socket.send(bytes, to, HERE) };
 }
@@ -159,6 +159,76 @@ test('anything else that comes is counted and changes nothing', async () => {
   }
 });
 
+test('a stranger who sends before the caller does hears nothing, and is not heard', async () => {
+  const [line, phone, stranger] = [await open(), await openPhone(), await openPhone('127.0.0.5')];
+  try {
+    let overheard = 0;
+    stranger.socket.on('message', () => overheard++);
+    line.connect(parametersFor(phone.port));
+    for (let index = 0; index < 4; index++) stranger.send(audioPacket(index, ramp(160)), line.port);
+    const playing = line.play(ramp(1600), { signal: never });
+    const said = Int16Array.from({ length: 160 }, (_, i) => 1000 + i);
+    for (let index = 0; index < 20; index++) {
+      phone.send(audioPacket(index, said), line.port);
+      stranger.send(audioPacket(index + 4, ramp(160)), line.port);
+    }
+    const frames = await listen(line, (frame) => frame.position === 19 * 160);
+    for (const frame of frames) assert.deepEqual(frame.samples, overG711('PCMU', said));
+    await playing;
+    assert.deepEqual([line.counts.strays, overheard], [24, 0]);
+  } finally {
+    await line.close();
+    phone.socket.close();
+    stranger.socket.close();
+  }
+});
+
+test('what comes before the call is answered is not heard, nor taken for the caller', async () => {
+  const [line, phone, stranger] = [await open(), await openPhone(), await openPhone('127.0.0.5')];
+  try {
+    for (let index = 0; index < 10; index++) stranger.send(audioPacket(index, ramp(160)), line.port);
+    // Read before what is sent after it.
+    await new Promise((resolve) => setImmediate(resolve));
+    line.connect(parametersFor(phone.port));
+    const said = Int16Array.from({ length: 160 }, (_, i) => 1000 + i);
+    for (let index = 0; index < 10; index++) phone.send(audioPacket(index, said), line.port);
+    const frames = await listen(line, (frame) => frame.position === 9 * 160);
+    for (const frame of frames) assert.deepEqual(frame.samples, overG711('PCMU', said));
+  } finally {
+    await line.close();
+    phone.socket.close();
+    stranger.socket.close();
+  }
+});
+
+test('a goodbye by RTCP ends nothing, whoever sends it, and a stranger’s reports are not listened to', async () => {
+  const [line, phone, stranger] = [await open(), await openPhone(), await openPhone('127.0.0.5')];
+  try {
+    line.connect(parametersFor(phone.port));
+    const goodbye = formatRtcp([
+      { type: 'RR', ssrc: 77, reports: [] },
+      { type: 'BYE', sources: [77] },
+    ]);
+    const said = ramp(160);
+    for (let index = 0; index < 10; index++) {
+      phone.send(audioPacket(index, said), line.port);
+      for (const one of [phone, stranger]) one.send(goodbye, line.port + 1);
+    }
+    const frames = await listen(line, (frame) => frame.position === 9 * 160);
+    for (const frame of frames) assert.deepEqual(frame.samples, overG711('PCMU', said));
+    const more = listen(line, (frame) => frame.position === 19 * 160);
+    for (let index = 10; index < 20; index++) phone.send(audioPacket(index, said), line.port);
+    await more;
+    const last = once(phone.socket, 'message');
+    await line.play(said, { signal: never });
+    await last;
+  } finally {
+    await line.close();
+    phone.socket.close();
+    stranger.socket.close();
+  }
+});
+
 test('media goes to where media comes from, and RTCP with it', async () => {
   const [line, given, real] = [await open(), await openPhone(), await openPhone()];
   try {
@@ -258,7 +328,8 @@ test('sending that fails is counted, stops no listening, and fails what plays wi
   const [line, phone] = [await open(), await openPhone()];
   try {
     // A socket of the loopback interface cannot send to the world.
-    line.connect(parametersFor(4000, { remote: { address: '192.0.2.1', port: 4000, rtcpPort: 4001 } }));
+    const remote = { address: '192.0.2.1', port: 4000, rtcpPort: 4001, signalledFrom: HERE };
+    line.connect(parametersFor(4000, { remote }));
     const played = line.play(ramp(80_000), { signal: never });
     await assert.rejects(played, { code: 'sendFailed', message: /192\.0\.2\.1:4000/ });
     assert.ok(line.counts.sendErrors >= 50);

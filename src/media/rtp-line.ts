@@ -206,7 +206,7 @@ export class RtpLine implements Line {
     this.#meanings = meaningsOf(parameters.receive);
     const unknown = remote.address === '';
     const reachable = unknown || (isPort(remote.port) && !ANY_ADDRESS.has(remote.address));
-    if (reachable) this.#latch.given(remote.address, remote.port, remote.rtcpPort);
+    if (reachable) this.#latch.given(remote.address, remote.port, remote.rtcpPort, remote.signalledFrom);
     const meanings = Object.values(parameters.receive);
     // What we offered may come though it was not agreed on.
     const hasEvents = parameters.sendEventPayloadType !== undefined;
@@ -314,7 +314,7 @@ export class RtpLine implements Line {
       if (fault === undefined && this.#latch.isFrom(address, port)) this.#hearing.passOver(packet);
       return;
     }
-    if (!this.#latch.accept(address, port, packet.ssrc, now)) {
+    if (!this.#latch.accept(address, port, packet.ssrc, packet.sequence, now)) {
       this.#strays++;
       return;
     }

@@ -12,7 +12,13 @@ export interface AudioParameters {
    * Where to send RTP until symmetric RTP learns better. Address '': not known, the first packet tells. Else port 0 or address
    * 0.0.0.0: nowhere (old-style hold).
    */
-  readonly remote: { readonly address: string; readonly port: number; readonly rtcpPort: number };
+  readonly remote: {
+    readonly address: string;
+    readonly port: number;
+    readonly rtcpPort: number;
+    /** Where its SIP comes from: of who sends RTP, more likely than a stranger to be the far end. */
+    readonly signalledFrom?: string;
+  };
   readonly codec: Codec;
   /** Payload type for what we send (the caller's numbering). */
   readonly sendPayloadType: number;

@@ -4,7 +4,7 @@ import { type ParsedSip, parseSipMessage } from '../wire/sip-message.ts';
 import type { Peer, Transport, TransportHandler } from './transport.ts';
 
 /**
- * Reads one message and hands it up. A defect above costs this message and is logged: one caller's odd message must not
+ * Reads one message, if it is to be read, and hands it up. A defect above costs this message and is logged: one caller's odd message must not
  * end everybody's calls. Never throws.
  *
  * @param broken why its stream can't be cut any further: then `bytes` is refused for that, whatever else it may be
@@ -18,8 +18,9 @@ export function deliver(
   broken?: string,
 ): void {
   try {
+    if (!handler.hear(from, bytes.length)) return;
     const parsed = broken === undefined ? parseSipMessage(bytes) : refused(bytes, broken);
-    if (parsed.ok) handler.onMessage(parsed.message, from, via);
+    if (parsed.ok) handler.onMessage(parsed.message, from, via, bytes.length);
     else handler.onUnparsable(parsed, from, via);
   } catch (thrown) {
     const stack = thrown instanceof Error ? thrown.stack : undefined;

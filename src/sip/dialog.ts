@@ -21,6 +21,8 @@ export interface DialogHost {
   /** How long news of a REFER may be missing. */
   readonly referPatienceMs: number;
   readonly authenticator: Authenticator;
+  /** Whether the far end was ever heard to get what we send. */
+  isReached(): boolean;
   /** Sends a request of this dialog; never rejects. */
   send(request: SipRequest): Promise<FinalAnswer>;
   /** The endpoint does not close before this is over. */
@@ -50,6 +52,8 @@ export class SipDialog implements Dialog {
   readonly #over = new AbortController();
   readonly #confirm: (outcome: { readonly ackSdp: string | undefined } | 'lost') => void;
   #keeper: AnswerKeeper | undefined;
+  /** Until our first 200 has its ACK, or was given up. */
+  #unconfirmed: Promise<void> | undefined;
   #bye: Promise<void> | undefined;
   #referral: Referral | undefined;
 
@@ -95,7 +99,11 @@ export class SipDialog implements Dialog {
   /** As the called side: sends our 2xx until the ACK comes; without one the dialog ends with BYE (§13.3.1.4). */
   answer(transaction: ServerTransaction, sdp: string): void {
     const offered = sdpOf(transaction.request) !== undefined;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#unconfirmed = promise;
     this.#keep(transaction, sdp, (ack) => {
+      this.#unconfirmed = undefined;
+      resolve();
       if (ack === undefined) return this.#lost();
       const ackSdp = sdpOf(ack);
       if (!offered && ackSdp !== undefined) this.#handler.onAnswer(ackSdp);
@@ -146,7 +154,10 @@ export class SipDialog implements Dialog {
 
   bye(reason?: string): Promise<void> {
     if (this.#bye === undefined && this.#over.signal.aborted) return Promise.resolve();
-    this.#bye ??= this.#sendBye({ by: 'local' }, reason);
+    const send = () => this.#sendBye({ by: 'local' }, reason);
+    // §15: not before the ACK has come, or was waited for in vain.
+    this.#bye ??= this.#unconfirmed === undefined ? send() : this.#unconfirmed.then(send);
+    this.#host.hold(this.#bye);
     return this.#bye;
   }
 
@@ -190,6 +201,9 @@ export class SipDialog implements Dialog {
   }
 
   async #sendBye(how: DialogEnd, reason?: string): Promise<void> {
+    // Departs from RFC 3261 §13.3.1.4: without an ACK there may be nobody, and the Contact anybody else.
+    if (!this.#host.isReached()) this.end(how);
+    if (this.#over.signal.aborted) return;
     const headers: Record<string, string> =
       reason === undefined ? {} : { Reason: `SIP;text="${reason.replace(/["\\]/g, '\\$&')}"` };
     const answered = this.#request('BYE', { headers });

@@ -4,19 +4,20 @@
  */
 import { type Clock, pause } from '../clock.ts';
 import type { Log } from '../log.ts';
-import { header, type SipRequest } from '../wire/sip-message.ts';
-import { parseNameAddr } from '../wire/sip-uri.ts';
+import type { SipRequest } from '../wire/sip-message.ts';
 import { Authenticator } from './authentication.ts';
 import { refusalOf } from './checks.ts';
 import { type DialogHost, type FinalAnswer, SipDialog } from './dialog.ts';
 import { type DialogState, dialogOfInvite, keyOfRequest, nextHop } from './dialog-state.ts';
 import { IncomingCall } from './incoming-call.ts';
 import { contactFor } from './local-address.ts';
+import { toTagOf } from './matching.ts';
 import { ALLOW, responseTo } from './messages.ts';
-import { locate } from './next-hop.ts';
+import { locate, type resolveName } from './next-hop.ts';
 import { placeCall } from './outgoing-call.ts';
 import { Queue } from './queue.ts';
 import type { ServerTransaction } from './server-transaction.ts';
+import { createSources, DEFAULT_LIMITS, type SourceLimits, type Sources } from './sources.ts';
 import { openTcp } from './tcp-transport.ts';
 import { DEFAULT_TIMERS, type TimerValues } from './timers.ts';
 import { TransactionLayer, type TransactionUser } from './transactions.ts';
@@ -28,6 +29,7 @@ import type {
   InviteOutcome,
   ListenAddress,
   OutgoingInvite,
+  SipCounts,
   UserAgent,
 } from './user-agent.ts';
 
@@ -36,10 +38,14 @@ export interface UserAgentOptions {
   readonly clock: Clock;
   readonly log: Log;
   readonly timers?: TimerValues;
+  /** What sources may do; default: sources.ts. */
+  readonly limits?: Partial<SourceLimits>;
   /** Server transactions at one time; default 20,000. */
   readonly transactionLimit?: number;
   /** How long a REFER waits after the last that was heard of it; default 60,000. */
   readonly referPatienceMs?: number;
+  /** An address of a name that a far end gives; default: asks name servers. */
+  readonly resolve?: typeof resolveName;
   /** Opens a transport; default: real sockets. Tests pass one without a network. */
   readonly open?: (listen: ListenAddress, handler: TransportHandler, log: Log) => Promise<Transport>;
 }
@@ -56,12 +62,21 @@ export async function createUserAgent(options: UserAgentOptions): Promise<UserAg
   return endpoint;
 }
 
+/** What is not the same for every dialog. */
+interface DialogParts {
+  readonly authenticator?: Authenticator;
+  /** Whether the far end was ever heard to get what we send; default: yes. */
+  readonly isReached?: () => boolean;
+  readonly onEnded?: () => void;
+}
+
 /** How long a closing agent waits for answers to its last requests: three retransmissions (RFC 3261 §17.1.2.1). */
 const LAST_ANSWERS_MS = 4000;
 
 class Endpoint implements UserAgent, TransactionUser {
   readonly #options: UserAgentOptions;
   readonly #values: TimerValues;
+  readonly #sources: Sources;
   readonly #layer: TransactionLayer;
   readonly #transports: Transport[] = [];
   readonly #dialogs = new Map<string, SipDialog>();
@@ -75,9 +90,12 @@ class Endpoint implements UserAgent, TransactionUser {
   constructor(options: UserAgentOptions) {
     this.#options = options;
     this.#values = options.timers ?? DEFAULT_TIMERS;
+    const { clock, log } = options;
+    this.#sources = createSources({ limits: { ...DEFAULT_LIMITS, ...options.limits }, clock, log });
     this.#layer = new TransactionLayer(this, {
-      clock: options.clock,
+      clock,
       values: this.#values,
+      sources: this.#sources,
       limit: options.transactionLimit ?? 20_000,
     });
   }
@@ -86,10 +104,22 @@ class Endpoint implements UserAgent, TransactionUser {
     return this.#transports.map((transport) => transport.listening);
   }
 
+  get counts(): SipCounts {
+    return {
+      transactions: this.#layer.size,
+      dialogs: this.#dialogs.size,
+      sources: this.#sources.size,
+      turnedAway: this.#sources.turnedAway,
+    };
+  }
+
   async open(listen: ListenAddress): Promise<void> {
     const open = this.#options.open ?? (listen.transport === 'udp' ? openUdp : openTcp);
     const handler: TransportHandler = {
-      onMessage: (message, from, via) => this.#layer.onMessage(message, from, via),
+      hear: (from, bytes) => this.#sources.hear(from, bytes),
+      mayConnect: (address, open) => this.#sources.mayConnect(address, open),
+      isTrusted: (address) => this.#sources.isTrusted(address),
+      onMessage: (...message) => this.#layer.onMessage(...message),
       onUnparsable: ({ reason, answerable }, from, via) => {
         this.#options.log.debug(
           { from: `${from.address}:${from.port}`, reason },
@@ -113,7 +143,8 @@ class Endpoint implements UserAgent, TransactionUser {
       values: this.#values,
       layer: this.#layer,
       transport: this.#transports.find(({ listening }) => listening.transport === request.transport),
-      openDialog: (...parts) => this.#openDialog(...parts),
+      openDialog: (state, handler, transport, peer, authenticator) =>
+        this.#openDialog(state, handler, transport, peer, { authenticator }),
     });
     this.#hold(outcome);
     return outcome;
@@ -130,6 +161,7 @@ class Endpoint implements UserAgent, TransactionUser {
     for (const call of this.#ringing.values()) call.cancel(503);
     for (const dialog of [...this.#dialogs.values()]) void dialog.bye('server closes');
     await this.#settled();
+    for (const dialog of [...this.#dialogs.values()]) dialog.end({ by: 'closed' });
     this.#layer.close();
     await Promise.all(this.#transports.splice(0).map((transport) => transport.close()));
   }
@@ -154,17 +186,24 @@ class Endpoint implements UserAgent, TransactionUser {
       return transaction.respond(
         responseTo(request, refusal.status, { toTag: transaction.toTag, ...refusal.parts }),
       );
-    if (parseNameAddr(header(request, 'to') ?? '')?.parameters.tag !== undefined) {
+    if (toTagOf(request) !== undefined) {
       const dialog = this.#dialogs.get(keyOfRequest(request));
-      if (dialog === undefined) transaction.respond(responseTo(request, 481));
-      else dialog.onRequest(transaction);
+      if (dialog === undefined) return transaction.respond(responseTo(request, 481));
+      this.#sources.recognize(transaction.source);
+      dialog.onRequest(transaction);
     } else if (request.method === 'OPTIONS') this.#onOptions(transaction);
     else if (request.method === 'INVITE') this.#onInvite(transaction);
     else transaction.respond(responseTo(request, 481, { toTag: transaction.toTag }));
   }
 
-  onAck(ack: SipRequest): void {
-    this.#dialogs.get(keyOfRequest(ack))?.onAck(ack);
+  onAck(ack: SipRequest): boolean {
+    const dialog = this.#dialogs.get(keyOfRequest(ack));
+    dialog?.onAck(ack);
+    return dialog !== undefined;
+  }
+
+  knows(request: SipRequest): boolean {
+    return toTagOf(request) !== undefined && this.#dialogs.has(keyOfRequest(request));
   }
 
   #onOptions(transaction: ServerTransaction): void {
@@ -174,18 +213,20 @@ class Endpoint implements UserAgent, TransactionUser {
   }
 
   #onInvite(transaction: ServerTransaction): void {
-    const { request, toTag, transport, peer } = transaction;
-    if (this.#draining)
+    const { request, toTag, transport, peer, source } = transaction;
+    const release = this.#draining ? undefined : this.#sources.takeCall(source);
+    if (release === undefined)
       return transaction.respond(responseTo(request, 503, { toTag, headers: { 'Retry-After': '30' } }));
-    transaction.respond(responseTo(request, 100));
-    const call = new IncomingCall(transaction, contactFor(transport, peer), (sdp, handler) => {
+    const accept = (sdp: string, handler: DialogHandler) => {
       this.#ringing.delete(transaction);
       const state = dialogOfInvite(request, toTag);
       if (state === undefined) return undefined;
-      const dialog = this.#openDialog(state, handler, transport, peer);
+      const isReached = () => source.known;
+      const dialog = this.#openDialog(state, handler, transport, peer, { isReached, onEnded: release });
       dialog.answer(transaction, sdp);
       return dialog;
-    });
+    };
+    const call = new IncomingCall(transaction, contactFor(transport, peer), { accept, onRefused: release });
     this.#ringing.set(transaction, call);
     transaction.whenTerminated(() => {
       // The transport failed under it; after a final answer this does nothing.
@@ -210,22 +251,27 @@ class Endpoint implements UserAgent, TransactionUser {
     handler: DialogHandler,
     transport: Transport,
     peer: Peer,
-    authenticator = new Authenticator(undefined),
+    parts: DialogParts = {},
   ): SipDialog {
+    const { authenticator = new Authenticator(undefined), isReached = () => true } = parts;
     const host: DialogHost = {
       clock: this.#options.clock,
       values: this.#values,
       referPatienceMs: this.#options.referPatienceMs ?? 60_000,
       authenticator,
+      isReached,
       contact: contactFor(transport, peer),
       send: (request) => this.#sendInDialog(state, request, transport, peer),
       hold: (work) => this.#hold(work),
       sendAck: (ack) => {
-        void locate(nextHop(state), peer).then(
+        void this.#locate(state, peer).then(
           (to) => to !== undefined && this.#layer.sendStateless(ack, to, transport),
         );
       },
-      onEnded: (dialog) => this.#dialogs.delete(dialog.key),
+      onEnded: (dialog) => {
+        this.#dialogs.delete(dialog.key);
+        parts.onEnded?.();
+      },
     };
     const dialog = new SipDialog(state, handler, host);
     this.#dialogs.set(dialog.key, dialog);
@@ -238,13 +284,17 @@ class Endpoint implements UserAgent, TransactionUser {
     work.then(done, done);
   }
 
+  #locate(state: DialogState, peer: Peer): Promise<Peer | undefined> {
+    return locate(nextHop(state), peer, this.#options.resolve);
+  }
+
   async #sendInDialog(
     state: DialogState,
     request: SipRequest,
     transport: Transport,
     peer: Peer,
   ): Promise<FinalAnswer> {
-    const to = await locate(nextHop(state), peer);
+    const to = await this.#locate(state, peer);
     if (to === undefined) return { status: 503, reason: 'the host is not known', headers: [] };
     return new Promise((resolve) => {
       this.#layer.send(request, to, transport, {

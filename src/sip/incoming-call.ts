@@ -4,6 +4,14 @@ import { responseTo, sdpOf } from './messages.ts';
 import type { ServerTransaction } from './server-transaction.ts';
 import type { Dialog, DialogHandler, IncomingInvite } from './user-agent.ts';
 
+/** What an incoming call asks of the endpoint. */
+export interface IncomingCallOwner {
+  /** Makes the dialog and sends the 200. */
+  accept(sdp: string, handler: DialogHandler): Dialog | undefined;
+  /** There will be no dialog. */
+  onRefused(): void;
+}
+
 /** An initial INVITE until its final answer (RFC 3261 §13.3). */
 export class IncomingCall implements IncomingInvite {
   readonly callId: string;
@@ -14,14 +22,10 @@ export class IncomingCall implements IncomingInvite {
   readonly offer: string | undefined;
   readonly #transaction: ServerTransaction;
   readonly #contact: string;
-  readonly #accept: (sdp: string, handler: DialogHandler) => Dialog | undefined;
+  readonly #owner: IncomingCallOwner;
   readonly #gone = new AbortController();
 
-  constructor(
-    transaction: ServerTransaction,
-    contact: string,
-    accept: (sdp: string, handler: DialogHandler) => Dialog | undefined,
-  ) {
+  constructor(transaction: ServerTransaction, contact: string, owner: IncomingCallOwner) {
     const { request, peer } = transaction;
     const anonymous = {
       displayName: undefined,
@@ -30,7 +34,7 @@ export class IncomingCall implements IncomingInvite {
     };
     this.#transaction = transaction;
     this.#contact = contact;
-    this.#accept = accept;
+    this.#owner = owner;
     this.callId = header(request, 'call-id') ?? '';
     this.requestUri = parseSipUri(request.uri) ?? anonymous.uri;
     this.from = parseNameAddr(header(request, 'from') ?? '') ?? anonymous;
@@ -49,15 +53,19 @@ export class IncomingCall implements IncomingInvite {
   }
 
   accept(sdp: string, handler: DialogHandler): Dialog | undefined {
-    return this.#transaction.answered || this.#gone.signal.aborted ? undefined : this.#accept(sdp, handler);
+    return this.#transaction.answered || this.#gone.signal.aborted
+      ? undefined
+      : this.#owner.accept(sdp, handler);
   }
 
   reject(
     status: number,
     options: { reason?: string; headers?: Readonly<Record<string, string>> } = {},
   ): void {
+    if (this.#transaction.answered) return;
     const { request, toTag } = this.#transaction;
     this.#transaction.respond(responseTo(request, status, { toTag, ...options }));
+    this.#owner.onRefused();
   }
 
   /** CANCEL came, the transport failed, or the endpoint closes. */

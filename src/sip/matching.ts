@@ -1,6 +1,6 @@
 /** Which transaction a message belongs to, and where its answer goes: RFC 3261 §17.2.3, §18.2; RFC 3581. Pure. */
 import { isIP } from 'node:net';
-import { formatVia, parseVia, splitList, type Via } from '../wire/sip-header.ts';
+import { formatVia, parseCSeq, parseVia, splitList, type Via } from '../wire/sip-header.ts';
 import { header, headerList, type SipRequest } from '../wire/sip-message.ts';
 import { parseNameAddr } from '../wire/sip-uri.ts';
 import type { Peer } from './transport.ts';
@@ -17,6 +17,18 @@ export function inviteKey(cancel: SipRequest): string {
   return keyFor(cancel, 'INVITE');
 }
 
+/**
+ * Whether a CANCEL with the key of an INVITE is its own (§9.1): a branch may be guessed, where it is counted up, but hardly this too.
+ */
+export function isCancelOf(cancel: SipRequest, invite: SipRequest): boolean {
+  return identityOf(cancel) === identityOf(invite);
+}
+
+function identityOf(request: SipRequest): string {
+  const from = parseNameAddr(header(request, 'from') ?? '')?.parameters.tag ?? '';
+  return `${header(request, 'call-id')} ${from} ${parseCSeq(header(request, 'cseq') ?? '')?.sequence}`;
+}
+
 function keyFor(request: SipRequest, method: string): string {
   const via = topVia(request);
   const branch = via?.parameters.branch ?? '';
@@ -31,7 +43,7 @@ function keyFor(request: SipRequest, method: string): string {
 /** Equal for the same request on two paths (§8.2.2.2); `undefined` inside of a dialog, and for ACK and CANCEL. */
 export function mergeKey(request: SipRequest): string | undefined {
   if (request.method === 'CANCEL' || request.method === 'ACK') return undefined;
-  if (parseNameAddr(header(request, 'to') ?? '')?.parameters.tag !== undefined) return undefined;
+  if (toTagOf(request) !== undefined) return undefined;
   const from = parseNameAddr(header(request, 'from') ?? '')?.parameters.tag ?? '';
   return `${from} ${header(request, 'call-id')} ${header(request, 'cseq')}`;
 }
@@ -59,6 +71,11 @@ export function answerPeer(request: SipRequest, from: Peer): Peer {
   if (via === undefined || (from.transport === 'udp' && 'rport' in via.parameters)) return from;
   const port = via.port ?? 5060;
   return from.transport === 'udp' ? { ...from, port: port === 0 ? from.port : port } : from;
+}
+
+/** What its sender got from us, when it is within a dialog or acknowledges an answer. */
+export function toTagOf(request: SipRequest): string | undefined {
+  return parseNameAddr(header(request, 'to') ?? '')?.parameters.tag;
 }
 
 export function topVia(request: SipRequest): Via | undefined {

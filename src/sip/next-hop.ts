@@ -1,32 +1,68 @@
 /** Where a request of a dialog goes: the part of RFC 3263 that a server behind trunks and softphones needs. */
-import { lookup } from 'node:dns/promises';
-import { BlockList, isIP } from 'node:net';
+import { lookup, Resolver } from 'node:dns/promises';
+import { BlockList, isIP, isIPv6 } from 'node:net';
 import { parseSipUri } from '../wire/sip-uri.ts';
 import type { Peer } from './transport.ts';
 
-const PRIVATE = new BlockList();
-PRIVATE.addSubnet('10.0.0.0', 8);
-PRIVATE.addSubnet('172.16.0.0', 12);
-PRIVATE.addSubnet('192.168.0.0', 16);
-PRIVATE.addSubnet('100.64.0.0', 10);
-PRIVATE.addSubnet('169.254.0.0', 16);
+/** What only this machine or its neighbours can be reached by. */
+const HERE = listOf('127.0.0.0/8', '0.0.0.0/8', '169.254.0.0/16', '::/128', '::1/128', 'fe80::/10');
+const PRIVATE = listOf('10.0.0.0/8', '172.16.0.0/12', '192.168.0.0/16', '100.64.0.0/10', 'fc00::/7');
+/** Where nobody is: groups, and all. */
+const NOBODY = listOf('224.0.0.0/3', 'ff00::/8');
+const NAME_PATIENCE_MS = 2000;
 
 /**
- * The peer of a URI. `via` is where the dialog's messages came from: over TCP its connection serves while it lasts, and a private address that the
- * source contradicts is a phone behind NAT, which is reached where it came from. `undefined`: the name is not known.
+ * The peer of a URI. `via` is where the dialog's messages came from, with address '' for a call that is only being placed: over TCP its connection serves
+ * while it lasts. What the far end of a dialog names is only followed where its own address makes it likely: a private address that
+ * the source contradicts is a phone behind NAT, this machine's own and such as nobody has are a mistake or an attack, and a name that
+ * is not known leads nowhere; all of these are reached where they came from. `undefined`: nowhere.
+ *
+ * @param resolve gives an address of a name, `undefined` when there is none
  */
-export async function locate(uri: string, via: Peer): Promise<Peer | undefined> {
+export async function locate(
+  uri: string,
+  via: Peer,
+  resolve: typeof resolveName = resolveName,
+): Promise<Peer | undefined> {
   const target = parseSipUri(uri);
   if (target === undefined || target.host === '') return undefined;
   const host = target.host.startsWith('[') ? target.host.slice(1, -1) : target.host;
-  const address = isIP(host) !== 0 ? host : (await lookup(host).catch(() => undefined))?.address;
-  if (address === undefined) return undefined;
-  const behindNat =
-    address !== via.address && isIP(address) === 4 && PRIVATE.check(address) && !isPrivate(via.address);
-  if (behindNat) return via;
-  return { ...via, address, port: target.port ?? 5060 };
+  const isNew = via.address === '';
+  const address = isIP(host) !== 0 ? host : await (isNew ? lookUp(host) : resolve(host, isIPv6(via.address)));
+  if (!isNew && (address === undefined || isUnlikely(address, via.address))) return via;
+  return address === undefined ? undefined : { ...via, address, port: target.port ?? 5060 };
 }
 
-function isPrivate(address: string): boolean {
-  return isIP(address) !== 4 || PRIVATE.check(address);
+/** As the system does, for names that our own configuration and bots give. */
+async function lookUp(host: string): Promise<string | undefined> {
+  return (await lookup(host).catch(() => undefined))?.address;
+}
+
+/**
+ * For names that strangers give: not as the system does, which holds one of the four threads that all files are read and written by, for as long as it
+ * takes a name server of the stranger's choice to answer.
+ */
+export async function resolveName(host: string, wantsIPv6: boolean): Promise<string | undefined> {
+  const resolver = new Resolver({ timeout: NAME_PATIENCE_MS, tries: 1 });
+  const found = wantsIPv6 ? resolver.resolve6(host) : resolver.resolve4(host);
+  return (await found.catch(() => []))[0];
+}
+
+function isUnlikely(address: string, source: string): boolean {
+  if (isIn(NOBODY, address)) return true;
+  if (address === source || isIn(HERE, source)) return false;
+  return isIn(HERE, address) || (isIn(PRIVATE, address) && !isIn(PRIVATE, source));
+}
+
+function isIn(list: BlockList, address: string): boolean {
+  return list.check(address, isIPv6(address) ? 'ipv6' : 'ipv4');
+}
+
+function listOf(...networks: readonly string[]): BlockList {
+  const list = new BlockList();
+  for (const network of networks) {
+    const [address = '', bits] = network.split('/');
+    list.addSubnet(address, Number(bits), isIPv6(address) ? 'ipv6' : 'ipv4');
+  }
+  return list;
 }

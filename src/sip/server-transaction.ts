@@ -1,11 +1,13 @@
 import { formatSipMessage, type SipRequest, type SipResponse } from '../wire/sip-message.ts';
 import type { TransactionOptions } from './client-transaction.ts';
 import { MachineRunner } from './machine-runner.ts';
-import { newTag } from './messages.ts';
+import { newTag, responseTo } from './messages.ts';
+import type { Source, Sources } from './sources.ts';
 import { type Action, INVITE_SERVER, NON_INVITE_SERVER, received } from './transaction-tables.ts';
 import type { Peer, Transport } from './transport.ts';
 
 export interface ServerTransactionOptions extends TransactionOptions {
+  readonly sources: Sources;
   /** An ACK of a 2xx that came with its INVITE's branch: some user agents do so. */
   readonly onAck: (ack: SipRequest) => void;
 }
@@ -17,17 +19,27 @@ export class ServerTransaction {
   /** Where its responses go. */
   readonly peer: Peer;
   readonly transport: Transport;
+  readonly source: Source;
   /** Of every response to this request that makes or refuses a dialog (§8.2.6.2). */
   readonly toTag = newTag();
   readonly #runner: MachineRunner;
   readonly #onAck: (ack: SipRequest) => void;
+  readonly #sources: Sources;
   #ack: SipRequest | undefined;
   #whenTerminated: (() => void) | undefined;
   #last: Buffer | undefined;
   #final = false;
 
-  constructor(request: SipRequest, peer: Peer, transport: Transport, options: ServerTransactionOptions) {
+  constructor(
+    request: SipRequest,
+    peer: Peer,
+    transport: Transport,
+    source: Source,
+    options: ServerTransactionOptions,
+  ) {
     this.#onAck = options.onAck;
+    this.#sources = options.sources;
+    this.source = source;
     this.request = request;
     this.peer = peer;
     this.transport = transport;
@@ -80,8 +92,20 @@ export class ServerTransaction {
     this.#runner.terminate();
   }
 
+  get #isWorthRepeating(): boolean {
+    return this.#last !== undefined && this.#sources.mayRepeat(this.source, this.#last.length);
+  }
+
+  #send(): void {
+    if (this.#last === undefined) return;
+    this.#sources.tell(this.source, this.#last.length);
+    this.transport.send(this.#last, this.peer);
+  }
+
   #perform(action: Action): void {
-    if (action === 'send' && this.#last !== undefined) this.transport.send(this.#last, this.peer);
+    if (action === 'try') this.#last = formatSipMessage(responseTo(this.request, 100));
     if (action === 'report' && this.#ack !== undefined) this.#onAck(this.#ack);
+    else if (action === 'try' || action === 'send') this.#send();
+    else if (action === 'repeat' && this.#isWorthRepeating) this.#send();
   }
 }

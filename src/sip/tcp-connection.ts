@@ -27,6 +27,8 @@ export interface TcpConnectionOwner {
 /** One TCP connection with a SIP peer, either side having opened it. It closes itself when a limit is passed. */
 export class TcpConnection {
   readonly peer: Peer;
+  /** Of the system's clock, monotonic: when the peer last sent something, or the connection began. */
+  heardAt = performance.now();
   readonly #socket: Socket;
   readonly #owner: TcpConnectionOwner;
   readonly #limits: TcpLimits;
@@ -55,6 +57,11 @@ export class TcpConnection {
     return this.#socket.writable;
   }
 
+  /** Closes at once, whatever is under way. */
+  destroy(): void {
+    this.#socket.destroy();
+  }
+
   write(bytes: Uint8Array | string): void {
     if (this.#socket.writableLength > this.#limits.unsentBytes)
       this.#socket.destroy(new Error('The peer does not read what it is sent'));
@@ -70,6 +77,7 @@ export class TcpConnection {
   }
 
   #read(chunk: Buffer): void {
+    this.heardAt = performance.now();
     if (this.#closing) return;
     for (const frame of this.#framer.push(chunk)) {
       this.#stopWaiting();

@@ -27,8 +27,8 @@ async function stage(
   const handler = { ...seen.handler, ...changed };
   const transport = await openTcp(LOOPBACK, handler, silentLog, { ...PATIENT, ...limits });
   t.after(() => transport.close());
-  const dial = async () => {
-    const socket = connect(transport.listening.port, '127.0.0.1');
+  const dial = async (localAddress = '127.0.0.1') => {
+    const socket = connect({ port: transport.listening.port, host: '127.0.0.1', localAddress });
     socket.on('error', () => {});
     t.after(() => socket.destroy());
     await once(socket, 'connect');
@@ -150,6 +150,50 @@ test('a connection too many is closed at once, and none is opened beyond the lim
   assert.equal(seen.errors.length, 0, 'never while sending');
   await seen.until(() => seen.errors.length === 1);
   first.write(OPTIONS);
+  await seen.until(() => seen.messages.length === 1);
+});
+
+test('a source too many connections of which are open is closed at once, and no other', async (t) => {
+  const { seen, dial } = await stage(t, {}, { mayConnect: (_address, open) => open < 2 });
+  const [first] = [await dial(), await dial()];
+  assert.equal((await received(await dial())).length, 0);
+  const other = await dial('127.0.0.2');
+  for (const socket of [first, other]) socket.write(OPTIONS);
+  await seen.until(() => seen.messages.length === 2);
+});
+
+test('when there is no room, who has the most connections gives up the one that was silent for longest', async (t) => {
+  const { seen, dial } = await stage(t, { connections: 3 });
+  const heavy = [await dial(), await dial(), await dial()];
+  for (const socket of heavy) {
+    socket.write(OPTIONS);
+    await seen.until(() => seen.messages.length === heavy.indexOf(socket) + 1);
+  }
+  heavy[0]?.write(OPTIONS);
+  await seen.until(() => seen.messages.length === 4);
+  const light = await dial('127.0.0.2');
+  await received(heavy[1]!);
+  light.write(OPTIONS);
+  await seen.until(() => seen.messages.length === 5);
+  assert.equal((await received(await dial('127.0.0.2'))).length, 0, 'it would have as many as the other');
+});
+
+test('when there is no room, who is trusted gets some, and gives up none', async (t) => {
+  const isTrusted = (address: string) => address === '127.0.0.3';
+  const { seen, dial } = await stage(t, { connections: 2 }, { isTrusted });
+  const [trunk, stranger] = [await dial('127.0.0.3'), await dial('127.0.0.2')];
+  const second = await dial('127.0.0.3');
+  await received(stranger);
+  assert.equal((await received(await dial('127.0.0.2'))).length, 0);
+  for (const socket of [trunk, second]) socket.write(OPTIONS);
+  await seen.until(() => seen.messages.length === 2);
+});
+
+test('messages that are not to be read are cut out of the stream, and the next one is read', async (t) => {
+  let asked = 0;
+  const { seen, dial } = await stage(t, {}, { hear: () => ++asked > 2 });
+  const socket = await dial();
+  socket.write(Buffer.concat([OPTIONS, OPTIONS, OPTIONS]));
   await seen.until(() => seen.messages.length === 1);
 });
 

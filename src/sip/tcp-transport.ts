@@ -13,7 +13,7 @@ const DEFAULT_LIMITS: TcpLimits = {
   idleMs: 3_600_000,
   messageMs: 30_000,
   closingMs: 1_000,
-  unsentBytes: 1 << 20,
+  unsentBytes: 1 << 18,
 };
 
 /**
@@ -94,10 +94,29 @@ class TcpTransport implements Transport, TcpConnectionOwner {
   }
 
   #accept(socket: Socket): void {
-    const { remoteAddress, remotePort } = socket;
-    if (remoteAddress === undefined || remotePort === undefined || this.#full) return void socket.destroy();
     // A dual-stack socket gives IPv4 peers as mapped addresses; Via and SDP know them by their own.
-    this.#adopt(socket, remoteAddress.replace(/^::ffff:(?=[\d.]+$)/, ''), remotePort, true);
+    const address = socket.remoteAddress?.replace(/^::ffff:(?=[\d.]+$)/, '');
+    const { remotePort } = socket;
+    if (address === undefined || remotePort === undefined || !this.#mayConnect(address))
+      return void socket.destroy();
+    this.#adopt(socket, address, remotePort, true);
+  }
+
+  #mayConnect(address: string): boolean {
+    if (this.#closed !== undefined) return false;
+    const bySource = Map.groupBy(this.#connections.values(), ({ peer }) => peer.address);
+    const open = bySource.get(address)?.length ?? 0;
+    if (!this.#handler.mayConnect(address, open)) return false;
+    if (this.#connections.size < this.#limits.connections) return true;
+    const isTrusted = (source: string) => this.#handler.isTrusted(source);
+    const [most = []] = [...bySource]
+      .filter(([source]) => !isTrusted(source))
+      .map(([, connections]) => connections)
+      .sort((a, b) => b.length - a.length);
+    if (most.length <= (isTrusted(address) ? 0 : open + 1)) return false;
+    // Whoever holds the most gives up the one that has been silent for longest.
+    most.reduce((first, one) => (one.heardAt < first.heardAt ? one : first)).destroy();
+    return true;
   }
 
   #connectionTo(to: Peer): TcpConnection {

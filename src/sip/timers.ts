@@ -11,10 +11,14 @@ export interface TimerValues {
 
 export const DEFAULT_TIMERS: TimerValues = { t1Ms: 500, t2Ms: 4000, t4Ms: 5000 };
 
-export type TimerName = 'A' | 'B' | 'D' | 'E' | 'F' | 'G' | 'H' | 'I' | 'J' | 'K' | 'L' | 'M';
+/** By their letters; P is the time until 100 Trying, which has none. */
+export type TimerName = 'A' | 'B' | 'D' | 'E' | 'F' | 'G' | 'H' | 'I' | 'J' | 'K' | 'L' | 'M' | 'P';
 
 /** RFC 3261 §17.1.1.2: at least 32 s over an unreliable transport. */
 const TIMER_D_MS = 32_000;
+
+/** RFC 3261 §17.2.1. */
+const TRYING_MS = 200;
 
 export interface TimerSituation {
   readonly reliable: boolean;
@@ -38,6 +42,8 @@ export function timerMs(
       return reliable ? undefined : proceeding ? t2Ms : Math.min(t1Ms * 2 ** fired, t2Ms);
     case 'G':
       return reliable ? undefined : Math.min(t1Ms * 2 ** fired, t2Ms);
+    case 'P':
+      return TRYING_MS;
     case 'D':
       return reliable ? 0 : TIMER_D_MS;
     case 'I':

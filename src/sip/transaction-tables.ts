@@ -7,6 +7,10 @@ import type { TimerName } from './timers.ts';
 export type Action =
   /** Sends the request, or the last response, (again). */
   | 'send'
+  /** Sends the last response again although nobody asked: not to a stranger who was sent much already (sources.ts). */
+  | 'repeat'
+  /** Sends 100 Trying. */
+  | 'try'
   /** Acknowledges a non-2xx final response (§17.1.1.3). */
   | 'ack'
   /** Hands what came to the transaction user. */
@@ -93,11 +97,22 @@ export const NON_INVITE_CLIENT: Machine = {
   },
 };
 
-/** Figure 7, §17.2.1; 2xx leads to Accepted (RFC 6026 §8.7), where retransmitted INVITEs are absorbed. */
+/**
+ * Figure 7, §17.2.1; 2xx leads to Accepted (RFC 6026 §8.7), where retransmitted INVITEs are absorbed. The figure sends 100 at once; §17.2.1 lets one
+ * do without who answers within 200 ms, and so a refusal that comes at once is asked for again, by the INVITE's repetition, where it was lost.
+ */
 export const INVITE_SERVER: Machine = {
-  initial: 'proceeding',
-  timers: { accepted: ['L'], completed: ['G', 'H'], confirmed: ['I'] },
+  initial: 'trying',
+  timers: { trying: ['P'], accepted: ['L'], completed: ['G', 'H'], confirmed: ['I'] },
   table: {
+    trying: {
+      request: ['trying'],
+      P: ['proceeding', 'try'],
+      'send 1xx': ['proceeding', 'send'],
+      'send 2xx': ['accepted', 'send'],
+      'send 3xx-6xx': ['completed', 'send'],
+      'send error': ['terminated', 'fail'],
+    },
     proceeding: {
       request: ['proceeding', 'send'],
       'send 1xx': ['proceeding', 'send'],
@@ -107,13 +122,13 @@ export const INVITE_SERVER: Machine = {
     },
     accepted: {
       request: ['accepted'],
-      'send 2xx': ['accepted', 'send'],
+      'send 2xx': ['accepted', 'repeat'],
       ack: ['accepted', 'report'],
       L: ['terminated'],
     },
     completed: {
       request: ['completed', 'send'],
-      G: ['completed', 'send'],
+      G: ['completed', 'repeat'],
       H: ['terminated', 'timeout'],
       ack: ['confirmed'],
       'send error': ['terminated', 'fail'],

@@ -23,7 +23,12 @@ export interface Transport {
 }
 
 export interface TransportHandler {
-  onMessage(message: SipMessage, from: Peer, via: Transport): void;
+  /** A message of so many bytes came. `false`: it is not to be read. */
+  hear(from: Peer, bytes: number): boolean;
+  /** Whether a connection from there is to be taken, beside those that are `open`; sources that are trusted have no limit of their own. */
+  mayConnect(address: string, open: number): boolean;
+  isTrusted(address: string): boolean;
+  onMessage(message: SipMessage, from: Peer, via: Transport, bytes: number): void;
   onUnparsable(parsed: Extract<ParsedSip, { ok: false }>, from: Peer, via: Transport): void;
   /** Sending to this peer failed for good: RFC 3261 §18.4. */
   onSendError(to: Peer, error: Error): void;

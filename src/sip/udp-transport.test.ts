@@ -46,6 +46,24 @@ test('keep-alives of any length go by, and what is no SIP is refused', async (t)
   assert.deepEqual(seen.refused, ['No empty line after the headers']);
 });
 
+test('a datagram that is not to be read is not read, nor answered', async (t) => {
+  const heard: number[] = [];
+  const seen = transportRecorder();
+  const hear = (_from: unknown, bytes: number) => heard.push(bytes) > 2;
+  const transport = await openUdp(
+    { transport: 'udp', address: '127.0.0.1', port: 0 },
+    { ...seen.handler, hear },
+    silentLog,
+  );
+  t.after(() => transport.close());
+  const socket = createSocket('udp4');
+  t.after(() => socket.close());
+  for (const bytes of [OPTIONS, 'nonsense', OPTIONS])
+    socket.send(bytes, transport.listening.port, '127.0.0.1');
+  await seen.until(() => seen.messages.length === 1);
+  assert.deepEqual([heard, seen.refused], [[OPTIONS.length, 8, OPTIONS.length], []]);
+});
+
 test('what can’t be sent is told of, and what could is not held up', async (t) => {
   const { seen, transport, socket } = await stage(t);
   const { port } = socket.address();

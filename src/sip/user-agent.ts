@@ -13,10 +13,20 @@ export interface UserAgent {
   invites(): AsyncIterable<IncomingInvite>;
   /** Places a call. Resolves with the final outcome of the INVITE; never rejects for what the far end says. */
   invite(request: OutgoingInvite, signal: AbortSignal): Promise<InviteOutcome>;
+  readonly counts: SipCounts;
   /** From now on new INVITEs are answered 503 with Retry-After; what runs goes on. */
   drain(): void;
   /** Cancels what is being placed, ends every dialog with BYE, waits a few seconds for the answers, closes the sockets. */
   close(): Promise<void>;
+}
+
+export interface SipCounts {
+  readonly transactions: number;
+  readonly dialogs: number;
+  /** Addresses that something came from and that are still remembered. */
+  readonly sources: number;
+  /** What was not read, answered or done because it was too much, since the start, by what there was too much of. */
+  readonly turnedAway: Readonly<Record<string, number>>;
 }
 
 export interface ListenAddress {

@@ -116,6 +116,18 @@ test('line breaks smuggled into a value do not make a header', () => {
   assert.equal(header(parsed(written), 'evil'), undefined);
 });
 
+test('a CR that ends no line is refused, wherever it stands', () => {
+  // Found by fuzzing: it was read as part of the value, and written as a blank.
+  for (const bytes of [
+    `${minimal()}s: ;\r9\r\n\r\n`,
+    `${minimal()}s: a\r\n b\rVia: x\r\n\r\n`,
+    changed(/^OPTIONS.*/, 'SIP/2.0 200 O\rK'),
+  ]) {
+    const result = parseSipMessage(Buffer.from(bytes));
+    assert.equal(!result.ok && result.reason, 'A CR without LF');
+  }
+});
+
 test('random and randomly changed bytes never throw', () => {
   const good = Buffer.from(`${minimal()}Content-Length: 3\r\n\r\nabc`);
   fc.assert(

@@ -55,6 +55,9 @@ const SINGLE: ReadonlySet<string> = new Set([
   'content-type',
 ]);
 
+/** RFC 3261 §25.1 has CR in CRLF alone; some take it for the end of a line, and would see other headers than we do. */
+const BARE_CR = /\r(?!\n|$)/;
+
 const CR = 13;
 const LF = 10;
 const TAB = 9;
@@ -77,7 +80,7 @@ export function parseSipMessage(bytes: Uint8Array): ParsedSip {
   const { headers, problem } = parseHeaders(text, lineEnd + 1);
   const first = parseStartLine(start);
   if (typeof first === 'string') return refuse(first, start, headers);
-  const fault = problem ?? faultOf(headers, first);
+  const fault = problem ?? (BARE_CR.test(text) ? 'A CR without LF' : faultOf(headers, first));
   if (fault !== undefined) return refuse(fault, start, headers);
   const length = header({ headers }, 'content-length');
   const available = bytes.length - end.body;

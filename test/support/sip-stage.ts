@@ -1,5 +1,6 @@
-import { silentLog } from '../../src/log.ts';
-import { createUserAgent } from '../../src/sip/endpoint.ts';
+import { type Log, silentLog } from '../../src/log.ts';
+import { deliver } from '../../src/sip/deliver.ts';
+import { createUserAgent, type UserAgentOptions } from '../../src/sip/endpoint.ts';
 import type { Peer, Transport, TransportHandler } from '../../src/sip/transport.ts';
 import type { DialogHandler, IncomingInvite, UserAgent } from '../../src/sip/user-agent.ts';
 import { header, parseSipMessage, type SipMessage, type SipResponse } from '../../src/wire/sip-message.ts';
@@ -10,16 +11,31 @@ export const SDP =
 /** Where the far end is. */
 export const PEER = { address: '192.0.2.9', port: 5060 } as const;
 
+/** What `deliver` logs as an error is a defect: a test is to fail of it. */
+const log: Log = {
+  ...silentLog,
+  error(fields, message) {
+    throw new Error(`${message}: ${JSON.stringify(fields)}`);
+  },
+};
+
 /** A user agent on a clock that stands still and a wire that a test holds both ends of. */
 export interface SipStage {
   readonly clock: VirtualClock;
   readonly agent: UserAgent;
   /** Every message that it sent, with the virtual time since the start. */
-  readonly sent: readonly { readonly at: number; readonly message: SipMessage; readonly to: Peer }[];
+  readonly sent: readonly {
+    readonly at: number;
+    readonly message: SipMessage;
+    readonly to: Peer;
+    readonly bytes: number;
+  }[];
   /** `INVITE`, `200 INVITE` … with seconds since the start. */
   trace(): string[];
   /** Gives the agent a message from the far end. */
   receive(text: string, from?: Partial<Peer>): Promise<void>;
+  /** The same, without waiting for what follows: for floods. */
+  give(text: string, from?: Partial<Peer>): void;
   fail(): Promise<void>;
   nextInvite(): Promise<IncomingInvite>;
   /** The last message sent that fits. */
@@ -28,19 +44,20 @@ export interface SipStage {
 
 export async function sipStage(
   transport: 'udp' | 'tcp',
-  options: { readonly address?: string; readonly referPatienceMs?: number } = {},
+  options: Pick<Partial<UserAgentOptions>, 'limits' | 'referPatienceMs'> & { readonly address?: string } = {},
 ): Promise<SipStage> {
   const { address = '192.0.2.1', ...rest } = options;
   const clock = new VirtualClock();
   const start = clock.now();
-  const sent: { at: number; message: SipMessage; to: Peer }[] = [];
+  const sent: { at: number; message: SipMessage; to: Peer; bytes: number }[] = [];
   let handler: TransportHandler | undefined;
   let wire: Transport | undefined;
   const agent = await createUserAgent({
+    limits: { isTrusted: () => true },
     ...rest,
     listen: [{ transport, address, port: 5060 }],
     clock,
-    log: silentLog,
+    log,
     open: async (listen, given) => {
       handler = given;
       wire = {
@@ -49,7 +66,7 @@ export async function sipStage(
         send(bytes, to) {
           const parsed = parseSipMessage(bytes);
           if (!parsed.ok) throw new Error(`the agent sent nonsense: ${parsed.reason}`);
-          sent.push({ at: clock.now() - start, message: parsed.message, to });
+          sent.push({ at: clock.now() - start, message: parsed.message, to, bytes: bytes.length });
         },
         close: async () => {},
       };
@@ -58,18 +75,20 @@ export async function sipStage(
   });
   const invites = agent.invites()[Symbol.asyncIterator]();
   const peer = { transport, ...PEER, ...(transport === 'tcp' && { connection: 1 }) };
+  const give = (text: string, from: Partial<Peer> = {}) => {
+    if (handler === undefined || wire === undefined) throw new Error('no transport');
+    deliver(Buffer.from(text.replace(/\r?\n/g, '\r\n')), { ...peer, ...from }, wire, handler, log);
+  };
   return {
     clock,
     agent,
     sent,
     trace: () => sent.map(({ at, message }) => `${at / 1000} ${titleOf(message)}`),
-    async receive(text, from = {}) {
-      const parsed = parseSipMessage(Buffer.from(text.replace(/\r?\n/g, '\r\n')));
-      if (handler === undefined || wire === undefined) throw new Error('no transport');
-      if (parsed.ok) handler.onMessage(parsed.message, { ...peer, ...from }, wire);
-      else handler.onUnparsable(parsed, { ...peer, ...from }, wire);
+    async receive(text, from) {
+      give(text, from);
       await settle();
     },
+    give,
     async fail() {
       handler?.onSendError(peer, new Error('nobody is there'));
       await settle();

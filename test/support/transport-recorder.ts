@@ -8,6 +8,9 @@ export function transportRecorder() {
   const errors: Peer[] = [];
   let wake = () => {};
   const handler: TransportHandler = {
+    hear: () => true,
+    mayConnect: () => true,
+    isTrusted: () => false,
     onMessage(message, from, via) {
       messages.push({ message, from, via });
       wake();
