@@ -26,6 +26,7 @@ const LEVELS: Readonly<Record<string, number>> = {
   cluster: 1,
   store: 1,
   notify: 1,
+  outbound: 0,
   wire: 0,
   'at-most.ts': 0,
   'clock.ts': 0,
