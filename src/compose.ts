@@ -13,6 +13,7 @@ import { pause, systemClock } from './clock.ts';
 import type { Cluster } from './cluster/cluster.ts';
 import { embeddedCluster } from './cluster/embedded.ts';
 import type { Config, ConfiguredApplication } from './config.ts';
+import { callbacksOf } from './config-callbacks.ts';
 import { reasonOf, TonearmError } from './errors.ts';
 import { callRoutes } from './graph/call-routes.ts';
 import { errorAnswers } from './graph/error-answers.ts';
@@ -130,10 +131,12 @@ async function start(
   });
 
   const cluster = embeddedCluster<Command, Reply, Fact>();
+  const callbacks = callbacksOf(config);
   const notifier = startNotifier({
     outbox,
     authorize: tokens.authorize,
-    allowHttp: config.callbacks.allowHttp,
+    callbacks,
+    callbackOf: (applicationId) => applications.get(applicationId)?.callbackUri,
     clock,
     log,
     schedule: { retryForMs: config.notifications.retryFor },
@@ -157,8 +160,8 @@ async function start(
     plugins: [
       openApiRoutes({ publicUrl }),
       limitRequests(config.http.requestsPerMinute, [
-        callRoutes({ ask, create, tokens, publicUrl, allowHttp: config.callbacks.allowHttp }),
-        undeliveredRoutes({ notifier, tokens }),
+        callRoutes({ ask, create, tokens, publicUrl, callbacks }),
+        undeliveredRoutes({ notifier, tokens, publicUrl }),
       ]),
       tokenRoutes({ tokens, publicUrl, clock }),
       recordingRoutes({ recordings, sendError: sendODataError }),

@@ -9,6 +9,7 @@ const LEVELS: Readonly<Record<string, number>> = {
   'compose.ts': 5,
   'config.ts': 5,
   'config-applications.ts': 5,
+  'config-callbacks.ts': 5,
   'config-did-you-mean.ts': 5,
   'config-lists.ts': 5,
   'config-trunks.ts': 5,

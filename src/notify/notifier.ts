@@ -1,20 +1,24 @@
 /**
  * Delivers the outbox: one task a lane, alive only while the lane has something pending. Retries follow retry-schedule.ts.
  */
+import { lookup } from 'node:dns/promises';
 import { type Clock, pause, type Timer } from '../clock.ts';
 import { reasonOf, TonearmError } from '../errors.ts';
 import type { Log } from '../log.ts';
+import { Connections } from '../outbound/connections.ts';
+import { type Resolve, sharedResolve } from '../outbound/request.ts';
 import { type Attempt, type DeliveryOptions, deliver } from './delivery.ts';
 import type { Notifier } from './outbox.ts';
 import { defaultSchedule, pauseAfter, type RetrySchedule } from './retry-schedule.ts';
-import type { PendingNotification, SqliteOutbox } from './sqlite-outbox.ts';
+import type { Bounds, NextOfLane, PendingNotification, SqliteOutbox } from './sqlite-outbox.ts';
 import { openTurns } from './turns.ts';
 
 export interface NotifierOptions {
   /** Stays open when the notifier closes: whoever opened it closes it. */
   readonly outbox: SqliteOutbox;
   readonly authorize: DeliveryOptions['authorize'];
-  readonly allowHttp: boolean;
+  readonly callbacks: DeliveryOptions['callbacks'];
+  readonly callbackOf: DeliveryOptions['callbackOf'];
   readonly clock: Clock;
   readonly log: Log;
   readonly schedule?: Partial<RetrySchedule>;
@@ -22,16 +26,25 @@ export interface NotifierOptions {
   readonly attemptTimeoutMs?: number;
   /** Attempts at one time to one application at one origin; default 64. */
   readonly concurrencyPerTarget?: number;
+  /** Attempts at one time to one application, wherever; default 256. */
+  readonly concurrencyPerApplication?: number;
   /** How long a delivered one is remembered, so that its key is known when it is appended again; default 24 h. */
   readonly keepDeliveredMs?: number;
   /** How long an undelivered one can be listed and sent again; default 7 days. */
   readonly keepUndeliveredMs?: number;
+  /** How many of one application may wait, and be undelivered: the oldest go to make room; default 100,000 each. */
+  readonly most?: Bounds;
+  /** Default: the system's resolver. */
+  readonly resolve?: Resolve;
   /** 0 ≤ random < 1; default Math.random. */
   readonly random?: () => number;
 }
 
 const DAY = 86_400_000;
 const SWEEP_EVERY_MS = 60_000;
+/** The command line may have revived some. */
+const LOOK_EVERY_MS = 2000;
+const MOST: Bounds = { pending: 100_000, undelivered: 100_000 };
 /** A lane that was not used for so long may count from 1 again. */
 const KEEP_LANES_MS = 30 * DAY;
 
@@ -39,12 +52,21 @@ const KEEP_LANES_MS = 30 * DAY;
 export function startNotifier(options: NotifierOptions): Notifier {
   const { outbox, clock, log } = options;
   const schedule = { ...defaultSchedule, ...options.schedule };
-  const delivery = { ...options, attemptTimeoutMs: options.attemptTimeoutMs ?? 10_000 };
+  const connections = new Connections();
+  const delivery = {
+    ...options,
+    connections,
+    resolve: sharedResolve(options.resolve ?? ((host) => lookup(host, { all: true }))),
+    attemptTimeoutMs: options.attemptTimeoutMs ?? 10_000,
+  };
   const random = options.random ?? Math.random;
-  const turns = openTurns(options.concurrencyPerTarget ?? 64);
+  const perTarget = openTurns(options.concurrencyPerTarget ?? 64);
+  const perApplication = openTurns(options.concurrencyPerApplication ?? 256);
   const closing = new AbortController();
   const running = new Map<string, Promise<void>>();
   let sweeping: Timer | undefined;
+  let looking: Timer | undefined;
+  let version: number | undefined;
 
   const wake = (lane: string) => {
     if (closing.signal.aborted || running.has(lane)) return;
@@ -66,18 +88,44 @@ export function startNotifier(options: NotifierOptions): Notifier {
 
   /** Until nothing of the lane is pending, or the notifier closes. Throws what the outbox throws. */
   const deliverAll = async (lane: string) => {
-    for (let next = outbox.head(lane); next !== undefined; next = outbox.head(lane)) {
+    for (let next = outbox.next(lane); next !== undefined; next = outbox.next(lane)) {
       const waitMs = (next.nextAttemptAt ?? 0) - clock.now();
       if (waitMs > 0) await pause(clock, waitMs, closing.signal);
-      const leave = await turns.take(nameOf(next), closing.signal);
+      const leave = await takeTurn(next);
       if (leave === undefined) return;
-      const startedAt = clock.now();
-      const attempt = await deliver(next, delivery, closing.signal).finally(leave);
-      if (attempt.outcome === 'aborted') return;
-      settle(next, attempt, startedAt);
+      try {
+        if (!(await attempt(lane, next))) return;
+      } finally {
+        leave();
+      }
     }
     // In the same step as the look that found nothing: what is appended from here on wakes the lane anew.
     running.delete(lane);
+  };
+
+  /** A turn at its target, and then one of its application. */
+  const takeTurn = async ({ applicationId, target }: NextOfLane) => {
+    // Bots behind one gateway do not wait for each other.
+    const leaveTarget = await perTarget.take(`${applicationId} ${URL.parse(target)?.origin}`, closing.signal);
+    if (leaveTarget === undefined) return undefined;
+    const leaveApplication = await perApplication.take(applicationId, closing.signal);
+    if (leaveApplication === undefined) return leaveTarget();
+    return () => {
+      leaveApplication();
+      leaveTarget();
+    };
+  };
+
+  /** Only now is it read whole: of those that wait nothing is in memory. `false` when it was broken off. */
+  const attempt = async (lane: string, next: NextOfLane): Promise<boolean> => {
+    const notification = outbox.head(lane);
+    // Meanwhile another may have been revived, or this one given up.
+    if (notification?.id !== next.id) return true;
+    const startedAt = clock.now();
+    const outcome = await deliver(notification, delivery, closing.signal);
+    if (outcome.outcome === 'aborted') return false;
+    settle(notification, outcome, startedAt);
+    return true;
   };
 
   const settle = (
@@ -118,6 +166,25 @@ export function startNotifier(options: NotifierOptions): Notifier {
     }
   };
 
+  const bound = (now: number) => {
+    const { gaveUp, forgotten } = outbox.bound(options.most ?? MOST, now);
+    if (gaveUp > 0)
+      log.error({ notifications: gaveUp }, 'too many notifications wait: the oldest are undelivered');
+    if (forgotten > 0)
+      log.error({ notifications: forgotten }, 'too many notifications are undelivered: the oldest are lost');
+  };
+
+  const look = () => {
+    looking = clock.after(LOOK_EVERY_MS, look);
+    try {
+      const now = outbox.version();
+      if (version !== undefined && version !== now) for (const lane of outbox.lanes()) wake(lane);
+      version = now;
+    } catch (thrown) {
+      log.error({ error: reasonOf(thrown) }, 'the outbox could not be looked at');
+    }
+  };
+
   const sweep = () => {
     const now = clock.now();
     try {
@@ -126,6 +193,7 @@ export function startNotifier(options: NotifierOptions): Notifier {
         undelivered: now - (options.keepUndeliveredMs ?? 7 * DAY),
         lanes: now - KEEP_LANES_MS,
       });
+      bound(now);
     } catch (thrown) {
       log.error({ error: reasonOf(thrown) }, 'the outbox could not be swept');
     }
@@ -133,6 +201,7 @@ export function startNotifier(options: NotifierOptions): Notifier {
   };
 
   sweep();
+  look();
   for (const lane of outbox.lanes()) wake(lane);
 
   return {
@@ -146,11 +215,11 @@ export function startNotifier(options: NotifierOptions): Notifier {
       }
       wake(notification.lane);
     },
-    async undelivered(applicationId) {
-      return outbox.undelivered(applicationId);
+    async undelivered(applicationId, page) {
+      return outbox.undelivered(applicationId, page);
     },
-    async resend(id) {
-      const lane = outbox.revive(id);
+    async resend(applicationId, id) {
+      const lane = outbox.revive(applicationId, id);
       if (lane !== undefined) wake(lane);
       return lane !== undefined;
     },
@@ -160,14 +229,11 @@ export function startNotifier(options: NotifierOptions): Notifier {
     async close() {
       closing.abort();
       sweeping?.cancel();
+      looking?.cancel();
       await Promise.all(running.values());
+      connections.close();
     },
   };
-}
-
-/** Bots behind one gateway do not wait for each other. */
-function nameOf(notification: PendingNotification): string {
-  return `${notification.applicationId} ${URL.parse(notification.target)?.origin}`;
 }
 
 /** For the log: the query of a callback may be a secret. */

@@ -21,8 +21,11 @@ export interface OutboundRequest {
   readonly method?: 'GET' | 'POST';
   readonly headers?: Readonly<Record<string, string>>;
   readonly body?: string;
-  /** Of connections that nothing but requests with the same bounds go over; default: a connection of its own. */
-  readonly agent?: Agent;
+  /**
+   * Of connections that nothing but requests with the same bounds go over; default: a connection of its own. A request that finds such a
+   * connection closed by the other side is made once more, on a new one: it must be one that may come twice.
+   */
+  readonly agent?: Agent | undefined;
 }
 
 /** Informational answers (1xx) before the answer: one or two are usual, and more are somebody's game. */
@@ -33,10 +36,11 @@ const MOST_INFORMATIONAL = 8;
  * soon as `signal` aborts, which also breaks off the answer's body. An answer's headers are bounded by Node.js, at 16 kB.
  */
 export function sendRequest(
-  { url, method = 'GET', headers = {}, body, agent }: OutboundRequest,
+  outbound: OutboundRequest,
   bounds: Bounds,
   signal: AbortSignal,
 ): Promise<IncomingMessage> {
+  const { url, method = 'GET', headers = {}, body, agent } = outbound;
   return new Promise((done, fail) => {
     const ask = url.protocol === 'https:' ? askHttps : askHttp;
     const own = { 'accept-encoding': 'identity', 'user-agent': 'tonearm' };
@@ -54,7 +58,12 @@ export function sendRequest(
     });
     // Last of all, also where nothing was said before: one that switches protocols is closed without an error.
     request.on('close', () => fail(new Error('it closed the connection without an answer')));
-    request.on('response', done).on('error', fail).end(body);
+    request.on('error', (error: NodeJS.ErrnoException) => {
+      if (request.reusedSocket && error.code === 'ECONNRESET' && !signal.aborted)
+        done(sendRequest({ ...outbound, agent: undefined }, bounds, signal));
+      else fail(error);
+    });
+    request.on('response', done).end(body);
   });
 }
 

@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { type AddressInfo, createServer, type Socket } from 'node:net';
 
 /** What a server does with a connection, once the first bytes of a request have come. Its errors are nobody's. */
-export type Behaviour = (socket: Socket) => void;
+export type Behaviour = (socket: Socket, first: Buffer) => void;
 
 /** A TCP server on a free loopback port that need not speak HTTP as it should. */
 export interface RawServer {
@@ -12,7 +12,7 @@ export interface RawServer {
   readonly connections: number;
   /** Bytes of answers that went out so far. */
   readonly sent: number;
-  /** What it does with connections from now on. */
+  /** Closes its connections, as when it is started anew, and does this with those that come. */
   behave(behaviour: Behaviour): void;
   close(): Promise<void>;
 }
@@ -26,7 +26,7 @@ export async function startRawServer(behaviour: Behaviour): Promise<RawServer> {
     connections++;
     sockets.add(socket);
     socket.on('error', () => {});
-    socket.once('data', () => current(socket));
+    socket.once('data', (first) => current(socket, first));
     socket.once('close', () => {
       sockets.delete(socket);
       closedSent += socket.bytesWritten;
@@ -46,6 +46,7 @@ export async function startRawServer(behaviour: Behaviour): Promise<RawServer> {
     },
     behave(next) {
       current = next;
+      for (const socket of sockets) socket.destroy();
     },
     async close() {
       for (const socket of sockets) socket.destroy();
@@ -75,7 +76,7 @@ export const misbehaviours = {
   endlessHeaders: endless(OK, `X-More: ${'x'.repeat(1000)}\r\n`),
   endlessHeader: endless(`${OK}X-More: `, 'x'.repeat(16_384)),
   endlessStatusLine: endless('HTTP/1.1 200 ', 'x'.repeat(16_384)),
-  endlessInformational: endless('', 'HTTP/1.1 103 Early Hints\r\n\r\n'),
+  endlessInformational: endless('', 'HTTP/1.1 103 Early Hints\r\n\r\n'.repeat(500)),
   endlessTrailers: endless(`${OK}Transfer-Encoding: chunked\r\n\r\n0\r\n`, `X-More: ${'x'.repeat(1000)}\r\n`),
   noHttp: (socket) => void socket.end('220 mail.example ESMTP\r\n'),
   closes: (socket) => void socket.end(),
