@@ -36,7 +36,7 @@ import { isWide } from './media/codecs.ts';
 import { createPrompts } from './media/prompts.ts';
 import { startNotifier } from './notify/notifier.ts';
 import type { Notifier } from './notify/outbox.ts';
-import { openSqliteOutbox } from './notify/sqlite-outbox.ts';
+import { OUTBOX_FILE, openSqliteOutbox } from './notify/sqlite-outbox.ts';
 import { openPool } from './operation/pool.ts';
 import { openRecordings } from './recording/recordings.ts';
 import { createUserAgent } from './sip/endpoint.ts';
@@ -86,7 +86,7 @@ async function start(
   makeFolder(config.data);
   const store = openSqliteStore(join(config.data, 'tonearm.db'));
   atClose(() => store.close());
-  const outbox = openSqliteOutbox(join(config.data, 'outbox.db'));
+  const outbox = openSqliteOutbox(join(config.data, OUTBOX_FILE));
   atClose(() => outbox.close());
 
   const listen =

@@ -22,6 +22,9 @@ export interface PendingNotification extends StoredNotification {
   readonly nextAttemptAt: number | undefined;
 }
 
+/** In the data folder. */
+export const OUTBOX_FILE = 'outbox.db';
+
 /** How many an application may have. */
 export interface Bounds {
   readonly pending: number;
