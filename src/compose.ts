@@ -156,6 +156,8 @@ async function start(
     log,
     tls,
     trustProxy: config.http.trustProxy,
+    maxConnections: config.http.maxConnections,
+    clock,
     errors: errorAnswers,
     plugins: [
       openApiRoutes({ publicUrl }),
@@ -164,7 +166,7 @@ async function start(
         undeliveredRoutes({ notifier, tokens, publicUrl }),
       ]),
       tokenRoutes({ tokens, publicUrl, clock }),
-      recordingRoutes({ recordings, sendError: sendODataError }),
+      recordingRoutes({ recordings, sendError: sendODataError, log, clock }),
       healthRoutes({
         ready: () => taking,
         gauges: {

@@ -72,6 +72,11 @@ const SETTINGS = {
       'false',
       'whether X-Forwarded-For says who asks: only behind a proxy that sets it',
     ),
+    maxConnections: setting(
+      integer(16, 1_000_000),
+      '4096',
+      'HTTP connections at one time, half of them from one address unless trustProxy',
+    ),
     requestsPerMinute: setting(
       integer(1, 1_000_000_000),
       '6000',
