@@ -7,6 +7,7 @@ import Fastify, {
 import { type Clock, systemClock } from '../clock.ts';
 import { TonearmError } from '../errors.ts';
 import type { Log } from '../log.ts';
+import { isDeeperThan } from './json-depth.ts';
 import { createTimedServer, type HttpTimes, limitConnections } from './limits.ts';
 
 /** How the server answers what no route does; the spelling of errors is the composer's to give. */
@@ -42,6 +43,8 @@ export interface HttpOptions {
 }
 
 const BODY_LIMIT = 256 * 1024;
+/** Of bodies that anybody sends in earnest it is six. */
+const DEEPEST_BODY = 32;
 const CLOSE_WITHIN_MS = 2000;
 const MOST_CONNECTIONS = 4096;
 
@@ -161,6 +164,7 @@ function acceptEmptyJson(app: FastifyInstance): void {
   const parse = app.getDefaultJsonParser('error', 'error');
   app.addContentTypeParser('application/json', { parseAs: 'string' }, (request, body, done) => {
     if (body === '') done(null, undefined);
+    else if (isDeeperThan(DEEPEST_BODY, String(body))) done(new SyntaxError('nested too deeply'));
     else parse(request, body as string, done);
   });
 }
