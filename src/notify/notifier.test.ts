@@ -158,6 +158,25 @@ test('after giving up the lane goes on, and the undelivered one can be listed an
   assert.deepEqual(await notifier.undelivered('app', ALL), { total: 0, page: [] });
 });
 
+test('what is sent again comes at once, although its call waits for the next attempt of another', async (t) => {
+  const bot = await openBot(t);
+  const { clock, notifier, warnings, errors } = start(t, { schedule: { retryForMs: 1000 } });
+  await notifier.append(notification(bot.url, 'a', 'one'));
+  await bot.answerNext(500);
+  await clock.advance(Number((await warnings.next()).nextAttemptInMs));
+  await bot.answerNext(500);
+  await errors.next();
+  await notifier.append(notification(bot.url, 'a', 'two'));
+  await bot.answerNext(500);
+  await warnings.next();
+  const { page } = await notifier.undelivered('app', ALL);
+  await notifier.resend('app', page[0]!.id);
+  assert.equal((await bot.answerNext(200)).body, '{"key":"one"}');
+  await clock.advance(1000);
+  assert.equal((await bot.answerNext(200)).body, '{"key":"two"}');
+  await notifier.settled('a');
+});
+
 test('http: targets are refused unless they are allowed, other schemes always', async (t) => {
   const bot = await openBot(t);
   const { notifier, errors } = start(t, {

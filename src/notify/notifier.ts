@@ -1,13 +1,14 @@
 /**
- * Delivers the outbox: one task a lane, alive only while the lane has something pending. Retries follow retry-schedule.ts.
+ * Delivers the outbox: one task a lane, alive only while the lane has something to deliver now. Retries follow retry-schedule.ts.
  */
 import { lookup } from 'node:dns/promises';
-import { type Clock, pause, type Timer } from '../clock.ts';
+import type { Clock, Timer } from '../clock.ts';
 import { reasonOf, TonearmError } from '../errors.ts';
 import type { Log } from '../log.ts';
 import { Connections } from '../outbound/connections.ts';
 import { type Resolve, sharedResolve } from '../outbound/request.ts';
 import { type Attempt, type DeliveryOptions, deliver } from './delivery.ts';
+import { openLanes } from './lanes.ts';
 import type { Notifier } from './outbox.ts';
 import { defaultSchedule, pauseAfter, type RetrySchedule } from './retry-schedule.ts';
 import type { Bounds, NextOfLane, PendingNotification, SqliteOutbox } from './sqlite-outbox.ts';
@@ -32,7 +33,7 @@ export interface NotifierOptions {
   readonly keepDeliveredMs?: number;
   /** How long an undelivered one can be listed and sent again; default 7 days. */
   readonly keepUndeliveredMs?: number;
-  /** How many of one application may wait, and be undelivered: the oldest go to make room; default 100,000 each. */
+  /** How many of one application may wait (default 50,000), and be undelivered (100,000): the oldest go to make room. */
   readonly most?: Bounds;
   /** Default: the system's resolver. */
   readonly resolve?: Resolve;
@@ -44,7 +45,7 @@ const DAY = 86_400_000;
 const SWEEP_EVERY_MS = 60_000;
 /** The command line may have revived some. */
 const LOOK_EVERY_MS = 2000;
-const MOST: Bounds = { pending: 100_000, undelivered: 100_000 };
+const MOST: Bounds = { pending: 50_000, undelivered: 100_000 };
 /** A lane that was not used for so long may count from 1 again. */
 const KEEP_LANES_MS = 30 * DAY;
 
@@ -60,55 +61,42 @@ export function startNotifier(options: NotifierOptions): Notifier {
     attemptTimeoutMs: options.attemptTimeoutMs ?? 10_000,
   };
   const random = options.random ?? Math.random;
-  const perTarget = openTurns(options.concurrencyPerTarget ?? 64);
-  const perApplication = openTurns(options.concurrencyPerApplication ?? 256);
   const closing = new AbortController();
-  const running = new Map<string, Promise<void>>();
+  const perTarget = openTurns(options.concurrencyPerTarget ?? 64, closing.signal);
+  const perApplication = openTurns(options.concurrencyPerApplication ?? 256, closing.signal);
   let sweeping: Timer | undefined;
   let looking: Timer | undefined;
   let version: number | undefined;
 
-  const wake = (lane: string) => {
-    if (closing.signal.aborted || running.has(lane)) return;
-    running.set(lane, runLane(lane));
-  };
-
-  const runLane = async (lane: string) => {
-    // The first step is put off so that `running` holds this task before it can end.
-    await Promise.resolve();
-    while (!closing.signal.aborted) {
-      try {
-        return await deliverAll(lane);
-      } catch (thrown) {
-        log.error({ lane, error: reasonOf(thrown) }, 'the outbox failed: its lane waits a little');
-        await pause(clock, schedule.longestPauseMs, closing.signal);
-      }
-    }
-  };
-
-  /** Until nothing of the lane is pending, or the notifier closes. Throws what the outbox throws. */
-  const deliverAll = async (lane: string) => {
+  /** What is due of a lane; gives the pause until the next is. */
+  const deliverDue = async (lane: string): Promise<number | undefined> => {
     for (let next = outbox.next(lane); next !== undefined; next = outbox.next(lane)) {
       const waitMs = (next.nextAttemptAt ?? 0) - clock.now();
-      if (waitMs > 0) await pause(clock, waitMs, closing.signal);
+      if (waitMs > 0) return waitMs;
       const leave = await takeTurn(next);
-      if (leave === undefined) return;
+      if (leave === undefined) return undefined;
       try {
-        if (!(await attempt(lane, next))) return;
+        if (!(await attempt(lane, next))) return undefined;
       } finally {
         leave();
       }
     }
-    // In the same step as the look that found nothing: what is appended from here on wakes the lane anew.
-    running.delete(lane);
+    return undefined;
   };
+
+  const lanes = openLanes(clock, (lane) =>
+    deliverDue(lane).catch((thrown: unknown) => {
+      log.error({ lane, error: reasonOf(thrown) }, 'the outbox failed: its lane waits a little');
+      return schedule.longestPauseMs;
+    }),
+  );
 
   /** A turn at its target, and then one of its application. */
   const takeTurn = async ({ applicationId, target }: NextOfLane) => {
     // Bots behind one gateway do not wait for each other.
-    const leaveTarget = await perTarget.take(`${applicationId} ${URL.parse(target)?.origin}`, closing.signal);
+    const leaveTarget = await perTarget.take(`${applicationId} ${URL.parse(target)?.origin}`);
     if (leaveTarget === undefined) return undefined;
-    const leaveApplication = await perApplication.take(applicationId, closing.signal);
+    const leaveApplication = await perApplication.take(applicationId);
     if (leaveApplication === undefined) return leaveTarget();
     return () => {
       leaveApplication();
@@ -178,7 +166,7 @@ export function startNotifier(options: NotifierOptions): Notifier {
     looking = clock.after(LOOK_EVERY_MS, look);
     try {
       const now = outbox.version();
-      if (version !== undefined && version !== now) for (const lane of outbox.lanes()) wake(lane);
+      if (version !== undefined && version !== now) for (const lane of outbox.lanes()) lanes.wake(lane);
       version = now;
     } catch (thrown) {
       log.error({ error: reasonOf(thrown) }, 'the outbox could not be looked at');
@@ -202,7 +190,7 @@ export function startNotifier(options: NotifierOptions): Notifier {
 
   sweep();
   look();
-  for (const lane of outbox.lanes()) wake(lane);
+  for (const lane of outbox.lanes()) lanes.wake(lane);
 
   return {
     async append(notification) {
@@ -213,24 +201,22 @@ export function startNotifier(options: NotifierOptions): Notifier {
           cause,
         });
       }
-      wake(notification.lane);
+      lanes.wake(notification.lane);
     },
     async undelivered(applicationId, page) {
       return outbox.undelivered(applicationId, page);
     },
     async resend(applicationId, id) {
       const lane = outbox.revive(applicationId, id);
-      if (lane !== undefined) wake(lane);
+      if (lane !== undefined) lanes.wake(lane);
       return lane !== undefined;
     },
-    async settled(lane) {
-      await running.get(lane);
-    },
+    settled: lanes.settled,
     async close() {
       closing.abort();
       sweeping?.cancel();
       looking?.cancel();
-      await Promise.all(running.values());
+      await lanes.close();
       connections.close();
     },
   };
