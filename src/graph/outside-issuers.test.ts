@@ -16,6 +16,7 @@ const requests: string[] = [];
 const documents: Record<string, unknown> = {};
 const server = createServer((request, response) => {
   requests.push(request.url ?? '');
+  if (request.url === '/redirect') return void response.writeHead(302, { location: '/keys' }).end();
   const document = documents[request.url ?? ''];
   if (document === undefined) return void response.writeHead(500).end();
   response.setHeader('content-type', 'application/json').end(JSON.stringify(document));
@@ -212,6 +213,7 @@ test('keys that an issuer says are at a private address, or behind a redirect or
         /keys\.example has the address 127\.0\.0\.1, which is not a public/,
       ],
       [`${origin.replace('//', '//user:x@')}/keys`, /user name or a password/],
+      [`${origin}/redirect`, /redirect answers 302/],
     ] as const) {
       const warnings: string[] = [];
       const { verify } = createOutsideIssuers([{ issuer: `${origin}/sly`, audience: AUDIENCE }], {
