@@ -2,14 +2,12 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { Command } from 'commander';
-import { readConfig } from '../config.ts';
 import { TonearmError } from '../errors.ts';
 import type { StoredNotification } from '../notify/outbox.ts';
 import { OUTBOX_FILE, openSqliteOutbox, type SqliteOutbox } from '../notify/sqlite-outbox.ts';
+import { configOf, type Where, withWhere } from './where.ts';
 
-interface Where {
-  readonly config?: string;
-  readonly data?: string;
+interface Which extends Where {
   readonly application?: string;
 }
 
@@ -21,27 +19,25 @@ export function undeliveredCommand(print: (text: string) => void): Command {
     'the notifications that bots would not take; a running server sees changes',
   );
   const command = (name: string, about: string) =>
-    undelivered
-      .command(name)
-      .description(about)
-      .option('--config <file>', 'configuration, as for serve')
-      .option('--data <folder>', 'data folder, as for serve')
-      .option('--application <id>', 'those of one application only');
+    withWhere(undelivered.command(name).description(about)).option(
+      '--application <id>',
+      'those of one application only',
+    );
 
   command('list', 'show them, oldest first, without what they say')
     .option('--json', 'for programs')
-    .action((options: Where & { json?: boolean }) =>
+    .action((options: Which & { json?: boolean }) =>
       print(withOutbox(options, (outbox) => list(outbox, options))),
     );
   command('resend [ids...]', 'send some of them again, or --all')
     .option('--all', 'every one that list shows')
-    .action((ids: readonly string[], options: Where & { all?: boolean }) =>
+    .action((ids: readonly string[], options: Which & { all?: boolean }) =>
       print(withOutbox(options, (outbox) => resend(outbox, ids, options))),
     );
   return undelivered;
 }
 
-function list(outbox: SqliteOutbox, options: Where & { readonly json?: boolean }): string {
+function list(outbox: SqliteOutbox, options: Which & { readonly json?: boolean }): string {
   const rows = [...all(outbox, options)].map(
     ({ id, applicationId, lane, sequence, target, createdAt, attempts, lastError }) => ({
       ...{ id, applicationId, callId: lane, sequence, callbackUri: withoutQuery(target) },
@@ -63,7 +59,7 @@ function list(outbox: SqliteOutbox, options: Where & { readonly json?: boolean }
 function resend(
   outbox: SqliteOutbox,
   ids: readonly string[],
-  options: Where & { readonly all?: boolean },
+  options: Which & { readonly all?: boolean },
 ): string {
   if ((ids.length === 0) === (options.all !== true))
     throw new TonearmError('badArguments', 'Give the ids of notifications, or --all.');
@@ -79,7 +75,7 @@ function resend(
 }
 
 /** Page by page, those that are there from the beginning on. */
-function* all(outbox: SqliteOutbox, { application }: Where): Generator<StoredNotification> {
+function* all(outbox: SqliteOutbox, { application }: Which): Generator<StoredNotification> {
   const applications =
     application === undefined ? outbox.applicationsWithUndelivered() : [application.toLowerCase()];
   for (const one of applications) {
@@ -92,8 +88,8 @@ function* all(outbox: SqliteOutbox, { application }: Where): Generator<StoredNot
   }
 }
 
-function withOutbox<T>({ config, data }: Where, use: (outbox: SqliteOutbox) => T): T {
-  const folder = readConfig({ file: config, env: process.env, data }).data;
+function withOutbox<T>(where: Where, use: (outbox: SqliteOutbox) => T): T {
+  const folder = configOf(where).data;
   const file = join(folder, OUTBOX_FILE);
   if (!existsSync(file))
     throw new TonearmError(
