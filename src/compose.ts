@@ -13,6 +13,7 @@ import { pause, systemClock } from './clock.ts';
 import type { Cluster } from './cluster/cluster.ts';
 import { embeddedCluster } from './cluster/embedded.ts';
 import type { Config, ConfiguredApplication } from './config.ts';
+import { callbacksOf } from './config-callbacks.ts';
 import { reasonOf, TonearmError } from './errors.ts';
 import { callRoutes } from './graph/call-routes.ts';
 import { errorAnswers } from './graph/error-answers.ts';
@@ -35,7 +36,7 @@ import { isWide } from './media/codecs.ts';
 import { createPrompts } from './media/prompts.ts';
 import { startNotifier } from './notify/notifier.ts';
 import type { Notifier } from './notify/outbox.ts';
-import { openSqliteOutbox } from './notify/sqlite-outbox.ts';
+import { OUTBOX_FILE, openSqliteOutbox } from './notify/sqlite-outbox.ts';
 import { openPool } from './operation/pool.ts';
 import { openRecordings } from './recording/recordings.ts';
 import { createUserAgent } from './sip/endpoint.ts';
@@ -86,7 +87,7 @@ async function start(
   makeFolder(config.data);
   const store = openSqliteStore(join(config.data, 'tonearm.db'));
   atClose(() => store.close());
-  const outbox = openSqliteOutbox(join(config.data, 'outbox.db'));
+  const outbox = openSqliteOutbox(join(config.data, OUTBOX_FILE));
   atClose(() => outbox.close());
 
   const listen =
@@ -131,10 +132,12 @@ async function start(
   });
 
   const cluster = embeddedCluster<Command, Reply, Fact>();
+  const callbacks = callbacksOf(config);
   const notifier = startNotifier({
     outbox,
     authorize: tokens.authorize,
-    allowHttp: config.callbacks.allowHttp,
+    callbacks,
+    callbackOf: (applicationId) => applications.get(applicationId)?.callbackUri,
     clock,
     log,
     schedule: { retryForMs: config.notifications.retryFor },
@@ -155,15 +158,17 @@ async function start(
     log,
     tls,
     trustProxy: config.http.trustProxy,
+    maxConnections: config.http.maxConnections,
+    clock,
     errors: errorAnswers,
     plugins: [
       openApiRoutes({ publicUrl }),
       limitRequests(config.http.requestsPerMinute, [
-        callRoutes({ ask, create, tokens, publicUrl, allowHttp: config.callbacks.allowHttp }),
-        undeliveredRoutes({ notifier, tokens }),
+        callRoutes({ ask, create, tokens, publicUrl, callbacks }),
+        undeliveredRoutes({ notifier, tokens, publicUrl }),
       ]),
       tokenRoutes({ tokens, publicUrl, clock }),
-      recordingRoutes({ recordings, sendError: sendODataError }),
+      recordingRoutes({ recordings, sendError: sendODataError, log, clock }),
       healthRoutes({
         ready: () => taking,
         gauges: {

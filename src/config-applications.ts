@@ -61,11 +61,12 @@ export function readApplication(
   if (speechSensitivity !== 'low' && speechSensitivity !== 'normal' && speechSensitivity !== 'high')
     throw bad(`${at}.speechSensitivity`, 'low, normal or high');
   if (dialect !== 'app' && dialect !== 'communications') throw bad(`${at}.dialect`, 'app or communications');
-  const protocol =
-    typeof callbackUri === 'string' && URL.canParse(callbackUri) ? new URL(callbackUri).protocol : undefined;
-  if (protocol !== 'https:' && !(protocol === 'http:' && allowHttp)) {
+  const callback = typeof callbackUri === 'string' ? URL.parse(callbackUri) : null;
+  if (callback?.protocol !== 'https:' && !(callback?.protocol === 'http:' && allowHttp)) {
     throw bad(`${at}.callbackUri`, 'an https: URL (http: only with callbacks.allowHttp: true)');
   }
+  if (callback.username !== '' || callback.password !== '')
+    throw bad(`${at}.callbackUri`, 'a URL without a user name and a password, which are not sent');
   return {
     id: guid('id'),
     tenantId: guid('tenantId'),

@@ -3,6 +3,7 @@ import { isIP } from 'node:net';
 import { availableParallelism } from 'node:os';
 import { CODEC_NAMES, type Codec } from './media/codecs.ts';
 import { DTMF_MODES, type DtmfMode } from './media/keys.ts';
+import { type Entry, readEntry } from './outbound/rules.ts';
 
 /** What is wrong with a value, as the end of the sentence "it must be …". */
 export class BadValue extends Error {}
@@ -152,6 +153,23 @@ export const trustedIssuer: Reader<{ readonly issuer: string; readonly audience:
         'an issuer, https: unless it is localhost, 127.0.0.1 or [::1], with the audience that its tokens have for us',
       );
 };
+
+/** What bots may have the server reach; see outbound/rules.ts. */
+export const outboundEntry: Reader<Entry> = (value) => {
+  const entry = readEntry(String(value));
+  return entry.kind === 'invalid'
+    ? bad(`${REACHABLE}; ${JSON.stringify(value)} can't be used: ${entry.why}`)
+    : entry;
+};
+
+/** Likewise, as a text, or a folder. */
+export const promptEntry: Reader<string> = (value) => {
+  if (typeof value !== 'string' || !/^file:./i.test(value)) outboundEntry(value);
+  return value as string;
+};
+
+const REACHABLE =
+  'a list of schemes (https:), URLs (https://bot.example/), host patterns (https://*.example/) and networks (10.1.0.0/16)';
 
 function named([issuer, audience, ...rest]: readonly string[]): Record<string, unknown> {
   return rest.length > 0 ? {} : { issuer, audience };

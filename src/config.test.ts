@@ -42,6 +42,7 @@ test('without a file everything is on loopback', () => {
     publicUrl: undefined,
     tls: { cert: undefined, key: undefined },
     trustProxy: false,
+    maxConnections: 4096,
     requestsPerMinute: 6000,
   });
   assert.deepEqual(config.sip.listen, [
@@ -231,6 +232,17 @@ const complaints: readonly (readonly [string, RegExp, Record<string, string>?])[
   ['notifications: { retryFor: 31d }', /^notifications\.retryFor is /],
   ['prompts: { maxBytes: 1.5 }', /^prompts\.maxBytes is .* whole number from 1000/],
   ['callbacks: { allowHttp: yes }', /^callbacks\.allowHttp is "yes"; it must be true or false\.$/],
+  [
+    'callbacks: { allow: bot.example }',
+    /^callbacks\.allow is .* list of schemes .*"bot\.example" can't be used: it is neither/,
+  ],
+  [
+    'callbacks: { allow: [ "https://a.*.example/" ] }',
+    /^callbacks\.allow is .* host pattern is "\*\." and a name/,
+  ],
+  ['callbacks: { allow: [ file:./prompts ] }', /^callbacks\.allow is .* neither a scheme/],
+  ['prompts: { allow: [ "ftp:" ] }', /^prompts\.allow is .* neither a scheme/],
+  ['http: { maxConnections: 1 }', /^http\.maxConnections is .* whole number from 16/],
   ['tokens: { issuer: me }', /^tokens\.issuer is /],
   ['tokens: { keyLifetime: 1h }', /^tokens\.keyLifetime is .* from 604800s/],
   ['tokens: { trusted: [ https://login.example ] }', /^tokens\.trusted is .* with the audience/],
@@ -252,6 +264,10 @@ const complaints: readonly (readonly [string, RegExp, Record<string, string>?])[
   [withApplication({ tenantId: undefined }), /^applications\[0\]\.tenantId must be a GUID/],
   [withApplication({ callbackUri: undefined }), /^applications\[0\]\.callbackUri must be an https: URL/],
   [withApplication({ callbackUri: '/api/calls' }), /^applications\[0\]\.callbackUri must be /],
+  [
+    withApplication({ callbackUri: 'https://u:x@bot/' }),
+    /^applications\[0\]\.callbackUri must be .* without a user name/,
+  ],
   [
     withApplication({ callbackUri: 'http://bot/' }),
     /^applications\[0\]\.callbackUri must be .*callbacks\.allowHttp/,

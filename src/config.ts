@@ -25,7 +25,9 @@ import {
   list,
   logLevel,
   network,
+  outboundEntry,
   portRange,
+  promptEntry,
   type Reader,
   rtpSockets,
   sipAddress,
@@ -71,6 +73,11 @@ const SETTINGS = {
       boolean,
       'false',
       'whether X-Forwarded-For says who asks: only behind a proxy that sets it',
+    ),
+    maxConnections: setting(
+      integer(16, 1_000_000),
+      '4096',
+      'HTTP connections at one time, half of them from one address unless trustProxy',
     ),
     requestsPerMinute: setting(
       integer(1, 1_000_000_000),
@@ -124,9 +131,9 @@ const SETTINGS = {
   data: setting(folder, './tonearm-data', 'folder of records, recordings and keys'),
   prompts: {
     allow: setting(
-      list(text),
+      list(promptEntry),
       'https:, file:./prompts',
-      'what mediaInfo.uri may reach: a scheme, an origin or URL prefix, a file: folder; private addresses only when their origin is listed',
+      'what mediaInfo.uri may reach: a scheme, an origin or URL prefix, a host pattern such as https://*.example.com/, a network such as 10.1.0.0/16, a file: folder; private addresses only when their origin or network is listed',
     ),
     maxBytes: setting(integer(1000, 1 << 30), '20000000', 'largest prompt file, bytes'),
     timeout: setting(duration(0.1, 120), '10s', 'longest time to fetch a prompt'),
@@ -154,7 +161,14 @@ const SETTINGS = {
   record: {
     interKeyGap: setting(duration(0.1, 60), '3s', 'longest pause between two keys of one stop tone'),
   },
-  callbacks: { allowHttp: setting(boolean, 'false', 'whether bots may be told over http:, for development') },
+  callbacks: {
+    allowHttp: setting(boolean, 'false', 'whether bots may be told over http:, for development'),
+    allow: setting(
+      list(outboundEntry),
+      'https:, http:',
+      'where bots may have themselves told, as prompts.allow; the origin of their configured callbackUri always, and this machine when http and sip listen on loopback only',
+    ),
+  },
   notifications: {
     retryFor: setting(duration(1, 604_800), '1h', 'how long a notification is tried again'),
   },

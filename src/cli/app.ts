@@ -4,17 +4,13 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { Command } from 'commander';
 import { systemClock } from '../clock.ts';
-import { type Config, readConfig } from '../config.ts';
+import type { Config } from '../config.ts';
 import { DEFAULT_FILE, defaultApplication, readApplication } from '../config-applications.ts';
 import { BadValue, duration } from '../config-values.ts';
 import { TonearmError } from '../errors.ts';
 import { hashSecret, type SecretHash } from '../graph/secrets.ts';
 import { changeKeptApplications, type KeptApplication, readKeptApplications } from '../kept-applications.ts';
-
-interface Where {
-  readonly config?: string;
-  readonly data?: string;
-}
+import { configOf, type Where, withWhere } from './where.ts';
 
 interface Added extends Where {
   readonly name: string;
@@ -31,12 +27,7 @@ export function appCommand(print: (text: string) => void): Command {
   const app = new Command('app').description(
     'the applications (bots) of a server; a running one sees changes',
   );
-  const command = (name: string, about: string) =>
-    app
-      .command(name)
-      .description(about)
-      .option('--config <file>', 'configuration, as for serve')
-      .option('--data <folder>', 'data folder, as for serve');
+  const command = (name: string, about: string) => withWhere(app.command(name).description(about));
   const repeatable = (value: string, before: readonly string[]) => [...before, value];
 
   command('add', 'make an application; its secret is printed once')
@@ -158,10 +149,6 @@ function change(
     }
     return kept.flatMap((one) => (one.id === wanted ? to(one) : [one]));
   });
-}
-
-function configOf({ config: file, data }: Where): Config {
-  return readConfig({ file, env: process.env, data });
 }
 
 /** As the server will: one that made an application for itself allows it. */

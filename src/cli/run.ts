@@ -4,6 +4,7 @@ import { reasonOf, TonearmError } from '../errors.ts';
 import { appCommand } from './app.ts';
 import { demo } from './demo.ts';
 import { serve } from './serve.ts';
+import { undeliveredCommand } from './undelivered.ts';
 
 const OLDEST_NODE = 24;
 
@@ -38,6 +39,7 @@ export async function run(argv: readonly string[]): Promise<number> {
       code = await demo();
     });
   program.addCommand(appCommand((text) => console.log(text)));
+  program.addCommand(undeliveredCommand((text) => console.log(text)));
   try {
     await program.parseAsync(argv as string[]);
   } catch (thrown) {

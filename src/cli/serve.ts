@@ -41,7 +41,7 @@ export function withDefaultApplication(config: Config): { readonly config: Confi
     config: {
       ...config,
       applications: [application],
-      callbacks: { allowHttp: true },
+      callbacks: { ...config.callbacks, allowHttp: true },
       prompts: { ...config.prompts, allow: [...config.prompts.allow, new URL('/', DEFAULT_CALLBACK).href] },
     },
   };

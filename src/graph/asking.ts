@@ -1,6 +1,7 @@
 /** One request on its way to the call layer, and the answer on its way back, in the words of the root that was asked. */
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { CallRequest, Command, OperationCommand, Reply } from '../call/model.ts';
+import type { CallbackRules } from '../outbound/callbacks.ts';
 import { grantOf } from './authentication.ts';
 import type { Root } from './dialects.ts';
 import { clientRequestId, Refused } from './errors.ts';
@@ -14,8 +15,8 @@ export interface CallsApi {
   readonly create: (request: CallRequest) => Promise<Reply>;
   /** How bots reach the API, without a slash at the end: every absolute address starts with it. */
   readonly publicUrl: string;
-  /** Whether bots may be told over http:. */
-  readonly allowHttp: boolean;
+  /** Where bots may have themselves told. */
+  readonly callbacks: CallbackRules;
 }
 
 /** A request with what its answer is made by. */
@@ -126,14 +127,11 @@ export function operationCommand(
 }
 
 /** Throws Refused unless notifications to that address are allowed. */
-export function checkCallback({ api }: Asking, callbackUri: string | undefined): void {
+export function checkCallback({ api, request }: Asking, callbackUri: string | undefined): void {
   if (callbackUri === undefined) return;
-  const protocol = URL.canParse(callbackUri) ? new URL(callbackUri).protocol : '';
-  if (protocol === 'https:' || (protocol === 'http:' && api.allowHttp)) return;
-  throw new Refused(
-    'badRequest',
-    `$.callbackUri is "${callbackUri}"; it must be an https: URL (http: only with callbacks.allowHttp).`,
-  );
+  const admission = api.callbacks.admit(callbackUri, grantOf(request).application.callbackUri);
+  if (!admission.ok)
+    throw new Refused('badRequest', `$.callbackUri is "${callbackUri}": ${admission.message}.`);
 }
 
 /** The call that the path names, whether there is one or not. */

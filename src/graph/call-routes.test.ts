@@ -128,6 +128,8 @@ for (const id of [
   });
 }
 
+const REDIRECTED = [{ identity: { phone: { id: '+14255550177' } } }];
+
 for (const [action, body, expected] of [
   ['answer', { callbackUri: 'bot' }, /^\$\.callbackUri is "bot"/],
   ['answer', { callbackUri: 'http://bot.example.com/' }, /^\$\.callbackUri .*callbacks\.allowHttp/],
@@ -143,6 +145,19 @@ for (const [action, body, expected] of [
   ['reject', { reason: 'Busy' }, /^\$\.reason is "Busy"; it must be none, busy or forbidden/],
   ['reject', { reason: 7 }, /^\$\.reason is 7/],
   ['reject', { callbackUri: 'ftp://x/' }, /^\$\.callbackUri is/],
+  ...[
+    'https://10.0.0.5/',
+    'https://[::ffff:127.0.0.1]/',
+    'https://0x7f.1/',
+    'https://169.254.169.254/',
+  ].flatMap((callbackUri) =>
+    ['answer', 'reject', 'redirect'].map(
+      (action) =>
+        [action, { targets: REDIRECTED, callbackUri }, /not a public address: .* callbacks\.allow/] as const,
+    ),
+  ),
+  ['answer', { callbackUri: 'https://bot:secret@bot.example.com/' }, /user name or a password/],
+  ['answer', { callbackUri: 'https://bot.example.com:25/' }, /port 25 is another protocol/],
   ['playPrompt', {}, /^\$\.prompts is missing/],
   ['playPrompt', undefined, /^\$\.prompts is missing/],
   ['playPrompt', { prompts: null }, /^\$\.prompts is missing/],
@@ -162,12 +177,21 @@ for (const [action, body, expected] of [
 }
 
 test('a callback over http is taken where the configuration allows it', async () => {
-  const lenient = await setApiStage({ allowHttp: true });
+  const lenient = await setApiStage({ callbacks: { allowHttp: true, loopback: true } });
   const reply = await lenient.send('POST', `/beta/app/calls/${CALL_ID}/answer`, {
     callbackUri: 'http://127.0.0.1:9000/',
   });
   assert.equal(reply.statusCode, 202);
   await lenient.app.close();
+});
+
+test('a callback that a transfer names is not taken: Graph’s has none', async () => {
+  const reply = await stage.send('POST', `/beta/app/calls/${CALL_ID}/transfer`, {
+    transferTarget: REDIRECTED[0],
+    callbackUri: 'https://10.0.0.5/',
+  });
+  assert.equal(reply.statusCode, 202);
+  assert.doesNotMatch(JSON.stringify(stage.asked), /10\.0\.0\.5/);
 });
 
 test('playPrompt and cancelMediaProcessing hand on what was asked', async () => {

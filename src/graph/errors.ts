@@ -84,7 +84,7 @@ export function sendThrown(
     return sendError(reply, 'bodyTooLarge', 'The body is too large: at most 256 kB.');
   if (error.statusCode === 415) return sendError(reply, 'mediaType', 'The body must be application/json.');
   if (error.statusCode === 400 || thrown instanceof SyntaxError)
-    return sendError(reply, 'badRequest', 'The body is not JSON, or not one JSON object.');
+    return sendError(reply, 'badRequest', 'The body is not JSON, not one JSON object, or nested too deeply.');
   if (error.statusCode !== undefined && error.statusCode < 500) {
     return sendODataError(reply, error.statusCode, 'BadRequest', error.message ?? 'The request is wrong.');
   }

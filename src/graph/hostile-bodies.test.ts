@@ -126,6 +126,17 @@ test('no bytes make the server fail', async () => {
   );
 });
 
+test('a body that is nested a hundred thousand times is refused like others, wherever it is deep', async () => {
+  const lists = '['.repeat(100_000) + ']'.repeat(100_000);
+  const objects = '{"a":'.repeat(40_000) + 1 + '}'.repeat(40_000);
+  for (const deep of [lists, objects, `{"prompts":${lists}}`, `{"unknown":${objects}}`, '['.repeat(200_000)])
+    for (const action of ACTIONS) {
+      const reply = await stage.send('POST', `/beta/app/calls/${CALL_ID}/${action}`, deep);
+      assert.equal(reply.statusCode, 400);
+      assert.match(reply.json().error.message, /nested too deeply/);
+    }
+});
+
 test('no path and no header makes the server fail', async () => {
   const segment = fc.oneof(
     fc.webSegment(),

@@ -2,8 +2,10 @@ import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import type { FastifyPluginAsync } from 'fastify';
 import { type ApiStage, CALL_ID, PUBLIC_URL, setApiStage } from '../../test/support/api-stage.ts';
+import { systemClock } from '../clock.ts';
 import { healthRoutes } from '../http/health.ts';
 import { recordingRoutes } from '../http/recordings.ts';
+import { silentLog } from '../log.ts';
 
 // biome-ignore lint/suspicious/noExplicitAny: JSON as it travels, asserted on member by member
 type Json = any;
@@ -23,14 +25,19 @@ let stage: ApiStage;
 let document: Json;
 before(async () => {
   const recordings = {
-    open: async () => ({ state: 'gone' }) as const,
+    open: async () => ({ state: 'gone', applicationId: undefined }) as const,
     authorize: async () => 'invalid' as const,
     delete: async () => false,
   };
   stage = await setApiStage({
     before: [noteRoutes],
     after: [
-      recordingRoutes({ recordings, sendError: (reply, status) => reply.code(status).send() }),
+      recordingRoutes({
+        recordings,
+        sendError: (reply, status) => reply.code(status).send(),
+        log: silentLog,
+        clock: systemClock,
+      }),
       healthRoutes({ ready: () => true, gauges: {} }),
     ],
   });

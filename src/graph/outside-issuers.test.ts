@@ -16,6 +16,7 @@ const requests: string[] = [];
 const documents: Record<string, unknown> = {};
 const server = createServer((request, response) => {
   requests.push(request.url ?? '');
+  if (request.url === '/redirect') return void response.writeHead(302, { location: '/keys' }).end();
   const document = documents[request.url ?? ''];
   if (document === undefined) return void response.writeHead(500).end();
   response.setHeader('content-type', 'application/json').end(JSON.stringify(document));
@@ -195,4 +196,37 @@ test('a token of a person who signed in through the application is not taken', a
   }
   assert.ok(await verify(await sign({ preferred_username: `service-account-${APP_ID}` })));
   assert.ok(await verify(await sign({ sid: 'a1', preferred_username: `service-account-${APP_ID}` })));
+});
+
+test('keys that an issuer says are at a private address, or behind a redirect or a user name, are not fetched', async () => {
+  const inner = createServer((_, response) => response.end('{"keys":[]}'));
+  let asked = 0;
+  inner.on('connection', () => asked++).listen(0, '127.0.0.1');
+  await once(inner, 'listening');
+  const { port } = inner.address() as AddressInfo;
+  try {
+    for (const [jwks, why] of [
+      [`http://127.0.0.1:${port}/keys`, /lists neither "http:"/],
+      [`https://127.0.0.1:${port}/keys`, /127\.0\.0\.1 is not a public address/],
+      [
+        `https://keys.example:${port}/keys`,
+        /keys\.example has the address 127\.0\.0\.1, which is not a public/,
+      ],
+      [`${origin.replace('//', '//user:x@')}/keys`, /user name or a password/],
+      [`${origin}/redirect`, /redirect answers 302/],
+    ] as const) {
+      const warnings: string[] = [];
+      const { verify } = createOutsideIssuers([{ issuer: `${origin}/sly`, audience: AUDIENCE }], {
+        clock,
+        log: { ...silentLog, warn: (fields) => void warnings.push(JSON.stringify(fields)) },
+        resolve: async () => [{ address: '127.0.0.1', family: 4 }],
+      });
+      documents['/sly/.well-known/openid-configuration'] = { issuer: `${origin}/sly`, jwks_uri: jwks };
+      assert.equal(await verify(await sign({ iss: `${origin}/sly` })), undefined);
+      assert.match(JSON.parse(warnings[0] ?? '{}').error, why);
+    }
+    assert.equal(asked, 0);
+  } finally {
+    inner.close();
+  }
 });

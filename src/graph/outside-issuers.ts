@@ -1,4 +1,5 @@
 /** Access tokens of issuers that the configuration trusts, such as Entra ID and Keycloak (CONTRACT §6). */
+import { lookup } from 'node:dns/promises';
 import {
   createRemoteJWKSet,
   customFetch,
@@ -11,6 +12,8 @@ import {
 import type { Clock } from '../clock.ts';
 import { reasonOf } from '../errors.ts';
 import type { Log } from '../log.ts';
+import { type Resolve, readBody, sendRequest } from '../outbound/request.ts';
+import { admitUrl, type Entry, type OutboundRules, outboundRules } from '../outbound/rules.ts';
 
 export interface TrustedIssuer {
   /** As `iss` has it; its discovery document is at `<issuer>/.well-known/openid-configuration`. */
@@ -40,6 +43,10 @@ const ASK_AGAIN_MS = 30_000;
 /** Issuers move their keys to another address now and then. */
 const DISCOVERED_FOR_MS = 86_400_000;
 const LARGEST_TOKEN = 16_384;
+const ACCEPT = { accept: 'application/json' };
+
+/** Redirects are not followed. */
+type FetchJson = (address: string) => Promise<Readonly<Record<string, unknown>>>;
 
 interface Discovery {
   readonly keys: Promise<JWTVerifyGetKey | undefined>;
@@ -49,7 +56,11 @@ interface Discovery {
 
 export function createOutsideIssuers(
   trusted: readonly TrustedIssuer[],
-  { clock, log }: { readonly clock: Clock; readonly log: Log },
+  {
+    clock,
+    log,
+    resolve = (host) => lookup(host, { all: true }),
+  }: { readonly clock: Clock; readonly log: Log; readonly resolve?: Resolve },
 ): OutsideIssuers {
   const discovered = new Map<string, Discovery>();
 
@@ -59,10 +70,11 @@ export function createOutsideIssuers(
     if (known !== undefined && known.askedAt + goodFor > clock.now()) return known.keys;
     const warn = (thrown: unknown) =>
       log.warn({ issuer, error: reasonOf(thrown) }, 'a trusted issuer cannot be asked for its keys');
+    const fetchJson = jsonFetcher(reachOf(issuer), resolve);
     const discovery: Discovery = {
       askedAt: clock.now(),
       failed: false,
-      keys: discover(issuer, keyFetcher(clock, warn)).catch((thrown: unknown) => {
+      keys: discover(issuer, fetchJson, keyFetcher(fetchJson, clock, warn)).catch((thrown: unknown) => {
         discovery.failed = true;
         warn(thrown);
         return known?.keys;
@@ -106,7 +118,11 @@ function issuerOf(token: string): string | undefined {
   }
 }
 
-async function discover(issuer: string, fetchKeys: FetchImplementation): Promise<JWTVerifyGetKey> {
+async function discover(
+  issuer: string,
+  fetchJson: FetchJson,
+  fetchKeys: FetchImplementation,
+): Promise<JWTVerifyGetKey> {
   const document = await fetchJson(`${issuer.replace(/\/$/, '')}/.well-known/openid-configuration`);
   if (document.issuer !== issuer) throw new Error(`its discovery document is that of ${document.issuer}`);
   const keys = new URL(String(document.jwks_uri));
@@ -116,7 +132,11 @@ async function discover(issuer: string, fetchKeys: FetchImplementation): Promise
 }
 
 /** jose itself would ask at each token while there is no answer, and read whatever length. `warn` hears of each failure once. */
-function keyFetcher(clock: Clock, warn: (thrown: unknown) => void): FetchImplementation {
+function keyFetcher(
+  fetchJson: FetchJson,
+  clock: Clock,
+  warn: (thrown: unknown) => void,
+): FetchImplementation {
   let failedAt = -Infinity;
   return async (url) => {
     if (failedAt + ASK_AGAIN_MS > clock.now()) throw new Error('its keys could not be had a while ago');
@@ -132,21 +152,27 @@ function keyFetcher(clock: Clock, warn: (thrown: unknown) => void): FetchImpleme
   };
 }
 
-async function fetchJson(url: string): Promise<Readonly<Record<string, unknown>>> {
-  const reply = await fetch(url, { signal: AbortSignal.timeout(PATIENCE_MS), redirect: 'error' });
-  if (!reply.ok) throw new Error(`${url} answers ${reply.status}`);
-  return Object(JSON.parse(await readAtMost(reply, LARGEST_DOCUMENT)));
+/** The issuer's own origin, which the operator named, and what else is public and https:, since keys may be elsewhere. */
+function reachOf(issuer: string): OutboundRules {
+  const elsewhere: Entry = { kind: 'scheme', protocol: 'https:' };
+  const own: Entry = { kind: 'place', place: { url: new URL('/', issuer), below: false } };
+  return outboundRules('tokens.trusted', [own, elsewhere]);
 }
 
-async function readAtMost(reply: Response, bytes: number): Promise<string> {
-  const chunks: Uint8Array[] = [];
-  let length = 0;
-  for await (const chunk of reply.body ?? []) {
-    length += chunk.length;
-    if (length > bytes) throw new Error(`${reply.url} is too large`);
-    chunks.push(chunk);
-  }
-  return Buffer.concat(chunks).toString('utf8');
+function jsonFetcher(rules: OutboundRules, resolve: Resolve): FetchJson {
+  return async (address) => {
+    const url = new URL(address);
+    const admission = admitUrl(rules, url);
+    if (!admission.ok) throw new Error(`${address}: ${admission.message}`);
+    const { reach } = admission;
+    const patience = AbortSignal.timeout(PATIENCE_MS);
+    const response = await sendRequest({ url, headers: ACCEPT }, { rules, reach, resolve }, patience);
+    const body = response.statusCode === 200 ? await readBody(response, LARGEST_DOCUMENT) : undefined;
+    response.destroy();
+    if (response.statusCode !== 200) throw new Error(`${address} answers ${response.statusCode}`);
+    if (body === undefined) throw new Error(`${address} is too large`);
+    return Object(JSON.parse(body.toString('utf8')));
+  };
 }
 
 function read(payload: JWTPayload, audience: string): OutsideToken | undefined {

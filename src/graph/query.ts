@@ -43,11 +43,17 @@ export function selected(resource: object, { select }: Query): Resource {
 
 /** A page of a list. `url`: the list's own, absolute: the next page's starts with it. */
 export function listed(resources: readonly object[], query: Query, url: string): Resource {
+  const page = resources.slice(query.skip, query.skip + query.top);
+  return paged(page, resources.length, query, url);
+}
+
+/** Likewise, of a list that is known by its length and the page itself. */
+export function paged(page: readonly object[], total: number, query: Query, url: string): Resource {
   const end = query.skip + query.top;
   return {
-    ...(query.count && { '@odata.count': resources.length }),
-    ...(end < resources.length && { '@odata.nextLink': `${url}?${nextPage(query, end)}` }),
-    value: resources.slice(query.skip, end).map((one) => selected(one, query)),
+    ...(query.count && { '@odata.count': total }),
+    ...(end < total && { '@odata.nextLink': `${url}?${nextPage(query, end)}` }),
+    value: page.map((one) => selected(one, query)),
   };
 }
 

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import Fastify from 'fastify';
 import { BOT, OTHER_BOT, setApiStage } from '../../test/support/api-stage.ts';
-import type { StoredNotification } from '../notify/outbox.ts';
+import type { Page, StoredNotification } from '../notify/outbox.ts';
 import { undeliveredRoutes } from './undelivered-routes.ts';
 
 const stored: StoredNotification = {
@@ -21,15 +21,19 @@ const stored: StoredNotification = {
   lastError: '500',
 };
 
-async function staged() {
+async function staged(left: readonly StoredNotification[] = [stored]) {
   const { tokens } = await setApiStage();
   const resent: string[] = [];
   const notifier = {
-    undelivered: async (applicationId: string) => (applicationId === BOT.id ? [stored] : []),
-    resend: async (id: string) => resent.push(id) > 0,
+    undelivered: async (applicationId: string, { skip, top }: Page) => {
+      const all = applicationId === BOT.id ? left : [];
+      return { total: all.length, page: all.slice(skip, skip + top) };
+    },
+    resend: async (applicationId: string, id: string) =>
+      applicationId === BOT.id && left.some((one) => one.id === id) && resent.push(id) > 0,
   };
   const app = Fastify({ genReqId: () => 'request' });
-  await app.register(undeliveredRoutes({ notifier, tokens }));
+  await app.register(undeliveredRoutes({ notifier, tokens, publicUrl: 'https://calls.example' }));
   const as = async (who: typeof BOT, method: 'GET' | 'POST', url: string) => {
     const { token } = await tokens.issue(who);
     return app.inject({ method, url, headers: { authorization: `Bearer ${token}` } });
@@ -54,4 +58,27 @@ test("another application's is not there, and nothing is without a token", async
   assert.equal((await as(OTHER_BOT, 'POST', `/undelivered/${stored.id}/resend`)).statusCode, 404);
   assert.equal((await app.inject({ url: '/undelivered' })).statusCode, 401);
   assert.deepEqual(resent, []);
+});
+
+test('many come in pages, which follow each other by nextLink', async () => {
+  const { as } = await staged(Array.from({ length: 250 }, (_, at) => ({ ...stored, sequence: at + 1 })));
+  const sequences: number[] = [];
+  let next: string | undefined = '/undelivered?$select=sequence&$count=true';
+  for (let pages = 0; next !== undefined; pages++) {
+    const page: {
+      value: { sequence: number; body?: unknown }[];
+      '@odata.nextLink'?: string;
+      '@odata.count': number;
+    } = (await as(BOT, 'GET', next)).json();
+    assert.equal(page['@odata.count'], 250);
+    assert.equal(page.value.length, [100, 100, 50][pages]);
+    assert.equal(page.value[0]?.body, undefined);
+    sequences.push(...page.value.map(({ sequence }) => sequence));
+    next = page['@odata.nextLink']?.replace('https://calls.example', '');
+  }
+  assert.deepEqual(
+    sequences,
+    Array.from({ length: 250 }, (_, at) => at + 1),
+  );
+  assert.equal((await as(BOT, 'GET', '/undelivered?$top=1000')).json().value.length, 250);
 });

@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import Fastify, { type FastifyReply, type InjectOptions } from 'fastify';
 import { babble, collect, expectedFile, stageRecordings, until } from '../../test/support/recordings.ts';
+import { silentLog } from '../log.ts';
 import type { OpenRecording } from '../recording/library.ts';
 import { recordingRoutes } from './recordings.ts';
 
@@ -36,7 +37,9 @@ async function served(t: TestContext, options?: Parameters<typeof stageRecording
     },
   };
   const app = Fastify({ forceCloseConnections: true });
-  await app.register(recordingRoutes({ recordings: watched, sendError }));
+  const audit: Record<string, unknown>[] = [];
+  const log = { ...silentLog, info: (fields: object) => void audit.push({ ...fields }) };
+  await app.register(recordingRoutes({ recordings: watched, sendError, log, clock: stage.clock }));
   t.after(async () => {
     await app.close();
     await stage.close();
@@ -52,7 +55,7 @@ async function served(t: TestContext, options?: Parameters<typeof stageRecording
       url: `/recordings/${recordingId}`,
       headers: { ...headers, ...(token !== undefined && { authorization: `Bearer ${token}` }) },
     });
-  return { stage, app, ask, following };
+  return { stage, app, ask, following, audit };
 }
 
 test('a finished recording is sent whole, with everything that tells what it is', async (t) => {
@@ -257,7 +260,7 @@ test('a growing recording has no length, no validators and no ranges, and is not
 
 test('a file that vanishes between the look and the read is a fault, not half a reply', async (t) => {
   const { stage } = await served(t);
-  const { recordingId } = await stage.finished(babble(1000));
+  const { recordingId, accessToken } = await stage.finished(babble(1000));
   const recording = await stage.recordings.open(recordingId);
   rmSync(join(stage.folder, 'finished', `${recordingId}.wav`));
   const app = Fastify();
@@ -268,10 +271,10 @@ test('a file that vanishes between the look and the read is a fault, not half a 
     authorize: async () => 'ok' as const,
     delete: async () => false,
   };
-  await app.register(recordingRoutes({ recordings, sendError }));
+  await app.register(recordingRoutes({ recordings, sendError, log: silentLog, clock: stage.clock }));
   const reply = await app.inject({
     url: `/recordings/${recordingId}`,
-    headers: { authorization: 'Bearer x' },
+    headers: { authorization: `Bearer ${accessToken}` },
   });
   assert.equal(reply.statusCode, 500);
   assert.equal(reply.json().error.code, '9999');
@@ -364,4 +367,98 @@ test('a reader that leaves is let go of, although nothing is being said', { time
   socket.resetAndDestroy();
   await until(() => following.size === 0);
   await stage.recordings.discard(prepared.recordingId);
+});
+
+test('a reader who takes nothing for a minute is let go of, and the file with him: finished or growing', {
+  timeout: 30_000,
+}, async (t) => {
+  const { stage, port, audit, following, prepared } = await liveTail(t);
+  const finished = await stage.finished(babble(2_000_000));
+  const told = await stage.capture(prepared.recordingId, babble(2_000_000));
+  for (const { recordingId, accessToken } of [finished, prepared]) {
+    const socket = connect(port, '127.0.0.1');
+    socket.on('error', () => {});
+    socket.write(
+      `GET /recordings/${recordingId} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${accessToken}\r\n\r\n`,
+    );
+    // It reads what comes at once, and then nothing: everything on the way fills up.
+    await once(socket, 'data');
+    socket.pause();
+    // Until everything on the way is full, each minute finds another piece on its way.
+    await until(async () => {
+      for (let turn = 0; turn < 100; turn++) await new Promise((resolve) => setImmediate(resolve));
+      await stage.clock.advance(60_000);
+      return audit.some((one) => one.recordingId === recordingId);
+    });
+    socket.destroy();
+  }
+  assert.deepEqual(
+    audit.map(({ outcome, status, live }) => [outcome, status, live]),
+    [
+      ['brokenOff', 200, false],
+      ['brokenOff', 200, true],
+    ],
+  );
+  for (const { bytes } of audit) assert.ok(Number(bytes) > 0);
+  assert.equal(following.size, 0);
+  await stage.recordings.finish(prepared.recordingId, told);
+});
+
+test('the audit says who read and deleted which recording, which part of it, and how that ended', async (t) => {
+  const { stage, ask, audit } = await served(t);
+  const { recordingId, accessToken } = await stage.finished(babble(1000));
+  const other = await stage.finished(babble(10));
+  await ask('GET', recordingId, accessToken);
+  await ask('HEAD', recordingId.toUpperCase(), accessToken);
+  await ask('GET', recordingId, accessToken, { range: 'bytes=0-9' });
+  await ask('GET', recordingId, accessToken, { range: 'bytes=9999-' });
+  await ask('GET', recordingId, other.accessToken);
+  await ask('GET', crypto.randomUUID(), accessToken);
+  await ask('DELETE', recordingId, accessToken);
+  await ask('DELETE', recordingId, accessToken);
+  await until(() => audit.length === 8);
+  const mine = {
+    recordingId,
+    applicationId: 'application',
+    tokenOf: recordingId,
+    remote: '127.0.0.1',
+    live: false,
+  };
+  const read = { event: 'recordingRead', method: 'GET', ...mine };
+  const deleted = { event: 'recordingDeleted', method: 'DELETE', ...mine };
+  const unknown = { recordingId: audit[5]?.recordingId, applicationId: undefined };
+  const expected = [
+    { ...read, outcome: 'done', status: 200, bytes: 4044 },
+    { ...read, outcome: 'done', status: 200, bytes: 0, method: 'HEAD' },
+    { ...read, outcome: 'done', status: 206, bytes: 10, range: 'bytes=0-9' },
+    { ...read, outcome: 'refused', status: 416, bytes: 0, range: 'bytes=9999-' },
+    {
+      ...read,
+      outcome: 'refused',
+      status: 403,
+      bytes: 0,
+      applicationId: undefined,
+      tokenOf: other.recordingId,
+    },
+    { ...read, outcome: 'refused', status: 403, bytes: 0, ...unknown },
+    { ...deleted, outcome: 'done', status: 204, bytes: 0 },
+    { ...deleted, outcome: 'refused', status: 410, bytes: 0 },
+  ];
+  assert.deepEqual(
+    audit.map(({ requestId: _, ...one }) => one),
+    expected,
+  );
+  assert.ok(audit.every(({ requestId }) => typeof requestId === 'string'));
+  assert.ok(!JSON.stringify(audit).includes(accessToken));
+});
+
+test('who shows no token of ours leaves no line in the audit, however often', async (t) => {
+  const { stage, ask, audit } = await served(t);
+  const { recordingId, accessToken } = await stage.finished(babble(10));
+  await ask('GET', recordingId);
+  await ask('GET', recordingId, `${accessToken.slice(0, -4)}AAAA`);
+  await ask('DELETE', recordingId, 'not.a.token');
+  await stage.clock.advance(2 * 3_600_000);
+  await ask('GET', recordingId, accessToken);
+  assert.deepEqual(audit, []);
 });

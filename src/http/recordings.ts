@@ -4,17 +4,28 @@
  */
 import { Readable } from 'node:stream';
 import type { FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify';
+import type { Clock } from '../clock.ts';
+import type { Log } from '../log.ts';
 import type { OpenRecording, RecordingLibrary } from '../recording/library.ts';
+import { type Access, auditAccess } from './audit.ts';
+import { paced } from './paced.ts';
 import { judge, rangeOf } from './preconditions.ts';
 
 export interface RecordingRoutesOptions {
   readonly recordings: Pick<RecordingLibrary, 'open' | 'authorize' | 'delete'>;
   /** Sends an error in the API's one shape; headers that were set go with it. */
   readonly sendError: (reply: FastifyReply, status: number, code: string, message: string) => unknown;
+  /** Gets the audit. */
+  readonly log: Log;
+  readonly clock: Clock;
 }
+
+/** A reader takes 64 kB within it, or has left without saying so. */
+const PATIENCE_MS = 60_000;
 
 type Finished = Extract<OpenRecording, { state: 'finished' }>;
 type Growing = Extract<OpenRecording, { state: 'recording' }>;
+type Admitted = { readonly recording: Finished | Growing; readonly access: Access };
 type Request = FastifyRequest<{ Params: { id: string } }>;
 
 const GONE = 'The recording is gone: it was deleted, or its retention is over.';
@@ -22,19 +33,20 @@ const GROWING = 'The recording is still being made: delete it when it has ended.
 const CHANGED = 'The recording is not the one that the conditions of the request ask for.';
 
 /** GET, HEAD and DELETE of a recording. Who has no good token learns nothing, not even whether there is such a recording. */
-export function recordingRoutes({ recordings, sendError }: RecordingRoutesOptions): FastifyPluginAsync {
+export function recordingRoutes(options: RecordingRoutesOptions): FastifyPluginAsync {
+  const { recordings, sendError, log, clock } = options;
   return async (server) => {
     const refuse = (reply: FastifyReply, status: number, code: string, message: string) => {
       sendError(reply, status, code, message);
       return reply;
     };
 
-    /** The recording that the request may have; else `undefined`, and the request is answered. */
-    const admit = async (request: Request, reply: FastifyReply): Promise<Finished | Growing | undefined> => {
+    /** The recording that the request may have, and its entry in the audit; else `undefined`, and the request is answered. */
+    const admit = async (request: Request, reply: FastifyReply): Promise<Admitted | undefined> => {
       reply.header('cache-control', 'private, no-store');
       const token = bearerToken(request.headers.authorization);
       const verdict = token === undefined ? 'invalid' : await recordings.authorize(request.params.id, token);
-      if (verdict === 'invalid') {
+      if (verdict === 'invalid' || token === undefined) {
         const error = token === undefined ? '' : ', error="invalid_token"';
         reply.header('www-authenticate', `Bearer realm="recordings"${error}`);
         const message =
@@ -44,29 +56,62 @@ export function recordingRoutes({ recordings, sendError }: RecordingRoutesOption
         refuse(reply, 401, 'InvalidAuthenticationToken', message);
         return undefined;
       }
+      const access = auditAccess(request, reply, token, log);
       if (verdict === 'otherRecording') {
         reply.header('www-authenticate', 'Bearer realm="recordings", error="insufficient_scope"');
         refuse(reply, 403, '7504', 'The access token is that of another recording.');
         return undefined;
       }
       const recording = await recordings.open(request.params.id);
-      if (recording.state === 'finished' || recording.state === 'recording') return recording;
+      if (recording.state !== 'unknown') access.applicationId = recording.applicationId;
+      access.live = recording.state === 'recording';
+      if (recording.state === 'finished' || recording.state === 'recording') return { recording, access };
       if (recording.state === 'gone') refuse(reply, 410, 'ResourceGone', GONE);
       else refuse(reply, 404, 'ResourceNotFound', 'There is no such recording.');
       return undefined;
     };
 
     const read = async (request: Request, reply: FastifyReply) => {
-      const recording = await admit(request, reply);
-      if (recording === undefined) return reply;
+      const admitted = await admit(request, reply);
+      if (admitted === undefined) return reply;
+      const { recording, access } = admitted;
       reply.header('content-type', recording.contentType);
       reply.header('content-disposition', `attachment; filename="${recording.fileName}"`);
       return recording.state === 'recording'
-        ? sendGrowing(recording, request, reply)
-        : sendFinished(recording, request, reply);
+        ? sendGrowing(recording, access, request, reply)
+        : sendFinished(recording, access, request, reply);
     };
 
-    const sendFinished = async (recording: Finished, request: Request, reply: FastifyReply) => {
+    /** As fast as it is taken, and no longer. */
+    const bodyOf = (source: AsyncIterable<Uint8Array>, access: Access, reply: FastifyReply) =>
+      Readable.from(
+        paced(source, {
+          clock,
+          patienceMs: PATIENCE_MS,
+          onStall: () => reply.raw.destroy(),
+          onPiece: (bytes) => {
+            access.bytes += bytes;
+          },
+        }),
+        { objectMode: false },
+      );
+
+    /** Its length is not known: chunked, without ranges or validators. */
+    const sendGrowing = (recording: Growing, access: Access, request: Request, reply: FastifyReply) => {
+      reply.header('accept-ranges', 'none');
+      if (request.method === 'HEAD') return reply.send();
+      const gone = new AbortController();
+      // The reader may leave while nothing is being sent: nobody would notice by writing.
+      reply.raw.once('close', () => gone.abort());
+      return reply.send(bodyOf(recording.follow(gone.signal), access, reply));
+    };
+
+    const sendFinished = async (
+      recording: Finished,
+      access: Access,
+      request: Request,
+      reply: FastifyReply,
+    ) => {
       const { bytes } = recording;
       const validators = describe(recording, reply);
       const verdict = judge(request.method, request.headers, validators);
@@ -80,15 +125,16 @@ export function recordingRoutes({ recordings, sendError }: RecordingRoutesOption
         return refuse(reply, 416, 'RangeNotSatisfiable', `The recording has ${bytes} bytes.`);
       }
       const { start, end } = range.kind === 'part' ? range : { start: 0, end: bytes };
-      const body = Readable.from(recording.read(start, end), { objectMode: false });
+      const body = bodyOf(recording.read(start, end), access, reply);
       if (range.kind === 'part')
         reply.code(206).header('content-range', `bytes ${start}-${end - 1}/${bytes}`);
       return reply.header('content-length', end - start).send(body);
     };
 
     const remove = async (request: Request, reply: FastifyReply) => {
-      const recording = await admit(request, reply);
-      if (recording === undefined) return reply;
+      const admitted = await admit(request, reply);
+      if (admitted === undefined) return reply;
+      const { recording } = admitted;
       if (recording.state === 'recording') return refuse(reply, 409, '8519', GROWING);
       if (judge('DELETE', request.headers, validatorsOf(recording)) !== 'go')
         return refuse(reply, 412, 'PreconditionFailed', CHANGED);
@@ -104,16 +150,6 @@ export function recordingRoutes({ recordings, sendError }: RecordingRoutesOption
     });
     server.delete<{ Params: { id: string } }>('/recordings/:id', remove);
   };
-}
-
-/** Its length is not known: chunked, without ranges or validators. */
-function sendGrowing(recording: Growing, request: Request, reply: FastifyReply) {
-  reply.header('accept-ranges', 'none');
-  if (request.method === 'HEAD') return reply.send();
-  const gone = new AbortController();
-  // The reader may leave while nothing is being sent: nobody would notice by writing.
-  reply.raw.once('close', () => gone.abort());
-  return reply.send(Readable.from(recording.follow(gone.signal), { objectMode: false }));
 }
 
 function validatorsOf({ sha256, lastModified }: Finished) {

@@ -4,8 +4,11 @@ import Fastify, {
   type FastifyReply,
   type FastifyServerOptions,
 } from 'fastify';
+import { type Clock, systemClock } from '../clock.ts';
 import { TonearmError } from '../errors.ts';
 import type { Log } from '../log.ts';
+import { isDeeperThan } from './json-depth.ts';
+import { createTimedServer, type HttpTimes, limitConnections } from './limits.ts';
 
 /** How the server answers what no route does; the spelling of errors is the composer's to give. */
 export interface ErrorAnswers {
@@ -31,10 +34,19 @@ export interface HttpOptions {
   readonly plugins: readonly FastifyPluginAsync[];
   readonly errors: ErrorAnswers;
   readonly log: Log;
+  /** Connections at one time; default 4096. */
+  readonly maxConnections?: number;
+  /** Default: those of limits.ts. */
+  readonly times?: HttpTimes;
+  /** Default: the system's. */
+  readonly clock?: Clock;
 }
 
 const BODY_LIMIT = 256 * 1024;
+/** Of bodies that anybody sends in earnest it is six. */
+const DEEPEST_BODY = 32;
 const CLOSE_WITHIN_MS = 2000;
+const MOST_CONNECTIONS = 4096;
 
 /** A server with everything registered that does not listen yet: tests inject into it. */
 export async function buildHttp({
@@ -43,10 +55,13 @@ export async function buildHttp({
   log,
   tls,
   trustProxy = false,
+  maxConnections = MOST_CONNECTIONS,
+  times,
+  clock = systemClock,
 }: HttpOptions): Promise<FastifyInstance> {
   const app = Fastify({
     trustProxy,
-    https: tls === undefined ? null : { ...tls, minVersion: 'TLSv1.2' },
+    serverFactory: (handler) => createTimedServer(handler, tls, times),
     logger: false,
     bodyLimit: BODY_LIMIT,
     genReqId: () => errors.newRequestId(),
@@ -71,6 +86,9 @@ export async function buildHttp({
   // Fastify takes text too, which no route here wants: without this it is no 415.
   app.removeContentTypeParser('text/plain');
   acceptEmptyJson(app);
+  // A proxy brings everybody from one address.
+  const perAddress = trustProxy ? maxConnections : Math.ceil(maxConnections / 2);
+  limitConnections(app.server, { most: maxConnections, perAddress, clock, log });
   app.addHook('onRequest', async (request, reply) => {
     reply.header('request-id', request.id);
     const theirs = errors.clientRequestId(request);
@@ -146,6 +164,7 @@ function acceptEmptyJson(app: FastifyInstance): void {
   const parse = app.getDefaultJsonParser('error', 'error');
   app.addContentTypeParser('application/json', { parseAs: 'string' }, (request, body, done) => {
     if (body === '') done(null, undefined);
+    else if (isDeeperThan(DEEPEST_BODY, String(body))) done(new SyntaxError('nested too deeply'));
     else parse(request, body as string, done);
   });
 }

@@ -2,19 +2,13 @@
  * Fetches a prompt as far as the rules let it. A bot chooses the URI, so it is a stranger's: every hop is asked about, and a
  * host that only a scheme allows is connected to at public addresses alone, looked at when connecting, not before.
  */
-import { get as getHttp, type IncomingMessage } from 'node:http';
-import { get as getHttps } from 'node:https';
-import { isIP, type LookupFunction } from 'node:net';
+import type { IncomingMessage } from 'node:http';
 import type { Clock } from '../clock.ts';
 import { reasonOf } from '../errors.ts';
+import { type Resolve, readBody, sendRequest } from '../outbound/request.ts';
+import { admitUrl } from '../outbound/rules.ts';
 import { type Fetched, readPromptFile } from './prompt-file.ts';
-import { admitUrl, type PromptRules } from './prompt-rules.ts';
-import { isPublicAddress } from './public-address.ts';
-
-/** Finds the addresses of a host; rejects when there are none. */
-export type Resolve = (
-  host: string,
-) => Promise<readonly { readonly address: string; readonly family: number }[]>;
+import type { PromptRules } from './prompt-rules.ts';
 
 export interface FetchLimits {
   readonly rules: PromptRules;
@@ -26,6 +20,7 @@ export interface FetchLimits {
 }
 
 const MAX_REDIRECTS = 3;
+const HEADERS = { accept: 'audio/wav, audio/*;q=0.5' };
 const REDIRECTS: ReadonlySet<number> = new Set([301, 302, 303, 307, 308]);
 
 /** Fetches the bytes behind a prompt's URI. Never rejects. */
@@ -48,16 +43,14 @@ export async function fetchPrompt(uri: string, limits: FetchLimits): Promise<Fet
 }
 
 async function follow(first: URL, limits: FetchLimits, signal: AbortSignal): Promise<Fetched> {
+  const rules = limits.rules.outbound;
   let url = first;
   for (let hop = 0; hop <= MAX_REDIRECTS; hop++) {
     const about = hop === 0 ? '' : `it was redirected to ${shortened(url)}: `;
-    const admission = admitUrl(limits.rules, url);
+    const admission = admitUrl(rules, url);
     if (!admission.ok) return { ok: false, message: about + admission.message };
-    const host = url.hostname.replace(/^\[|\]$/g, '');
-    // An address in the URL is connected to without a look-up.
-    if (!admission.anyAddress && isIP(host) !== 0 && !isPublicAddress(host))
-      return { ok: false, message: about + notPublic(host, host) };
-    const response = await request(url, admission.anyAddress, limits.resolve, signal);
+    const { reach } = admission;
+    const response = await sendRequest({ url, headers: HEADERS }, { ...limits, rules, reach }, signal);
     const location = response.headers.location;
     if (!REDIRECTS.has(response.statusCode ?? 0) || location === undefined)
       return receive(response, limits, about);
@@ -68,39 +61,6 @@ async function follow(first: URL, limits: FetchLimits, signal: AbortSignal): Pro
       return { ok: false, message: `it is redirected to ${url.protocol}, which is not followed` };
   }
   return { ok: false, message: `it is redirected more than ${MAX_REDIRECTS} times` };
-}
-
-function request(
-  url: URL,
-  anyAddress: boolean,
-  resolve: Resolve,
-  signal: AbortSignal,
-): Promise<IncomingMessage> {
-  return new Promise((done, fail) => {
-    const options = {
-      // A connection of its own: one that is kept open might be one that other rules allowed.
-      agent: false,
-      lookup: guardedLookup(resolve, anyAddress),
-      headers: { accept: 'audio/wav, audio/*;q=0.5', 'accept-encoding': 'identity', 'user-agent': 'tonearm' },
-      signal,
-    } as const;
-    (url.protocol === 'https:' ? getHttps : getHttp)(url, options, done).on('error', fail);
-  });
-}
-
-/** Refuses a host when one of its addresses is not public: a name that changes its address between two looks gains nothing. */
-function guardedLookup(resolve: Resolve, anyAddress: boolean): LookupFunction {
-  return (host, options, callback) => {
-    const refuse = (error: Error) => callback(error, '', 0);
-    resolve(host).then((addresses) => {
-      const first = addresses[0];
-      const bad = anyAddress ? undefined : addresses.find(({ address }) => !isPublicAddress(address));
-      if (first === undefined) refuse(new Error(`${host} has no address`));
-      else if (bad !== undefined) refuse(new Error(notPublic(host, bad.address)));
-      else if (options.all) callback(null, [...addresses]);
-      else callback(null, first.address, first.family);
-    }, refuse);
-  };
 }
 
 async function receive(
@@ -116,22 +76,8 @@ async function receive(
   const encoding = response.headers['content-encoding'] ?? 'identity';
   if (encoding !== 'identity')
     return no(`its server sent it compressed (${encoding}) without being asked to`);
-  const tooLong = `it is longer than the limit of ${maxBytes} bytes`;
-  if (Number(response.headers['content-length'] ?? 0) > maxBytes) return no(tooLong);
-  const chunks: Uint8Array[] = [];
-  let length = 0;
-  for await (const chunk of response as AsyncIterable<Uint8Array>) {
-    length += chunk.length;
-    if (length > maxBytes) return no(tooLong);
-    chunks.push(chunk);
-  }
-  return { ok: true, bytes: Buffer.concat(chunks, length) };
-}
-
-function notPublic(host: string, address: string): string {
-  const named = host.includes(':') ? `[${host}]` : host;
-  const which = host === address ? address : `${host} has the address ${address}, which`;
-  return `${which} is not a public address: such a host has to be named in prompts.allow ("http://${named}/")`;
+  const bytes = await readBody(response, maxBytes);
+  return bytes === undefined ? no(`it is longer than the limit of ${maxBytes} bytes`) : { ok: true, bytes };
 }
 
 /** In words, what kept it from arriving. */

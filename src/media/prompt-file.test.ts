@@ -1,10 +1,12 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { pathToFileURL } from 'node:url';
+import { Worker } from 'node:worker_threads';
 import { readPromptFile } from './prompt-file.ts';
 import { readPromptRules } from './prompt-rules.ts';
 
@@ -79,4 +81,44 @@ test('a listed folder may itself be a link', async () => {
   writeFileSync(join(folder, 'real/a.wav'), CONTENT);
   symlinkSync(join(folder, 'real'), join(folder, 'alias'));
   await assertReads('file:./alias/a.wav', ['file:./alias']);
+});
+
+/** Puts a link to elsewhere in the place of a folder, and the folder back, as fast as it can, until it is told to stop. */
+const SWITCHING = `
+  const { renameSync, symlinkSync, unlinkSync } = require('node:fs');
+  const { workerData, parentPort } = require('node:worker_threads');
+  const { folder, elsewhere, stop } = workerData;
+  parentPort.postMessage('begun');
+  while (Atomics.load(stop, 0) === 0) {
+    renameSync(folder, folder + '.away');
+    symlinkSync(elsewhere, folder);
+    unlinkSync(folder);
+    renameSync(folder + '.away', folder);
+  }
+`;
+
+test('a folder that becomes a link between look and open gains nothing', async () => {
+  const listed = join(folder, 'switched');
+  const elsewhere = join(folder, 'not-listed');
+  for (const [place, content] of [
+    [join(listed, 'now'), CONTENT],
+    [elsewhere, Buffer.from('the secret')],
+  ] as const) {
+    mkdirSync(place, { recursive: true });
+    writeFileSync(join(place, 'a.wav'), content);
+  }
+  const stop = new Int32Array(new SharedArrayBuffer(4));
+  const workerData = { folder: join(listed, 'now'), elsewhere, stop };
+  const switcher = new Worker(SWITCHING, { eval: true, workerData });
+  try {
+    await once(switcher, 'message');
+    const rules = readPromptRules([pathToFileURL(listed).href], folder);
+    for (let time = 0; time < 2000; time++) {
+      const fetched = await readPromptFile('file:./switched/now/a.wav', rules, 100);
+      if (fetched.ok) assert.deepEqual(Buffer.from(fetched.bytes), CONTENT);
+    }
+  } finally {
+    Atomics.store(stop, 0, 1);
+    await once(switcher, 'exit');
+  }
 });

@@ -4,11 +4,12 @@ import { setImmediate as breathe } from 'node:timers/promises';
 import type { Clock } from '../clock.ts';
 import { reasonOf } from '../errors.ts';
 import type { Log } from '../log.ts';
+import { type Resolve, sharedResolve } from '../outbound/request.ts';
 import { parseWav, readMono } from '../wire/wav.ts';
 import { LINE_RATE } from './line.ts';
 import { perHost } from './per-host.ts';
 import { promptCache } from './prompt-cache.ts';
-import { type FetchLimits, fetchPrompt, type Resolve } from './prompt-fetch.ts';
+import { type FetchLimits, fetchPrompt } from './prompt-fetch.ts';
 import type { PromptAudio, PromptLibrary } from './prompt-library.ts';
 import { readPromptRules } from './prompt-rules.ts';
 import { type AudioSource, resampledLength, resampleSteps } from './resample.ts';
@@ -42,7 +43,7 @@ export function createPrompts(options: PromptOptions): PromptLibrary {
     timeoutMs: options.timeoutMs ?? 10_000,
     maxBytes: options.maxBytes ?? 20_000_000,
     clock: options.clock,
-    resolve: options.resolve ?? ((host: string) => lookup(host, { all: true })),
+    resolve: sharedResolve(options.resolve ?? ((host: string) => lookup(host, { all: true }))),
     wide: options.wide ?? false,
   };
   const kept = promptCache(options.cacheBytes ?? 256_000_000);

@@ -1,6 +1,10 @@
 /** One attempt to deliver one notification over HTTP. */
+import type { IncomingMessage } from 'node:http';
 import type { Clock } from '../clock.ts';
 import { reasonOf } from '../errors.ts';
+import type { CallbackRules } from '../outbound/callbacks.ts';
+import type { Connections } from '../outbound/connections.ts';
+import { type Resolve, sendRequest } from '../outbound/request.ts';
 import type { StoredNotification } from './outbox.ts';
 import { retryAfterMs } from './retry-schedule.ts';
 
@@ -16,14 +20,18 @@ export interface DeliveryOptions {
   readonly clock: Clock;
   /** Gives the JWT of each attempt. */
   readonly authorize: (who: { readonly applicationId: string; readonly tenantId: string }) => Promise<string>;
-  /** Whether `http:` targets are allowed beside `https:`. */
-  readonly allowHttp: boolean;
+  readonly callbacks: CallbackRules;
+  /** Where an application is told of incoming calls, as the operator configured it. */
+  readonly callbackOf: (applicationId: string) => string | undefined;
+  readonly connections: Connections;
+  readonly resolve: Resolve;
   /** From asking for the token to the status line. */
   readonly attemptTimeoutMs: number;
 }
 
-/** Longest answer that is read to its end so that the connection can serve again; more is cut off. */
+/** What of an answer is read, and waited for, so that the connection can serve again; more is cut off. */
 const DRAIN_BYTES = 16_384;
+const DRAIN_MS = 1000;
 
 /** Never rejects. Redirects are not followed (the token is for the configured target), answers are thrown away. */
 export async function deliver(
@@ -31,33 +39,41 @@ export async function deliver(
   options: DeliveryOptions,
   signal: AbortSignal,
 ): Promise<Attempt> {
-  const refusal = refuse(notification.target, options.allowHttp);
-  if (refusal !== undefined) return { outcome: 'refused', error: refusal };
+  const { target, applicationId } = notification;
+  const admission = options.callbacks.admit(target, options.callbackOf(applicationId));
+  if (!admission.ok) return { outcome: 'refused', error: `the callback can't be told: ${admission.message}` };
 
   const over = new AbortController();
   const within = AbortSignal.any([signal, over.signal]);
   const timeOut = options.clock.after(options.attemptTimeoutMs, () => over.abort());
   try {
     const token = await until(options.authorize(notification), within);
-    const response = await fetch(notification.target, {
-      method: 'POST',
-      redirect: 'manual',
-      signal: within,
-      headers: {
-        ...notification.headers,
-        'content-type': 'application/json',
-        authorization: `Bearer ${token}`,
-        'tonearm-sequence': String(notification.sequence),
-        'tonearm-notification-id': notification.id,
+    const url = new URL(target);
+    const { reach } = admission;
+    const response = await sendRequest(
+      {
+        url,
+        method: 'POST',
+        headers: {
+          ...notification.headers,
+          'content-type': 'application/json',
+          authorization: `Bearer ${token}`,
+          'tonearm-sequence': String(notification.sequence),
+          'tonearm-notification-id': notification.id,
+        },
+        body: notification.body,
+        agent: options.connections.agentFor(url, reach),
       },
-      body: notification.body,
-    });
-    await drain(response, within);
-    if (response.ok) return { outcome: 'received' };
+      { rules: options.callbacks.rules, reach, resolve: options.resolve },
+      within,
+    );
+    await drain(response, options.clock);
+    const { statusCode = 0, headers } = response;
+    if (statusCode >= 200 && statusCode < 300) return { outcome: 'received' };
     return {
       outcome: 'failed',
-      error: `answered ${response.status}`,
-      retryAfterMs: retryAfterMs(response.headers.get('retry-after'), options.clock.now()),
+      error: `answered ${statusCode}`,
+      retryAfterMs: retryAfterMs(headers['retry-after'] ?? null, options.clock.now()),
     };
   } catch (thrown) {
     if (signal.aborted) return { outcome: 'aborted' };
@@ -70,27 +86,23 @@ export async function deliver(
   }
 }
 
-function refuse(target: string, allowHttp: boolean): string | undefined {
-  const scheme = URL.parse(target)?.protocol;
-  if (scheme === 'https:' || (scheme === 'http:' && allowHttp)) return undefined;
-  if (scheme === 'http:') return 'the callback is http: and only https: is allowed (callbacks.allowHttp)';
-  return 'the callback is not an https: URL';
-}
-
 /** The status has come: whatever happens to the rest of the answer does not matter. */
-async function drain(response: Response, signal: AbortSignal): Promise<void> {
-  const reader = response.body?.getReader();
-  if (reader === undefined) return;
-  try {
-    for (let read = 0; read <= DRAIN_BYTES && !signal.aborted; ) {
-      const { done, value } = await reader.read();
-      if (done) return;
-      read += value.byteLength;
-    }
-    await reader.cancel();
-  } catch {
-    // The connection is gone with it.
-  }
+function drain(response: IncomingMessage, clock: Clock): Promise<void> {
+  return new Promise((resolve) => {
+    const enough = clock.after(DRAIN_MS, () => response.destroy());
+    let read = 0;
+    response.on('data', (chunk: Uint8Array) => {
+      read += chunk.length;
+      if (read > DRAIN_BYTES) response.destroy();
+    });
+    // The connection may be gone with it.
+    response.on('error', () => {});
+    const settle = () => {
+      enough.cancel();
+      resolve();
+    };
+    response.once('end', settle).once('close', settle);
+  });
 }
 
 function until<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
@@ -102,12 +114,9 @@ function until<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
   });
 }
 
-/** `fetch` hides why it failed behind "fetch failed". */
 function rootReason(thrown: unknown): string {
-  let reason = thrown;
-  while (reason instanceof Error && reason.cause !== undefined) reason = reason.cause;
-  const text = reasonOf(reason);
+  const text = reasonOf(thrown);
   if (text !== '') return text;
   // An AggregateError of connection attempts has a code and no message.
-  return reason instanceof Error && 'code' in reason ? String(reason.code) : 'failed';
+  return thrown instanceof Error && 'code' in thrown ? String(thrown.code) : 'failed';
 }

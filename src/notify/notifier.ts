@@ -1,20 +1,25 @@
 /**
- * Delivers the outbox: one task a lane, alive only while the lane has something pending. Retries follow retry-schedule.ts.
+ * Delivers the outbox: one task a lane, alive only while the lane has something to deliver now. Retries follow retry-schedule.ts.
  */
-import { type Clock, pause, type Timer } from '../clock.ts';
+import { lookup } from 'node:dns/promises';
+import type { Clock, Timer } from '../clock.ts';
 import { reasonOf, TonearmError } from '../errors.ts';
 import type { Log } from '../log.ts';
+import { Connections } from '../outbound/connections.ts';
+import { type Resolve, sharedResolve } from '../outbound/request.ts';
 import { type Attempt, type DeliveryOptions, deliver } from './delivery.ts';
+import { openLanes } from './lanes.ts';
 import type { Notifier } from './outbox.ts';
 import { defaultSchedule, pauseAfter, type RetrySchedule } from './retry-schedule.ts';
-import type { PendingNotification, SqliteOutbox } from './sqlite-outbox.ts';
+import type { Bounds, NextOfLane, PendingNotification, SqliteOutbox } from './sqlite-outbox.ts';
 import { openTurns } from './turns.ts';
 
 export interface NotifierOptions {
   /** Stays open when the notifier closes: whoever opened it closes it. */
   readonly outbox: SqliteOutbox;
   readonly authorize: DeliveryOptions['authorize'];
-  readonly allowHttp: boolean;
+  readonly callbacks: DeliveryOptions['callbacks'];
+  readonly callbackOf: DeliveryOptions['callbackOf'];
   readonly clock: Clock;
   readonly log: Log;
   readonly schedule?: Partial<RetrySchedule>;
@@ -22,16 +27,25 @@ export interface NotifierOptions {
   readonly attemptTimeoutMs?: number;
   /** Attempts at one time to one application at one origin; default 64. */
   readonly concurrencyPerTarget?: number;
+  /** Attempts at one time to one application, wherever; default 256. */
+  readonly concurrencyPerApplication?: number;
   /** How long a delivered one is remembered, so that its key is known when it is appended again; default 24 h. */
   readonly keepDeliveredMs?: number;
   /** How long an undelivered one can be listed and sent again; default 7 days. */
   readonly keepUndeliveredMs?: number;
+  /** How many of one application may wait (default 50,000), and be undelivered (100,000): the oldest go to make room. */
+  readonly most?: Bounds;
+  /** Default: the system's resolver. */
+  readonly resolve?: Resolve;
   /** 0 ≤ random < 1; default Math.random. */
   readonly random?: () => number;
 }
 
 const DAY = 86_400_000;
 const SWEEP_EVERY_MS = 60_000;
+/** The command line may have revived some. */
+const LOOK_EVERY_MS = 2000;
+const MOST: Bounds = { pending: 50_000, undelivered: 100_000 };
 /** A lane that was not used for so long may count from 1 again. */
 const KEEP_LANES_MS = 30 * DAY;
 
@@ -39,45 +53,67 @@ const KEEP_LANES_MS = 30 * DAY;
 export function startNotifier(options: NotifierOptions): Notifier {
   const { outbox, clock, log } = options;
   const schedule = { ...defaultSchedule, ...options.schedule };
-  const delivery = { ...options, attemptTimeoutMs: options.attemptTimeoutMs ?? 10_000 };
-  const random = options.random ?? Math.random;
-  const turns = openTurns(options.concurrencyPerTarget ?? 64);
-  const closing = new AbortController();
-  const running = new Map<string, Promise<void>>();
-  let sweeping: Timer | undefined;
-
-  const wake = (lane: string) => {
-    if (closing.signal.aborted || running.has(lane)) return;
-    running.set(lane, runLane(lane));
+  const connections = new Connections();
+  const delivery = {
+    ...options,
+    connections,
+    resolve: sharedResolve(options.resolve ?? ((host) => lookup(host, { all: true }))),
+    attemptTimeoutMs: options.attemptTimeoutMs ?? 10_000,
   };
+  const random = options.random ?? Math.random;
+  const closing = new AbortController();
+  const perTarget = openTurns(options.concurrencyPerTarget ?? 64, closing.signal);
+  const perApplication = openTurns(options.concurrencyPerApplication ?? 256, closing.signal);
+  let sweeping: Timer | undefined;
+  let looking: Timer | undefined;
+  let version: number | undefined;
 
-  const runLane = async (lane: string) => {
-    // The first step is put off so that `running` holds this task before it can end.
-    await Promise.resolve();
-    while (!closing.signal.aborted) {
+  /** What is due of a lane; gives the pause until the next is. */
+  const deliverDue = async (lane: string): Promise<number | undefined> => {
+    for (let next = outbox.next(lane); next !== undefined; next = outbox.next(lane)) {
+      const waitMs = (next.nextAttemptAt ?? 0) - clock.now();
+      if (waitMs > 0) return waitMs;
+      const leave = await takeTurn(next);
+      if (leave === undefined) return undefined;
       try {
-        return await deliverAll(lane);
-      } catch (thrown) {
-        log.error({ lane, error: reasonOf(thrown) }, 'the outbox failed: its lane waits a little');
-        await pause(clock, schedule.longestPauseMs, closing.signal);
+        if (!(await attempt(lane, next))) return undefined;
+      } finally {
+        leave();
       }
     }
+    return undefined;
   };
 
-  /** Until nothing of the lane is pending, or the notifier closes. Throws what the outbox throws. */
-  const deliverAll = async (lane: string) => {
-    for (let next = outbox.head(lane); next !== undefined; next = outbox.head(lane)) {
-      const waitMs = (next.nextAttemptAt ?? 0) - clock.now();
-      if (waitMs > 0) await pause(clock, waitMs, closing.signal);
-      const leave = await turns.take(nameOf(next), closing.signal);
-      if (leave === undefined) return;
-      const startedAt = clock.now();
-      const attempt = await deliver(next, delivery, closing.signal).finally(leave);
-      if (attempt.outcome === 'aborted') return;
-      settle(next, attempt, startedAt);
-    }
-    // In the same step as the look that found nothing: what is appended from here on wakes the lane anew.
-    running.delete(lane);
+  const lanes = openLanes(clock, (lane) =>
+    deliverDue(lane).catch((thrown: unknown) => {
+      log.error({ lane, error: reasonOf(thrown) }, 'the outbox failed: its lane waits a little');
+      return schedule.longestPauseMs;
+    }),
+  );
+
+  /** A turn at its target, and then one of its application. */
+  const takeTurn = async ({ applicationId, target }: NextOfLane) => {
+    // Bots behind one gateway do not wait for each other.
+    const leaveTarget = await perTarget.take(`${applicationId} ${URL.parse(target)?.origin}`);
+    if (leaveTarget === undefined) return undefined;
+    const leaveApplication = await perApplication.take(applicationId);
+    if (leaveApplication === undefined) return leaveTarget();
+    return () => {
+      leaveApplication();
+      leaveTarget();
+    };
+  };
+
+  /** Only now is it read whole: of those that wait nothing is in memory. `false` when it was broken off. */
+  const attempt = async (lane: string, next: NextOfLane): Promise<boolean> => {
+    const notification = outbox.head(lane);
+    // Meanwhile another may have been revived, or this one given up.
+    if (notification?.id !== next.id) return true;
+    const startedAt = clock.now();
+    const outcome = await deliver(notification, delivery, closing.signal);
+    if (outcome.outcome === 'aborted') return false;
+    settle(notification, outcome, startedAt);
+    return true;
   };
 
   const settle = (
@@ -118,6 +154,25 @@ export function startNotifier(options: NotifierOptions): Notifier {
     }
   };
 
+  const bound = (now: number) => {
+    const { gaveUp, forgotten } = outbox.bound(options.most ?? MOST, now);
+    if (gaveUp > 0)
+      log.error({ notifications: gaveUp }, 'too many notifications wait: the oldest are undelivered');
+    if (forgotten > 0)
+      log.error({ notifications: forgotten }, 'too many notifications are undelivered: the oldest are lost');
+  };
+
+  const look = () => {
+    looking = clock.after(LOOK_EVERY_MS, look);
+    try {
+      const now = outbox.version();
+      if (version !== undefined && version !== now) for (const lane of outbox.lanes()) lanes.wake(lane);
+      version = now;
+    } catch (thrown) {
+      log.error({ error: reasonOf(thrown) }, 'the outbox could not be looked at');
+    }
+  };
+
   const sweep = () => {
     const now = clock.now();
     try {
@@ -126,6 +181,7 @@ export function startNotifier(options: NotifierOptions): Notifier {
         undelivered: now - (options.keepUndeliveredMs ?? 7 * DAY),
         lanes: now - KEEP_LANES_MS,
       });
+      bound(now);
     } catch (thrown) {
       log.error({ error: reasonOf(thrown) }, 'the outbox could not be swept');
     }
@@ -133,7 +189,8 @@ export function startNotifier(options: NotifierOptions): Notifier {
   };
 
   sweep();
-  for (const lane of outbox.lanes()) wake(lane);
+  look();
+  for (const lane of outbox.lanes()) lanes.wake(lane);
 
   return {
     async append(notification) {
@@ -144,30 +201,25 @@ export function startNotifier(options: NotifierOptions): Notifier {
           cause,
         });
       }
-      wake(notification.lane);
+      lanes.wake(notification.lane);
     },
-    async undelivered(applicationId) {
-      return outbox.undelivered(applicationId);
+    async undelivered(applicationId, page) {
+      return outbox.undelivered(applicationId, page);
     },
-    async resend(id) {
-      const lane = outbox.revive(id);
-      if (lane !== undefined) wake(lane);
+    async resend(applicationId, id) {
+      const lane = outbox.revive(applicationId, id);
+      if (lane !== undefined) lanes.wake(lane);
       return lane !== undefined;
     },
-    async settled(lane) {
-      await running.get(lane);
-    },
+    settled: lanes.settled,
     async close() {
       closing.abort();
       sweeping?.cancel();
-      await Promise.all(running.values());
+      looking?.cancel();
+      await lanes.close();
+      connections.close();
     },
   };
-}
-
-/** Bots behind one gateway do not wait for each other. */
-function nameOf(notification: PendingNotification): string {
-  return `${notification.applicationId} ${URL.parse(notification.target)?.origin}`;
 }
 
 /** For the log: the query of a callback may be a secret. */

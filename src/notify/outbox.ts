@@ -29,13 +29,23 @@ export interface StoredNotification extends NewNotification {
   readonly lastError: string | undefined;
 }
 
+export interface Page {
+  readonly skip: number;
+  readonly top: number;
+}
+
+export interface Undelivered {
+  readonly total: number;
+  readonly page: readonly StoredNotification[];
+}
+
 export interface Notifier {
   /** Durable when it resolves; delivery goes on in the background. */
   append(notification: NewNotification): Promise<void>;
-  /** What the retries gave up on. */
-  undelivered(applicationId: string): Promise<readonly StoredNotification[]>;
-  /** Tries one again. `false` when there is no such undelivered notification. */
-  resend(id: string): Promise<boolean>;
+  /** What the retries gave up on, oldest first: so many of it from `skip` on, and how much there is. */
+  undelivered(applicationId: string, page: Page): Promise<Undelivered>;
+  /** Tries one again. `false` when there is no such undelivered notification of the application. */
+  resend(applicationId: string, id: string): Promise<boolean>;
   /** Resolves when nothing of this lane is pending any more. For draining and tests. */
   settled(lane: string): Promise<void>;
   /** Ends deliveries; what is pending stays in the outbox for the next start. */

@@ -77,12 +77,15 @@ test('what was given up is listed for its application and can be revived, then i
   assert.equal(outbox.head('a')?.nextAttemptAt, 99);
   outbox.gaveUp(id, 'answered 501', 20);
   assert.equal(outbox.head('a')?.key, 'two');
-  const [listed] = outbox.undelivered('app');
+  const {
+    page: [listed],
+  } = outbox.undelivered('app', { skip: 0, top: 10 });
   assert.deepEqual([listed?.id, listed?.attempts, listed?.lastError], [id, 2, 'answered 501']);
-  assert.deepEqual(outbox.undelivered('other'), []);
-  assert.equal(outbox.revive('nonsense'), undefined);
-  assert.equal(outbox.revive(id), 'a');
-  assert.equal(outbox.revive(id), undefined);
+  assert.deepEqual(outbox.undelivered('other', { skip: 0, top: 10 }), { total: 0, page: [] });
+  assert.equal(outbox.revive('app', 'nonsense'), undefined);
+  assert.equal(outbox.revive('other', id), undefined);
+  assert.equal(outbox.revive('app', id), 'a');
+  assert.equal(outbox.revive('app', id), undefined);
   assert.deepEqual([outbox.head('a')?.key, outbox.head('a')?.attempts], ['one', 0]);
 });
 

@@ -4,13 +4,31 @@
 import { randomUUID } from 'node:crypto';
 import { DatabaseSync, type SQLOutputValue, type StatementSync } from 'node:sqlite';
 import { reasonOf, TonearmError } from '../errors.ts';
-import type { NewNotification, StoredNotification } from './outbox.ts';
+import type { NewNotification, Page, StoredNotification, Undelivered } from './outbox.ts';
+
+/** Which notification of a lane is next, without what it says: lanes that wait are many. */
+export interface NextOfLane {
+  readonly id: string;
+  readonly target: string;
+  readonly applicationId: string;
+  /** Not to be tried before. */
+  readonly nextAttemptAt: number | undefined;
+}
 
 /** A pending notification with where its retries stand. Times are milliseconds since the epoch. */
 export interface PendingNotification extends StoredNotification {
   readonly firstAttemptAt: number | undefined;
   /** Not to be tried before. */
   readonly nextAttemptAt: number | undefined;
+}
+
+/** In the data folder. */
+export const OUTBOX_FILE = 'outbox.db';
+
+/** How many an application may have. */
+export interface Bounds {
+  readonly pending: number;
+  readonly undelivered: number;
 }
 
 const SCHEMA = `
@@ -36,7 +54,9 @@ const SCHEMA = `
   ) STRICT;
   CREATE INDEX IF NOT EXISTS pending ON notification (lane, sequence) WHERE state = 'pending';
   CREATE INDEX IF NOT EXISTS settled ON notification (settled_at) WHERE state <> 'pending';
-  CREATE INDEX IF NOT EXISTS undelivered ON notification (application_id, created_at) WHERE state = 'undelivered';
+  -- Entries of one application are in the order of their rows, which is the order they came in.
+  CREATE INDEX IF NOT EXISTS undelivered_of ON notification (application_id) WHERE state = 'undelivered';
+  CREATE INDEX IF NOT EXISTS pending_of ON notification (application_id) WHERE state = 'pending';
   -- Apart from the notifications, so that a lane goes on counting when its delivered ones were swept.
   CREATE TABLE IF NOT EXISTS lane (lane TEXT PRIMARY KEY, last INTEGER NOT NULL, used_at INTEGER NOT NULL) STRICT;
   CREATE INDEX IF NOT EXISTS used ON lane (used_at);
@@ -64,9 +84,12 @@ export class SqliteOutbox {
   readonly #count: StatementSync;
   readonly #insert: StatementSync;
   readonly #known: StatementSync;
+  readonly #next: StatementSync;
   readonly #head: StatementSync;
   readonly #failed: StatementSync;
-  readonly #settle: StatementSync;
+  readonly #delivered: StatementSync;
+  readonly #gaveUp: StatementSync;
+  readonly #version: StatementSync;
 
   constructor(path: string) {
     this.#database = new DatabaseSync(path, { timeout: 5000 });
@@ -81,15 +104,22 @@ export class SqliteOutbox {
       INSERT INTO notification
         (id, lane, key, sequence, target, application_id, tenant_id, body, headers, state, created_at)
       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 'pending', ?)`);
+    this.#next = prepare(`
+      SELECT id, target, application_id, next_attempt_at FROM notification
+      WHERE lane = ? AND state = 'pending' ORDER BY sequence LIMIT 1`);
     this.#head = prepare(
       `SELECT * FROM notification WHERE lane = ? AND state = 'pending' ORDER BY sequence LIMIT 1`,
     );
     this.#failed = prepare(`
       UPDATE notification SET attempts = attempts + 1, last_error = ?, first_attempt_at = coalesce(first_attempt_at, ?),
         next_attempt_at = ? WHERE id = ?`);
-    this.#settle = prepare(`
-      UPDATE notification SET attempts = attempts + 1, state = ?, last_error = ?, settled_at = ?, next_attempt_at = NULL
-      WHERE id = ?`);
+    this.#delivered = prepare(`
+      UPDATE notification SET attempts = attempts + 1, state = 'delivered', last_error = NULL, settled_at = ?,
+        next_attempt_at = NULL, body = '', headers = '{}' WHERE id = ?`);
+    this.#gaveUp = prepare(`
+      UPDATE notification SET attempts = attempts + 1, state = 'undelivered', last_error = ?, settled_at = ?,
+        next_attempt_at = NULL WHERE id = ?`);
+    this.#version = prepare('PRAGMA data_version');
   }
 
   /** `false` when the lane has had this key already: the first stays as it is. */
@@ -114,6 +144,19 @@ export class SqliteOutbox {
       .map((row) => String(row.lane));
   }
 
+  /** Of the one that must be delivered before the others of the lane. */
+  next(lane: string): NextOfLane | undefined {
+    const row = this.#next.get(lane);
+    return row === undefined
+      ? undefined
+      : {
+          id: String(row.id),
+          target: String(row.target),
+          applicationId: String(row.application_id),
+          nextAttemptAt: timeOf(row.next_attempt_at),
+        };
+  }
+
   /** The one that must be delivered before the others of the lane. */
   head(lane: string): PendingNotification | undefined {
     const row = this.#head.get(lane);
@@ -125,33 +168,78 @@ export class SqliteOutbox {
     this.#failed.run(error, startedAt, nextAttemptAt, id);
   }
 
+  /** What it said is forgotten, its key is not. */
   delivered(id: string, now: number): void {
-    this.#settle.run('delivered', null, now, id);
+    this.#delivered.run(now, id);
   }
 
   /** The last attempt failed: the lane goes on without it. */
   gaveUp(id: string, error: string, now: number): void {
-    this.#settle.run('undelivered', error, now, id);
+    this.#gaveUp.run(error, now, id);
   }
 
-  undelivered(applicationId: string): readonly StoredNotification[] {
+  /** Oldest first. */
+  undelivered(applicationId: string, { skip, top }: Page): Undelivered {
+    const of = `FROM notification WHERE state = 'undelivered' AND application_id = ?`;
+    const total = this.#database.prepare(`SELECT count(*) AS total ${of}`).get(applicationId)?.total;
+    const page = this.#database.prepare(`SELECT * ${of} ORDER BY rowid LIMIT ? OFFSET ?`);
+    return { total: Number(total), page: page.all(applicationId, top, skip).map(fromRow) };
+  }
+
+  /** The applications that have any, in no order. */
+  applicationsWithUndelivered(): readonly string[] {
     return this.#database
-      .prepare(
-        `SELECT * FROM notification WHERE state = 'undelivered' AND application_id = ? ORDER BY created_at, lane, sequence`,
-      )
-      .all(applicationId)
-      .map(fromRow);
+      .prepare(`SELECT DISTINCT application_id FROM notification WHERE state = 'undelivered'`)
+      .all()
+      .map((row) => String(row.application_id));
   }
 
   /** Makes an undelivered one pending again, with its retries from the start. Its lane, or `undefined` when there is none. */
-  revive(id: string): string | undefined {
+  revive(applicationId: string, id: string): string | undefined {
     const row = this.#database
       .prepare(
         `UPDATE notification SET state = 'pending', attempts = 0, first_attempt_at = NULL, next_attempt_at = NULL,
-          settled_at = NULL WHERE id = ? AND state = 'undelivered' RETURNING lane`,
+          settled_at = NULL WHERE id = ? AND application_id = ? AND state = 'undelivered' RETURNING lane`,
       )
-      .get(id);
+      .get(id, applicationId);
     return row === undefined ? undefined : String(row.lane);
+  }
+
+  /** Changes when another process, such as the command line, has changed something. */
+  version(): number {
+    return Number(this.#version.get()?.data_version);
+  }
+
+  /**
+   * Gives up the oldest that are pending, and forgets the oldest that are undelivered, of each application that has more than so many.
+   * Returns how many of each.
+   */
+  bound(most: Bounds, now: number): { readonly gaveUp: number; readonly forgotten: number } {
+    const each = (state: keyof Bounds, change: string, ...values: number[]) => {
+      const of = `FROM notification WHERE state = '${state}'`;
+      const counts = this.#database.prepare(
+        `SELECT application_id, count(*) AS count ${of} GROUP BY application_id`,
+      );
+      const oldest = `rowid IN (SELECT rowid ${of} AND application_id = ? ORDER BY rowid LIMIT ?)`;
+      let changed = 0;
+      for (const { application_id: application = '', count } of counts.all()) {
+        const excess = Number(count) - most[state];
+        if (excess <= 0) continue;
+        changed += Number(
+          this.#database.prepare(`${change} WHERE ${oldest}`).run(...values, application, excess).changes,
+        );
+      }
+      return changed;
+    };
+    return this.#atomically(() => ({
+      gaveUp: each(
+        'pending',
+        `UPDATE notification SET state = 'undelivered', last_error = coalesce(last_error, 'too many were waiting'),
+          settled_at = ?, next_attempt_at = NULL`,
+        now,
+      ),
+      forgotten: each('undelivered', 'DELETE FROM notification'),
+    }));
   }
 
   /** Removes what was settled, and lanes that were last used, before the given moments. Returns how many notifications went. */
@@ -192,8 +280,11 @@ export class SqliteOutbox {
   }
 }
 
+function timeOf(value: SQLOutputValue | undefined): number | undefined {
+  return value == null ? undefined : Number(value);
+}
+
 function fromRow(row: Record<string, SQLOutputValue>): PendingNotification {
-  const time = (value: SQLOutputValue | undefined) => (value == null ? undefined : Number(value));
   return {
     id: String(row.id),
     lane: String(row.lane),
@@ -208,7 +299,7 @@ function fromRow(row: Record<string, SQLOutputValue>): PendingNotification {
     attempts: Number(row.attempts),
     lastError: row.last_error == null ? undefined : String(row.last_error),
     createdAt: Number(row.created_at),
-    firstAttemptAt: time(row.first_attempt_at),
-    nextAttemptAt: time(row.next_attempt_at),
+    firstAttemptAt: timeOf(row.first_attempt_at),
+    nextAttemptAt: timeOf(row.next_attempt_at),
   };
 }

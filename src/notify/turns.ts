@@ -1,25 +1,30 @@
 /** Turns: so many at a time for each name, the others wait in the order they came. */
 export interface Turns {
-  /** Resolves with a function that ends the turn, or `undefined` when `signal` aborted first. */
-  take(name: string, signal: AbortSignal): Promise<(() => void) | undefined>;
+  /** Resolves with a function that ends the turn, or `undefined` when the signal of all turns has aborted. */
+  take(name: string): Promise<(() => void) | undefined>;
 }
 
 interface Desk {
   taken: number;
-  readonly waiting: Set<() => void>;
+  readonly waiting: Set<(mayEnter: boolean) => void>;
 }
 
-export function openTurns(atATime: number): Turns {
+/** One signal for all: those that wait may be many, and a listener for each would make each next one slower. */
+export function openTurns(atATime: number, signal: AbortSignal): Turns {
   const desks = new Map<string, Desk>();
+  const sendAway = () => {
+    for (const { waiting } of desks.values()) for (const enter of waiting) enter(false);
+  };
+  signal.addEventListener('abort', sendAway, { once: true });
 
   return {
-    take(name, signal) {
+    take(name) {
       if (signal.aborted) return Promise.resolve(undefined);
       const desk = desks.get(name) ?? { taken: 0, waiting: new Set() };
       desks.set(name, desk);
       const leave = () => {
         const [next] = desk.waiting;
-        if (next !== undefined) return next();
+        if (next !== undefined) return next(true);
         if (--desk.taken === 0) desks.delete(name);
       };
       if (desk.taken < atATime) {
@@ -27,17 +32,11 @@ export function openTurns(atATime: number): Turns {
         return Promise.resolve(leave);
       }
       return new Promise((resolve) => {
-        const enter = () => {
+        const enter = (mayEnter: boolean) => {
           desk.waiting.delete(enter);
-          signal.removeEventListener('abort', giveUp);
-          resolve(leave);
-        };
-        const giveUp = () => {
-          desk.waiting.delete(enter);
-          resolve(undefined);
+          resolve(mayEnter ? leave : undefined);
         };
         desk.waiting.add(enter);
-        signal.addEventListener('abort', giveUp, { once: true });
       });
     },
   };

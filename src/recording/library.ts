@@ -65,9 +65,11 @@ export interface RecoveredRecording extends FinishedRecording {
   readonly operationId: string;
 }
 
+/** `applicationId`: whose it is; `undefined` when only the spool knew of it. */
 export type OpenRecording =
   | {
       readonly state: 'finished';
+      readonly applicationId: string | undefined;
       readonly bytes: number;
       readonly sha256: string;
       readonly contentType: string;
@@ -78,6 +80,7 @@ export type OpenRecording =
     }
   | {
       readonly state: 'recording';
+      readonly applicationId: string | undefined;
       readonly contentType: string;
       readonly fileName: string;
       /** The file as it grows: a header for an unknown length, then audio in step with the call; ends when the recording ends. */
@@ -85,4 +88,4 @@ export type OpenRecording =
     }
   | { readonly state: 'unknown' }
   /** Deleted, or past its retention. */
-  | { readonly state: 'gone' };
+  | { readonly state: 'gone'; readonly applicationId: string | undefined };

@@ -175,18 +175,26 @@ class FolderRecordings implements Recordings {
   async open(recordingId: string): Promise<OpenRecording> {
     const id = recordingIdOf(recordingId);
     if (id === undefined) return { state: 'unknown' };
+    let record = await this.#records.get(id);
     const tail = this.#live.get(id);
-    if (tail !== undefined)
-      return { state: 'recording', ...fileOf(id, 'wav'), follow: (signal) => tail.follow(signal) };
-    const record = await this.#records.get(id);
-    if (record === undefined || record.state === 'prepared') return { state: 'unknown' };
-    if (record.state === 'gone' || this.#endOf(record) <= this.#options.clock.now()) return { state: 'gone' };
+    // It may have been finished meanwhile.
+    if (tail === undefined && record?.state === 'prepared') record = await this.#records.get(id);
+    if (record === undefined) return { state: 'unknown' };
+    const { applicationId } = record;
+    if (tail !== undefined) {
+      const follow = (signal: AbortSignal) => tail.follow(signal);
+      return { state: 'recording', applicationId, ...fileOf(id, 'wav'), follow };
+    }
+    if (record.state === 'prepared') return { state: 'unknown' };
+    if (record.state === 'gone' || this.#endOf(record) <= this.#options.clock.now())
+      return { state: 'gone', applicationId };
     const path = this.#path(id, record);
-    if (!(await isThere(path))) return { state: 'gone' };
+    if (!(await isThere(path))) return { state: 'gone', applicationId };
     const { bytes, sha256, finishedAt } = record;
     const lastModified = new Date(finishedAt);
     return {
       state: 'finished',
+      applicationId,
       ...fileOf(id, record.format),
       bytes,
       sha256,

@@ -62,6 +62,8 @@ export class Retention {
       this.#due.pop();
       try {
         await this.#remove(next.recordingId);
+        const { recordingId } = next;
+        this.#log.info({ event: 'recordingDeleted', outcome: 'done', by: 'retention', recordingId }, 'audit');
       } catch (thrown) {
         const what = { recordingId: next.recordingId, error: reasonOf(thrown) };
         this.#log.error(what, 'a recording past its retention could not be removed: tried again in a minute');

@@ -68,7 +68,7 @@ test('a bot that cannot be reached costs its own callers a 480, and nobody else 
     assert.deepEqual([(await unheard).code, (await heard).code], [0, 0]);
     const warning = server.log.find((line) => String(line.msg).includes('notification was not received'));
     assert.equal(warning?.target, gone.callbackUri);
-    assert.match(String(warning?.error), /ECONNREFUSED|bad port/);
+    assert.match(String(warning?.error), /ECONNREFUSED/);
   } finally {
     assert.equal(await server.stop(), 0);
     await bot.close();

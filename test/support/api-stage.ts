@@ -12,6 +12,7 @@ import { createTokens } from '../../src/graph/tokens.ts';
 import { undeliveredRoutes } from '../../src/graph/undelivered-routes.ts';
 import { buildHttp } from '../../src/http/server.ts';
 import { silentLog } from '../../src/log.ts';
+import { type CallbackOptions, callbackRules } from '../../src/outbound/callbacks.ts';
 import { directoryOf } from './directory.ts';
 import { MemoryStore } from './memory-store.ts';
 import { VirtualClock } from './virtual-clock.ts';
@@ -30,6 +31,16 @@ export const BOT: ConfiguredApplication & { readonly secret: string } = {
   speechSensitivity: 'normal',
   routes: ['*'],
 };
+/** As a configuration that says nothing of callbacks has it, on a server for everybody. */
+export const CALLBACKS: CallbackOptions = {
+  allow: [
+    { kind: 'scheme', protocol: 'https:' },
+    { kind: 'scheme', protocol: 'http:' },
+  ],
+  allowHttp: false,
+  loopback: false,
+};
+
 /** Has no roles. */
 export const OTHER_BOT: typeof BOT = {
   ...BOT,
@@ -113,7 +124,7 @@ const inject = (app: FastifyInstance, options: InjectOptions) => app.inject(opti
 
 export async function setApiStage(
   options: {
-    readonly allowHttp?: boolean;
+    readonly callbacks?: Partial<CallbackOptions>;
     readonly requestsPerMinute?: number;
     /** Without `/openapi.json`, and whatever comes with it. */
     readonly undocumented?: boolean;
@@ -132,7 +143,7 @@ export async function setApiStage(
   });
   const asked: ApiStage['asked'] = [];
   const placed: CallRequest[] = [];
-  const notifier = { undelivered: async () => [], resend: async () => false };
+  const notifier = { undelivered: async () => ({ total: 0, page: [] }), resend: async () => false };
   const app = await buildHttp({
     log: silentLog,
     errors: errorAnswers,
@@ -151,9 +162,9 @@ export async function setApiStage(
           },
           tokens,
           publicUrl: PUBLIC_URL,
-          allowHttp: options.allowHttp ?? false,
+          callbacks: callbackRules({ ...CALLBACKS, ...options.callbacks }),
         }),
-        undeliveredRoutes({ notifier, tokens }),
+        undeliveredRoutes({ notifier, tokens, publicUrl: PUBLIC_URL }),
       ]),
       tokenRoutes({ tokens, publicUrl: PUBLIC_URL, clock }),
       ...(options.after ?? []),

@@ -14,7 +14,8 @@ import { tokenRoutes } from '../../src/graph/token-routes.ts';
 import { createTokens } from '../../src/graph/tokens.ts';
 import { buildHttp } from '../../src/http/server.ts';
 import { silentLog } from '../../src/log.ts';
-import { BOT, OTHER_BOT, PUBLIC_URL } from './api-stage.ts';
+import { callbackRules } from '../../src/outbound/callbacks.ts';
+import { BOT, CALLBACKS, OTHER_BOT, PUBLIC_URL } from './api-stage.ts';
 import { setStage } from './call-stage.ts';
 import { directoryOf } from './directory.ts';
 import { MemoryStore } from './memory-store.ts';
@@ -58,7 +59,7 @@ export async function setGraphStage(dialect: Application['dialect'] = 'app') {
           create: (request) => stage.calls.create(request),
           tokens,
           publicUrl: PUBLIC_URL,
-          allowHttp: false,
+          callbacks: callbackRules(CALLBACKS),
         }),
       ]),
       tokenRoutes({ tokens, publicUrl: PUBLIC_URL, clock: stage.clock }),

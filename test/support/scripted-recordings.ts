@@ -55,6 +55,7 @@ export class ScriptedRecordings implements RecordingLibrary {
     if (!this.finished.has(recordingId)) return { state: 'unknown' };
     return {
       state: 'finished',
+      applicationId: undefined,
       bytes: 44,
       sha256: '',
       contentType: 'audio/wav',

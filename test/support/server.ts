@@ -29,6 +29,8 @@ export interface TestServer {
   readonly tcp: number;
   readonly dataFolder: string;
   readonly pid: number;
+  /** Every line so far of what it says, logged or not. */
+  readonly said: readonly string[];
   /** Every log line so far, parsed. */
   readonly log: readonly Record<string, unknown>[];
   /** Resolves once it logs this message. */
@@ -59,7 +61,8 @@ export async function startServer(options: ServerOptions = {}): Promise<TestServ
   );
   const ended = once(child, 'exit') as Promise<[number | null]>;
   const log: Record<string, unknown>[] = [];
-  const ready = await readyLine(child, ended, log);
+  const said: string[] = [];
+  const ready = await readyLine(child, ended, { log, said });
   const sip = ready.sip as { transport: string; port: number }[];
   const port = (transport: string) => sip.find((listening) => listening.transport === transport)?.port ?? 0;
   const end = async (signal: 'SIGTERM' | 'SIGKILL') => {
@@ -76,6 +79,7 @@ export async function startServer(options: ServerOptions = {}): Promise<TestServ
     tcp: port('tcp'),
     dataFolder,
     pid: child.pid ?? 0,
+    said,
     log,
     logged: (message) => loggedTimes(message, 1),
     loggedTimes,
@@ -117,9 +121,8 @@ function portRange(): string {
 async function readyLine(
   child: ChildProcess,
   ended: Promise<unknown>,
-  log: Record<string, unknown>[],
+  { log, said }: { readonly log: Record<string, unknown>[]; readonly said: string[] },
 ): Promise<Record<string, unknown>> {
-  const said: string[] = [];
   const { promise, resolve, reject } = Promise.withResolvers<Record<string, unknown>>();
   if (child.stdout === null || child.stderr === null) throw new Error('the server has no output');
   createInterface(child.stdout).on('line', (line) => said.push(line));

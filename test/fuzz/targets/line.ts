@@ -4,13 +4,12 @@
  *   from (1 byte: which address; + 16: on the RTCP port) | length (2 bytes) | bytes
  */
 import assert from 'node:assert/strict';
-import { EventEmitter } from 'node:events';
 import { silentLog } from '../../../src/log.ts';
 import { FRAME_SAMPLES } from '../../../src/media/line.ts';
 import { loadOpus } from '../../../src/media/opus-codec.ts';
 import type { PortPair } from '../../../src/media/ports.ts';
 import { RtpLine } from '../../../src/media/rtp-line.ts';
-import type { OnDatagram } from '../../../src/media/rtp-sockets.ts';
+import type { OnDatagram, RtpSocket } from '../../../src/media/rtp-sockets.ts';
 import type { AudioParameters } from '../../../src/media/session-description.ts';
 import { writeRtpHeader } from '../../../src/wire/rtp.ts';
 import { VirtualClock } from '../../support/virtual-clock.ts';
@@ -104,22 +103,37 @@ function speaker(random: Random): () => Buffer {
   };
 }
 
+class ScriptedSocket implements RtpSocket {
+  readonly port: number;
+  readonly sendsAtOnce = true;
+  #onDatagram: OnDatagram | undefined;
+
+  constructor(port: number) {
+    this.port = port;
+  }
+
+  listen(onDatagram: OnDatagram): void {
+    this.#onDatagram = onDatagram;
+  }
+
+  hear(bytes: Uint8Array, address: string, port: number, now: number): void {
+    this.#onDatagram?.(bytes, 0, bytes.length, address, port, now);
+  }
+
+  send(...[, , , onSent]: Parameters<RtpSocket['send']>): void {
+    onSent(null);
+  }
+
+  close(): void {}
+}
+
 class ScriptedPair implements PortPair {
   readonly port = 20_000;
-  readonly rtcp = Object.assign(new EventEmitter(), { send() {} }) as unknown as PortPair['rtcp'];
-  #onDatagram: OnDatagram | undefined;
-  readonly rtp: PortPair['rtp'] = {
-    port: 20_000,
-    listen: (onDatagram) => {
-      this.#onDatagram = onDatagram;
-    },
-    send: (_bytes, _port, _address, onSent) => onSent(null),
-    close() {},
-  };
+  readonly rtp = new ScriptedSocket(20_000);
+  readonly rtcp = new ScriptedSocket(20_001);
 
   hear(isRtcp: boolean, bytes: Buffer, address: string, port: number, now: number): void {
-    if (isRtcp) this.rtcp.emit('message', bytes, { address, port, family: 'IPv4', size: bytes.length });
-    else this.#onDatagram?.(bytes, 0, bytes.length, address, port, now);
+    (isRtcp ? this.rtcp : this.rtp).hear(bytes, address, port, now);
   }
 
   close(): void {}

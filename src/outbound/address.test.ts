@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { isPublicAddress } from './public-address.ts';
+import { isLoopbackAddress, isPrivateAddress, isPublicAddress } from './address.ts';
 
 test('addresses of the public internet are public', () => {
   for (const address of [
@@ -72,4 +72,45 @@ test('IPv4 within IPv6 is never public', () => {
 test('what is no address is not public', () => {
   for (const text of ['', 'localhost', '1.1.1', '0x7f000001', '::zz'])
     assert.ok(!isPublicAddress(text), text);
+});
+
+test('private are loopback and the networks of one’s own, in no disguise; link-local ones, where clouds serve secrets, are not', () => {
+  for (const address of [
+    '127.0.0.1',
+    '10.1.2.3',
+    '172.20.0.1',
+    '192.168.1.1',
+    '100.64.0.1',
+    '::1',
+    'fd00::1',
+  ])
+    assert.ok(isPrivateAddress(address), address);
+  for (const address of [
+    ...[
+      '169.254.169.254',
+      'fe80::1',
+      'fd00::1%eth0',
+      '0.0.0.0',
+      '::',
+      '224.0.0.1',
+      '1.1.1.1',
+      '2606:4700::1',
+    ],
+    ...[
+      '::ffff:127.0.0.1',
+      '0:0:0:0:0:ffff:7f00:1',
+      '::7f00:1',
+      '64:ff9b::a00:1',
+      '2002:7f00:1::',
+      'localhost',
+    ],
+  ])
+    assert.ok(!isPrivateAddress(address), address);
+});
+
+test('loopback is 127.0.0.0/8 and ::1, however it is spelt', () => {
+  for (const address of ['127.0.0.1', '127.9.9.9', '::1', '0:0:0:0:0:0:0:1'])
+    assert.ok(isLoopbackAddress(address), address);
+  for (const address of ['::', '0.0.0.0', '::ffff:127.0.0.1', '10.0.0.1', 'localhost'])
+    assert.ok(!isLoopbackAddress(address), address);
 });
