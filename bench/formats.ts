@@ -2,9 +2,9 @@
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { bytesOf } from '../src/recording/file-bytes.ts';
 import { finishFile } from '../src/recording/finish.ts';
 import type { RecordingFormat } from '../src/recording/formats.ts';
-import { bytesOf } from '../src/recording/spool-files.ts';
 import { decodeG711 } from '../src/wire/g711.ts';
 import { parseWav } from '../src/wire/wav.ts';
 

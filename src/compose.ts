@@ -38,6 +38,7 @@ import type { Notifier } from './notify/outbox.ts';
 import { openSqliteOutbox } from './notify/sqlite-outbox.ts';
 import { openPool } from './operation/pool.ts';
 import { openRecordings } from './recording/recordings.ts';
+import { readMasterKeys } from './recording-keys.ts';
 import { createUserAgent } from './sip/endpoint.ts';
 import type { ListenAddress } from './sip/user-agent.ts';
 import { openSqliteStore } from './store/sqlite-store.ts';
@@ -82,6 +83,7 @@ async function start(
 ): Promise<Tonearm> {
   const clock = systemClock;
   const tls = readTls(config);
+  const masterKeys = readMasterKeys(config, log);
   makeFolder(config.data);
   const store = openSqliteStore(join(config.data, 'tonearm.db'));
   atClose(() => store.close());
@@ -116,6 +118,7 @@ async function start(
     retentionMs: config.recordings.retention,
     tokenLifetimeMs: config.recordings.tokenLifetime,
     tokenKey: await recordingTokenKey(store),
+    masterKeys,
   });
   atClose(() => recordings.close());
   const prompts = createPrompts({
