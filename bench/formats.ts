@@ -40,7 +40,8 @@ async function make(from: string, folder: string, format: RecordingFormat) {
   return { ms: (user + system) / 1000, bytes };
 }
 
-function minuteOfSpeech(): Int16Array {
+/** At 8 kHz. */
+export function minuteOfSpeech(): Int16Array {
   const parsed = parseWav(readFileSync(join(import.meta.dirname, '../examples/audio/caller.wav')));
   if (!parsed.ok || parsed.audio.encoding !== 'PCMU') throw new Error('caller.wav is not a mu-law WAV file');
   const { data } = parsed.audio;

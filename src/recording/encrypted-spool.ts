@@ -59,11 +59,11 @@ export class EncryptedTake {
   write(samples: Int16Array, at: number): void {
     const spot = this.#spotOf(at);
     const number = this.#numbers++;
-    const encrypted = this.#segments.encrypt(bytesOf(samples), { number, after: spot.after, last: false });
     const prefix = Buffer.alloc(PREFIX_BYTES);
-    prefix.writeUInt32BE(encrypted.length - TAG_BYTES);
+    prefix.writeUInt32BE(samples.byteLength);
     prefix.writeUInt32BE(number, 4);
-    const bytes = Buffer.concat([prefix, encrypted]);
+    const place = { number, after: spot.after, last: false };
+    const bytes = this.#segments.encrypt(bytesOf(samples), place, prefix);
     writeAll(this.#file, bytes, spot.offset);
     this.#newest = spot;
     this.#next = {

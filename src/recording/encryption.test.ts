@@ -1,7 +1,5 @@
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { once } from 'node:events';
 import {
   appendFileSync,
   copyFileSync,
@@ -13,10 +11,12 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
+import { captureAndDie } from '../../test/support/capture-and-die.ts';
 import {
   babble,
   collect,
   expectedFile,
+  fileOf,
   type RecordingStage,
   stageRecordings,
 } from '../../test/support/recordings.ts';
@@ -37,11 +37,6 @@ async function finishedOf(stage: RecordingStage, recordingId: string) {
   const recording = await stage.recordings.open(recordingId);
   assert.ok(recording.state === 'finished', recording.state);
   return recording;
-}
-
-async function fileOf(stage: RecordingStage, recordingId: string): Promise<Buffer> {
-  const recording = await finishedOf(stage, recordingId);
-  return collect(recording.read(0, recording.bytes));
 }
 
 async function wrappedKeyOf(stage: RecordingStage, recordingId: string): Promise<WrappedKey | undefined> {
@@ -82,6 +77,9 @@ test('neither the spool nor the finished file holds audio in clear, and what is 
   const told = await stage.capture(recordingId, samples);
   assert.ok(existsSync(spoolOf(stage, recordingId)));
   assert.equal(isInClear(stage, samples), false, 'the spool');
+  const plain = await staged(t, []);
+  await leaveSealed(plain, samples);
+  assert.equal(isInClear(plain, samples), true, 'it would be found');
   const { bytes, sha256 } = await stage.recordings.finish(recordingId, told);
   assert.equal(existsSync(spoolOf(stage, recordingId)), false);
   assert.equal(isInClear(stage, new Int16Array(expected.buffer, expected.byteOffset + 44, 50_000)), false);
@@ -196,7 +194,7 @@ test('without its master key a recording is refused with the reason, and nothing
       [{ recordings: 2, masterKeys: [by] }],
     );
     assert.match(stage.logged[0]?.message ?? '', /recordings cannot be read.*recordings\.encryption/);
-    await assert.rejects(stage.recordings.open(recordingId), { code: 'masterKeyMissing' });
+    await assert.rejects(fileOf(stage, recordingId), { code: 'masterKeyMissing' });
     assert.deepEqual(await stage.recordings.recover(), []);
     assert.match(String(stage.logged[1]?.fields.error), new RegExp(`${waiting}.*master key ${by}`));
   }
@@ -223,34 +221,7 @@ test('recordings of before and after encryption was turned on, and off again, ar
 test('what a killed process was recording is finished up to its last whole segment', async (t) => {
   const stage = await staged(t);
   const { recordingId } = await stage.prepare();
-  const support = (file: string) =>
-    JSON.stringify(new URL(`../../test/support/${file}`, import.meta.url).href);
-  const spec = {
-    recordingId,
-    folder: stage.recordings.spoolFolder,
-    callId: 'call',
-    operationId: 'operation',
-  };
-  const key = stage.recordings.keyOf(recordingId)?.export().toString('hex');
-  const script = `
-    const { createSecretKey } = await import('node:crypto');
-    const { openSpooledTake } = await import(${support('spooled-take.ts')});
-    const { babble } = await import(${support('recordings.ts')});
-    const key = createSecretKey(Buffer.from('${key}', 'hex'));
-    const samples = babble(349 * 160);
-    const take = openSpooledTake({ ...${JSON.stringify(spec)}, streamed: false, key });
-    for (let at = 0; at < samples.length; at += 160) {
-      take.append(samples, at, at + 160);
-      take.settle();
-    }
-    console.log('captured');
-    setInterval(() => {}, 1e6);`;
-  const child = spawn(process.execPath, ['--input-type=module', '-e', script], {
-    stdio: ['ignore', 'pipe', 'inherit'],
-  });
-  await once(child.stdout, 'data');
-  child.kill('SIGKILL');
-  await once(child, 'exit');
+  await captureAndDie(stage, recordingId, 349);
   // As if it had died in the middle of a write.
   appendFileSync(spoolOf(stage, recordingId), Buffer.from('00001f4000000012abcdef', 'hex'));
   assert.equal(isInClear(stage, babble(349 * 160)), false);
@@ -295,6 +266,15 @@ test('an encrypted take whose record was lost is left alone, never taken for aud
   assert.ok(existsSync(spoolOf(stage, recordingId)));
 });
 
+test('a recording that cannot be read for want of its master key can be deleted', async (t) => {
+  const stage = await staged(t);
+  const { recordingId } = await stage.finished(babble(800));
+  await stage.restart({ masterKeys: masterKeys([]) });
+  assert.equal(await stage.recordings.delete(recordingId), true);
+  assert.equal(existsSync(finishedPath(stage, recordingId)), false);
+  assert.equal(await wrappedKeyOf(stage, recordingId), undefined);
+});
+
 test('a key that was changed in the store opens nothing', async (t) => {
   const stage = await staged(t);
   const { recordingId } = await stage.finished(babble(800));
@@ -304,7 +284,7 @@ test('a key that was changed in the store opens nothing', async (t) => {
     ...record,
     key: await wrappedKeyOf(stage, other.recordingId),
   });
-  await assert.rejects(stage.recordings.open(recordingId), { code: 'keyUnusable' });
+  await assert.rejects(fileOf(stage, recordingId), { code: 'keyUnusable' });
   assert.equal((await finishedOf(stage, other.recordingId)).state, 'finished');
   rmSync(finishedPath(stage, other.recordingId));
   assert.equal((await stage.recordings.open(other.recordingId)).state, 'gone');

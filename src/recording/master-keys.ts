@@ -16,7 +16,7 @@ export interface MasterKeys {
   make(recordingId: string): { readonly key: KeyObject; readonly wrapped: WrappedKey } | undefined;
   /** Throws TonearmError `masterKeyMissing` when it takes a key that is not here, `keyUnusable` when it is not what was kept for this recording. */
   unwrap(recordingId: string, wrapped: WrappedKey): KeyObject;
-  /** The same under the first key; `undefined` when it is already. Throws as `unwrap`. */
+  /** The same under the first key; `undefined` when that wraps it already. Throws as `unwrap`. */
   rewrap(recordingId: string, wrapped: WrappedKey): WrappedKey | undefined;
 }
 
@@ -51,8 +51,10 @@ export function masterKeys(keys: readonly Uint8Array[], { encryptNew = true } = 
     },
     unwrap,
     rewrap(recordingId, wrapped) {
+      // Not looked at then: a start does so with every recording that there is.
+      if (wrapped.by === first?.[0]) return undefined;
       const key = unwrap(recordingId, wrapped);
-      return first === undefined || wrapped.by === first[0] ? undefined : wrap(first, recordingId, key);
+      return first && wrap(first, recordingId, key);
     },
   };
 }

@@ -205,16 +205,20 @@ class FolderRecordings implements Recordings {
     if (!(await isThere(path))) return { state: 'gone' };
     const { bytes, sha256, finishedAt } = record;
     const lastModified = new Date(finishedAt);
-    const key = this.#unwrap(id, record);
-    const fileKey = key && { ...key, bytes };
     return {
       state: 'finished',
       ...fileOf(id, record.format),
       bytes,
       sha256,
       lastModified,
-      read: (from, to) => readRange(path, from, to, fileKey),
+      read: (from, to) => this.#read(id, record, from, to),
     };
+  }
+
+  /** The key is looked for only now: who cannot read a recording can delete it. */
+  async *#read(id: string, record: FinishedRecord, from: number, to: number): AsyncGenerator<Uint8Array> {
+    const key = this.#unwrap(id, record);
+    yield* readRange(this.#path(id, record), from, to, key && { ...key, bytes: record.bytes });
   }
 
   async authorize(recordingId: string, token: string): Promise<'ok' | 'invalid' | 'otherRecording'> {

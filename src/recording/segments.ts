@@ -36,11 +36,12 @@ export const HEADER_BYTES = 40;
 export const TAG_BYTES = 16;
 
 const CIPHER = 'aes-256-gcm';
+const NOTHING = new Uint8Array(0);
 const MAGIC = Buffer.from('TONEARM\x01', 'latin1');
 
 export interface Segments {
-  /** Ciphertext and tag. */
-  encrypt(plain: Uint8Array, place: Place): Buffer;
+  /** Ciphertext and tag; what is given as `before` stands before them, in clear. */
+  encrypt(plain: Uint8Array, place: Place, before?: Uint8Array): Buffer;
   /** Throws when these are not the bytes that stood at this place of this thing. */
   decrypt(encrypted: Uint8Array, place: Place): Buffer;
 }
@@ -78,10 +79,13 @@ function derived(recordingKey: KeyObject, context: string, salt: Uint8Array): Se
     return bytes;
   };
   return {
-    encrypt(plain, place) {
+    encrypt(plain, place, before = NOTHING) {
       const cipher = createCipheriv(CIPHER, key, nonceOf(place), { authTagLength: TAG_BYTES });
       cipher.setAAD(aad(place));
-      return Buffer.concat([cipher.update(plain), cipher.final(), cipher.getAuthTag()]);
+      const encrypted = cipher.update(plain);
+      // Of a stream cipher nothing is left over.
+      cipher.final();
+      return Buffer.concat([before, encrypted, cipher.getAuthTag()]);
     },
     decrypt(encrypted, place) {
       const end = encrypted.length - TAG_BYTES;

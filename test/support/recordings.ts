@@ -126,6 +126,13 @@ export function expectedFile(samples: Int16Array): Buffer {
   return Buffer.concat([pcmWavHeader(16_000, 2 * samples.length), bytesOf(upsampled(samples))]);
 }
 
+/** All of a finished recording. */
+export async function fileOf(stage: RecordingStage, recordingId: string): Promise<Buffer> {
+  const recording = await stage.recordings.open(recordingId);
+  if (recording.state !== 'finished') throw new Error(`the recording is ${recording.state}`);
+  return collect(recording.read(0, recording.bytes));
+}
+
 /** All of a body. */
 export async function collect(body: AsyncIterable<Uint8Array>): Promise<Buffer> {
   const pieces: Uint8Array[] = [];
