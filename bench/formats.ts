@@ -2,9 +2,9 @@
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { bytesOf } from '../src/recording/file-bytes.ts';
 import { finishFile } from '../src/recording/finish.ts';
 import type { RecordingFormat } from '../src/recording/formats.ts';
-import { bytesOf } from '../src/recording/spool-files.ts';
 import { decodeG711 } from '../src/wire/g711.ts';
 import { parseWav } from '../src/wire/wav.ts';
 
@@ -40,7 +40,8 @@ async function make(from: string, folder: string, format: RecordingFormat) {
   return { ms: (user + system) / 1000, bytes };
 }
 
-function minuteOfSpeech(): Int16Array {
+/** At 8 kHz. */
+export function minuteOfSpeech(): Int16Array {
   const parsed = parseWav(readFileSync(join(import.meta.dirname, '../examples/audio/caller.wav')));
   if (!parsed.ok || parsed.audio.encoding !== 'PCMU') throw new Error('caller.wav is not a mu-law WAV file');
   const { data } = parsed.audio;

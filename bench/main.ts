@@ -2,8 +2,10 @@
 // npm run bench -- api [--seconds 12] [--clients 16]
 // npm run bench -- hearing [--quick] [--voices en,fr,es,readers]
 // npm run bench -- formats
+// npm run bench -- at-rest
 import { Command, InvalidArgumentError } from 'commander';
 import { api } from './api.ts';
+import { atRest } from './at-rest.ts';
 import { capacity } from './capacity.ts';
 import { formats } from './formats.ts';
 import { VOICES, type Voice } from './hearing/sounds.ts';
@@ -40,6 +42,11 @@ program
   .command('formats')
   .description('What does it cost to make a finished file of each format?')
   .action(formats);
+
+program
+  .command('at-rest')
+  .description('What does encryption cost the spool, the encoder and who reads?')
+  .action(atRest);
 
 await program.parseAsync();
 

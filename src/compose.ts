@@ -39,6 +39,7 @@ import type { Notifier } from './notify/outbox.ts';
 import { OUTBOX_FILE, openSqliteOutbox } from './notify/sqlite-outbox.ts';
 import { openPool } from './operation/pool.ts';
 import { openRecordings } from './recording/recordings.ts';
+import { readMasterKeys } from './recording-keys.ts';
 import { createUserAgent } from './sip/endpoint.ts';
 import { openTrusted } from './sip/trusted.ts';
 import type { ListenAddress, UserAgent } from './sip/user-agent.ts';
@@ -84,6 +85,7 @@ async function start(
 ): Promise<Tonearm> {
   const clock = systemClock;
   const tls = readTls(config);
+  const masterKeys = readMasterKeys(config, log);
   makeFolder(config.data);
   const store = openSqliteStore(join(config.data, 'tonearm.db'));
   atClose(() => store.close());
@@ -118,6 +120,7 @@ async function start(
     retentionMs: config.recordings.retention,
     tokenLifetimeMs: config.recordings.tokenLifetime,
     tokenKey: await recordingTokenKey(store),
+    masterKeys,
   });
   atClose(() => recordings.close());
   const prompts = createPrompts({

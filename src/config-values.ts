@@ -62,6 +62,10 @@ function asWritten(item: unknown): unknown {
   return more.length === 0 && value === '' ? `${key}:` : item;
 }
 
+/** Whatever is given, as texts: errors would show it. The one who uses them checks them. */
+export const secrets: Reader<readonly string[]> = (value) =>
+  (Array.isArray(value) ? value : String(value).split(',')).map((one) => String(one).trim());
+
 /** Wildcards can be listened on, but no caller can send to one. */
 export const ipAddress: Reader<string> = (value) =>
   typeof value === 'string' && isIP(value) !== 0 && value !== '0.0.0.0' && value !== '::'

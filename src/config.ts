@@ -30,6 +30,7 @@ import {
   promptEntry,
   type Reader,
   rtpSockets,
+  secrets,
   sipAddress,
   text,
   trustedIssuer,
@@ -179,6 +180,18 @@ const SETTINGS = {
       '1h',
       'a recording’s access token outlives its longest duration by so long',
     ),
+    encryption: {
+      keyFile: derived(
+        file,
+        'file of master keys, 32 bytes each in base64 or hexadecimal, one a line: recordings are then encrypted; the first wraps their keys, all unwrap them',
+      ),
+      keys: derived(secrets, 'the master keys themselves, instead of keyFile'),
+      newRecordings: setting(
+        boolean,
+        'true',
+        'whether new recordings are encrypted; false: the keys only open those that were',
+      ),
+    },
   },
   tokens: {
     issuer: derived(httpUrl, 'iss of tokens; default: http.publicUrl'),

@@ -1,7 +1,7 @@
 /** What the engine is asked to do for a request: seconds become milliseconds, stop tones become keys. */
 import type { Key, Sensitivity } from '../media/line.ts';
 import type { OperationSpec, PromptSpec } from '../operation/operation.ts';
-import type { PreparedRecording } from '../recording/library.ts';
+import type { PreparedRecording, RecordingLibrary } from '../recording/library.ts';
 import type { OperationSnapshot, RecordRequest } from './model.ts';
 import type { MediaStart } from './operations.ts';
 
@@ -12,6 +12,7 @@ export interface SpecSettings {
   readonly noMediaMs: number;
   /** Where takes are spooled. */
   readonly spoolFolder: string;
+  readonly recordings: RecordingLibrary;
 }
 
 /** `prompts[i]` is what `command`'s i-th prompt is to be: `audio` i, as often as was asked. `prepared` is there for a record. `usual`: the application's. */
@@ -27,6 +28,7 @@ export function specOf(
     return { kind: 'playPrompt', prompts: promptSpecs(command.prompts), loop, bargeIn, sensitivity };
   }
   const { request } = command;
+  const key = prepared && settings.recordings.keyOf(prepared.recordingId);
   return {
     kind: 'record',
     prompts: promptSpecs(request.prompts),
@@ -46,6 +48,7 @@ export function specOf(
       operationId: operation.id,
       streamed: request.streaming,
       channels: request.channels,
+      ...(key !== undefined && { key }),
     },
   };
 }

@@ -2,6 +2,7 @@
  * What an operation is asked to do and how it can end: plain data that crosses threads.
  * The engine's own words; Graph's names for these endings are in graph/.
  */
+import type { KeyObject } from 'node:crypto';
 import type { Key, Sensitivity } from '../media/line.ts';
 
 /** A prompt in an operation: `audio` names what the main thread will deliver (see PromptDelivery). */
@@ -59,6 +60,8 @@ export interface TakeSpec {
   readonly streamed: boolean;
   /** 2: the caller is left, what is played to the caller right. */
   readonly channels: 1 | 2;
+  /** Given: the take is encrypted with it. Shows nothing of itself where it is logged or becomes JSON. */
+  readonly key?: KeyObject;
 }
 
 /** What an operation tells while it runs: a few an operation, never per packet. */

@@ -10,9 +10,9 @@ import { babble } from '../../test/support/recordings.ts';
 import { missing } from '../../test/support/tools.ts';
 import { upsampled } from '../wire/upsample.ts';
 import { type Encoder, openEncoder } from './encoder.ts';
+import { bytesOf } from './file-bytes.ts';
 import type { FinishJob } from './finish.ts';
 import type { RecordingFormat } from './formats.ts';
-import { bytesOf } from './spool-files.ts';
 
 const FORMATS = ['wav', 'mp3', 'flac', 'ogg'] as const;
 const skip = missing('/usr/bin/ffmpeg');

@@ -5,8 +5,8 @@
 import { createRequire } from 'node:module';
 import { OggStream, opusHead, opusTags, segmentsOf } from '../wire/ogg.ts';
 import { pcmWavHeader } from '../wire/wav.ts';
+import { bytesOf } from './file-bytes.ts';
 import { FILE_RATE, type RecordingFormat } from './formats.ts';
-import { bytesOf } from './spool-files.ts';
 
 /** Of one file: `start`, any number of `push`, `finish`; and `close`, whatever happened. */
 export interface FileEncoder {

@@ -3,13 +3,18 @@
  * keep short ones waiting; under a temporary name until all of it is on the disk.
  */
 import { createHash, type Hash } from 'node:crypto';
-import { type FileHandle, open, rename, rm } from 'node:fs/promises';
+import { open, rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
 import { Upsampler } from '../wire/upsample.ts';
+import { encryptedTarget } from './encrypted-file.ts';
+import { type FileTarget, plainTarget } from './file-bytes.ts';
 import { type FileEncoder, openFileEncoder } from './file-encoders.ts';
+import { readRange } from './finished-file.ts';
 import { FILE_RATE, type RecordingFormat } from './formats.ts';
-import { bytesOf, SPOOL_RATE, writeAll } from './spool-files.ts';
+import type { RecordingKey } from './segments.ts';
+import { SPOOL_RATE } from './spool-files.ts';
+import { type SpoolReader, spoolReader } from './spool-reader.ts';
 
 /** Samples a channel that are read at once: each read is a way to the thread pool and back, and costs more than what is done with a second of audio. */
 const READ = 65_536;
@@ -28,8 +33,11 @@ export interface FinishJob {
   /** Samples a channel: the file becomes [begin, end) of the spool. */
   readonly begin: number;
   readonly end: number;
+  /** Given: the spool file is encrypted with it, and so is what is made of it. */
+  readonly key?: RecordingKey | undefined;
 }
 
+/** Both are those of the file as it is read, encrypted or not. */
 export interface FinishedFile {
   readonly bytes: number;
   /** Of the whole file, hexadecimal. */
@@ -45,19 +53,22 @@ export async function finishFile(job: FinishJob): Promise<FinishedFile> {
   const temporary = temporaryPath(job.to);
   const source = await open(job.from, 'r');
   try {
-    const target = await open(temporary, 'w+', 0o600);
+    const file = await open(temporary, 'w', 0o600);
     let finished: FinishedFile;
     try {
       const hash = createHash('sha256');
-      const { bytes, patched } = await convert(source, target, job, hash);
+      const target = job.key === undefined ? plainTarget(file.fd) : encryptedTarget(file.fd, job.key);
+      const { bytes, patched } = await convert(spoolReader(source, job, job.key), target, job, hash);
       finished = {
         bytes,
-        sha256: patched ? await digest(target, bytes) : hash.digest('hex'),
+        sha256: patched
+          ? await digest(readRange(temporary, 0, bytes, job.key && { ...job.key, bytes }))
+          : hash.digest('hex'),
         durationMs: ((job.end - job.begin) * 1000) / job.rate,
       };
-      await target.sync();
+      await file.sync();
     } finally {
-      await target.close();
+      await file.close();
     }
     await rename(temporary, job.to);
     await syncFolder(dirname(job.to));
@@ -72,8 +83,8 @@ export async function finishFile(job: FinishJob): Promise<FinishedFile> {
 
 /** Resolves with the length of the file. `patched`: what `hash` took in is not all of what stands there. */
 async function convert(
-  source: FileHandle,
-  target: FileHandle,
+  source: SpoolReader,
+  target: FileTarget,
   job: FinishJob,
   hash: Hash,
 ): Promise<{ readonly bytes: number; readonly patched: boolean }> {
@@ -84,14 +95,14 @@ async function convert(
     // Written at once: this thread has nothing else to do while a disk is slow.
     const put = (piece: Uint8Array) => {
       hash.update(piece);
-      writeAll(target.fd, piece, bytes);
+      target.append(piece);
       bytes += piece.length;
     };
     const widen = rate === SPOOL_RATE ? widener(channels) : undefined;
     const room = new Int16Array(Math.min(READ, end - begin) * channels);
     for (let at = begin; at < end; at += READ) {
       const read = room.subarray(0, Math.min(READ, end - at) * channels);
-      await readSamples(source, read, at * channels);
+      await source.read(read, at * channels);
       for (let from = 0; from < read.length; from += CHUNK * channels) {
         const piece = read.subarray(from, from + CHUNK * channels);
         put(encoder.push(widen?.push(piece) ?? piece));
@@ -100,15 +111,17 @@ async function convert(
     }
     if (widen !== undefined) put(encoder.push(widen.flush()));
     put(encoder.finish());
-    return { bytes, patched: patch(target, encoder) };
+    const patched = patch(target, encoder);
+    target.end();
+    return { bytes, patched };
   } finally {
     encoder.close();
   }
 }
 
-function patch(target: FileHandle, encoder: FileEncoder): boolean {
+function patch(target: FileTarget, encoder: FileEncoder): boolean {
   const patch = encoder.patch?.();
-  if (patch !== undefined) writeAll(target.fd, patch.bytes, patch.at);
+  if (patch !== undefined) target.patch(patch.bytes, patch.at);
   return patch !== undefined;
 }
 
@@ -132,26 +145,10 @@ function interleave(planes: readonly Int16Array[]): Int16Array {
   return samples;
 }
 
-async function digest(file: FileHandle, bytes: number): Promise<string> {
+async function digest(file: AsyncIterable<Uint8Array>): Promise<string> {
   const hash = createHash('sha256');
-  const buffer = Buffer.allocUnsafe(65_536);
-  for (let at = 0; at < bytes; ) {
-    const { bytesRead } = await file.read(buffer, 0, buffer.length, at);
-    if (bytesRead === 0) throw new Error(`the file ends at byte ${at} of ${bytes}`);
-    hash.update(buffer.subarray(0, bytesRead));
-    at += bytesRead;
-  }
+  for await (const piece of file) hash.update(piece);
   return hash.digest('hex');
-}
-
-/** Fills `samples` from index `at` of a spool file on. Rejects when the file ends before. */
-export async function readSamples(file: FileHandle, samples: Int16Array, at: number): Promise<void> {
-  const bytes = bytesOf(samples);
-  for (let done = 0; done < bytes.length; ) {
-    const { bytesRead } = await file.read(bytes, done, bytes.length - done, at * 2 + done);
-    if (bytesRead === 0) throw new Error(`the spool file ends before sample ${at + samples.length}`);
-    done += bytesRead;
-  }
 }
 
 /** A new name is on the disk only when its folder is. */

@@ -1,3 +1,4 @@
+import type { KeyObject } from 'node:crypto';
 import type { RecordingFormat } from './formats.ts';
 
 /**
@@ -7,6 +8,8 @@ import type { RecordingFormat } from './formats.ts';
 export interface RecordingLibrary {
   /** Makes a recording's record: its id, where it will be read, and the token that opens it. Nothing is on disk yet. */
   prepare(request: RecordingRequest): Promise<PreparedRecording>;
+  /** What the take of a prepared recording is to be encrypted with; `undefined`: it is not. */
+  keyOf(recordingId: string): KeyObject | undefined;
   /** So many samples of the spool are final; readers that follow are woken. */
   grown(recordingId: string, samples: number): void;
   /** Turns the spooled take into the finished file. Readers that follow end. Throws TonearmError `finishFailed`. */

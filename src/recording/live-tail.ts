@@ -5,9 +5,12 @@
 import { type FileHandle, open } from 'node:fs/promises';
 import { reasonOf, TonearmError } from '../errors.ts';
 import { pcmWavHeader } from '../wire/wav.ts';
-import { readSamples, widener } from './finish.ts';
+import { bytesOf } from './file-bytes.ts';
+import { widener } from './finish.ts';
 import { FILE_RATE } from './formats.ts';
-import { bytesOf, pcmPath, readJournal, SPOOL_RATE } from './spool-files.ts';
+import type { RecordingKey } from './segments.ts';
+import { pcmPath, readJournal, SPOOL_RATE } from './spool-files.ts';
+import { type SpoolReader, spoolReader } from './spool-reader.ts';
 import { widthOf } from './take.ts';
 
 /** Samples read at once: half a second, a fraction of a millisecond to convert. */
@@ -26,15 +29,18 @@ export class LiveTail {
   /** Open while somebody follows, and shared by all who do. */
   #file: Promise<TailFile> | undefined;
   readonly channels: 1 | 2;
+  /** What its take is encrypted with. */
+  readonly key: RecordingKey | undefined;
   #samples = 0;
   #ended = false;
   #failure: TonearmError | undefined;
 
   /** @param folder of the spool; the take need not be there before `grown` is first called */
-  constructor(folder: string, recordingId: string, channels: 1 | 2) {
+  constructor(folder: string, recordingId: string, channels: 1 | 2, key?: RecordingKey) {
     this.#folder = folder;
     this.#recordingId = recordingId;
     this.channels = channels;
+    this.key = key;
   }
 
   /** How much of the spool file is final. */
@@ -120,6 +126,7 @@ class Follower implements AsyncIterableIterator<Uint8Array> {
   readonly #onOver: () => void;
   readonly #widener: ReturnType<typeof widener>;
   /** A header is all that it begins with. */
+  #reader: SpoolReader | undefined;
   #headed = false;
   #wide = false;
   /** Samples of the spool that were read. */
@@ -184,10 +191,12 @@ class Follower implements AsyncIterableIterator<Uint8Array> {
   async #read(count: number): Promise<Uint8Array> {
     try {
       const { file, rate } = await this.#tail.file();
-      const width = widthOf({ rate, channels: this.#tail.channels });
+      const { channels, key } = this.#tail;
+      const width = widthOf({ rate, channels });
       this.#wide = rate === FILE_RATE;
+      this.#reader ??= spoolReader(file, { rate, channels }, key);
       const samples = new Int16Array(count * width);
-      await readSamples(file, samples, this.#position * width);
+      await this.#reader.read(samples, this.#position * width);
       this.#position += count;
       return bytesOf(this.#wide ? samples : this.#widener.push(samples));
     } catch (cause) {

@@ -2,8 +2,8 @@
  * The recordings of this machine: spool and finished files in one folder, their records in the store. A recording is live
  * (it has a tail that readers follow) from `prepare` until its file is finished or it is discarded.
  */
-import { randomUUID } from 'node:crypto';
-import { access, constants, mkdir, rm, stat } from 'node:fs/promises';
+import { type KeyObject, randomUUID } from 'node:crypto';
+import { access, constants, mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Clock } from '../clock.ts';
 import { reasonOf, TonearmError } from '../errors.ts';
@@ -13,6 +13,7 @@ import { type Encoder, openEncoder } from './encoder.ts';
 import { type FinishedFile, temporaryPath } from './finish.ts';
 import { isThere, readRange } from './finished-file.ts';
 import { FORMATS, type RecordingFormat } from './formats.ts';
+import { rotateKeys } from './key-rotation.ts';
 import type {
   CapturedTake,
   FinishedRecording,
@@ -23,6 +24,7 @@ import type {
   RecoveredRecording,
 } from './library.ts';
 import { LiveTail } from './live-tail.ts';
+import { type MasterKeys, masterKeys, type WrappedKey } from './master-keys.ts';
 import {
   type FinishedRecord,
   type PreparedRecord,
@@ -34,7 +36,9 @@ import {
 } from './records.ts';
 import { recoverSpool } from './recovery.ts';
 import { Retention } from './retention.ts';
+import type { RecordingKey } from './segments.ts';
 import { pcmPath, readJournal, removeTake, SPOOL_RATE } from './spool-files.ts';
+import { spooledIn } from './spool-reader.ts';
 
 export interface RecordingsOptions {
   /** Made when it is not there. */
@@ -50,6 +54,8 @@ export interface RecordingsOptions {
   readonly tokenLifetimeMs: number;
   /** 32 bytes or more; a token is good only under the key it was made with. */
   readonly tokenKey: Uint8Array;
+  /** What recordings' keys are wrapped with; left out: none is encrypted. */
+  readonly masterKeys?: MasterKeys;
   /** A thread of its own when left out. */
   readonly encoder?: Encoder;
 }
@@ -96,10 +102,12 @@ class FolderRecordings implements Recordings {
   readonly #live = new Map<string, LiveTail>();
   readonly #finishing = new Map<string, Promise<FinishedRecording>>();
   readonly #encoder: Encoder;
+  readonly #masterKeys: MasterKeys;
 
   constructor(options: RecordingsOptions, spoolFolder: string, finishedFolder: string) {
     this.#options = options;
     this.#encoder = options.encoder ?? openEncoder();
+    this.#masterKeys = options.masterKeys ?? masterKeys([]);
     this.spoolFolder = spoolFolder;
     this.#finishedFolder = finishedFolder;
     this.#records = recordsIn(options.store);
@@ -107,10 +115,14 @@ class FolderRecordings implements Recordings {
     this.#retention = new Retention(options.clock, options.log, (id) => this.delete(id));
   }
 
-  /** Takes up the retention of what earlier processes finished. */
+  /** Takes up the retention of what earlier processes finished, and wraps keys anew when there is another first master key. */
   async start(): Promise<void> {
-    for await (const [id, record] of this.#records.list())
+    const rotation = rotateKeys(this.#masterKeys, this.#records, this.#options.log);
+    for await (const [id, record] of this.#records.list()) {
       if (record.state === 'finished') this.#retention.add(id, this.#endOf(record));
+      await rotation.take(id, record);
+    }
+    rotation.tell();
   }
 
   async prepare(request: RecordingRequest): Promise<PreparedRecording> {
@@ -121,14 +133,21 @@ class FolderRecordings implements Recordings {
     const recordingId = randomUUID();
     const tokenExpiresAt = clock.now() + maxDurationMs + tokenLifetimeMs;
     const accessToken = await this.#tokens.issue(recordingId, tokenExpiresAt);
-    this.#live.set(recordingId, new LiveTail(this.spoolFolder, recordingId, request.channels));
+    const made = this.#masterKeys.make(recordingId);
+    const key = made && { recordingId, key: made.key };
+    this.#live.set(recordingId, new LiveTail(this.spoolFolder, recordingId, request.channels, key));
     try {
-      await this.#records.put(recordingId, { state: 'prepared', ...origin, tokenExpiresAt });
+      const wrapped = made && { key: made.wrapped };
+      await this.#records.put(recordingId, { state: 'prepared', ...origin, tokenExpiresAt, ...wrapped });
     } catch (error) {
       this.#live.delete(recordingId);
       throw error;
     }
     return { recordingId, location: `${base}/recordings/${recordingId}`, accessToken };
+  }
+
+  keyOf(recordingId: string): KeyObject | undefined {
+    return this.#live.get(recordingId)?.key?.key;
   }
 
   grown(recordingId: string, samples: number): void {
@@ -166,6 +185,7 @@ class FolderRecordings implements Recordings {
       records: this.#records,
       clock: this.#options.clock,
       log: this.#options.log,
+      keyOf: (id, record) => this.#unwrap(id, record),
       isBusy: (id) => this.#live.has(id) || this.#finishing.has(id),
       finish: (id, samples) => this.finish(id, { samples }),
       discard: (id) => this.discard(id),
@@ -199,8 +219,14 @@ class FolderRecordings implements Recordings {
       bytes,
       sha256,
       lastModified,
-      read: (from, to) => readRange(path, from, to),
+      read: (from, to) => this.#read(id, record, from, to),
     };
+  }
+
+  /** The key is looked for only now: who cannot read a recording can delete it. */
+  async *#read(id: string, record: FinishedRecord, from: number, to: number): AsyncGenerator<Uint8Array> {
+    const key = this.#unwrap(id, record);
+    yield* readRange(this.#path(id, record), from, to, key && { ...key, bytes: record.bytes });
   }
 
   async authorize(recordingId: string, token: string): Promise<'ok' | 'invalid' | 'otherRecording'> {
@@ -267,12 +293,13 @@ class FolderRecordings implements Recordings {
     const journal = await readJournal(this.spoolFolder, recordingId);
     const { rate, channels } = journal ?? { rate: SPOOL_RATE, channels: 1 };
     const wide = rate / SPOOL_RATE;
-    const spooled = Math.floor((await stat(spool)).size / (2 * wide * channels));
+    const key = tail?.key ?? this.#unwrap(recordingId, prepared);
+    const { samples: spooled, damage } = await spooledIn(spool, journal, key);
     // Readers may have been given more than the caller knows of; a disk that refused some leaves less.
     const length = Math.min(spooled, Math.max(samples, tail?.samples ?? 0));
     if (length === 0 && samples > 0) throw new Error('nothing of it reached the spool');
     if (length < samples) {
-      const what = { recordingId, samples, spooled };
+      const what = { recordingId, samples, spooled, damage };
       this.#options.log.warn(what, 'a recording is shorter than what was heard: the spool lost some of it');
     }
     tail?.end(length);
@@ -285,6 +312,7 @@ class FolderRecordings implements Recordings {
       channels,
       begin: begin * wide,
       end: end * wide,
+      key,
     });
     const finished = {
       ...prepared,
@@ -303,6 +331,10 @@ class FolderRecordings implements Recordings {
     } catch (thrown) {
       this.#options.log.error({ recordingId, error: reasonOf(thrown) }, 'a spool file could not be deleted');
     }
+  }
+
+  #unwrap(recordingId: string, { key }: { readonly key?: WrappedKey }): RecordingKey | undefined {
+    return key && { recordingId, key: this.#masterKeys.unwrap(recordingId, key) };
   }
 
   #endOf({ finishedAt }: FinishedRecord): number {

@@ -1,6 +1,7 @@
 /** What is remembered of each recording, in the store. Nobody else writes these records. */
 
 import type { RecordingFormat } from './formats.ts';
+import type { WrappedKey } from './master-keys.ts';
 
 /** What the recordings need of a store; the one in store/ fits it. */
 export interface RecordStore {
@@ -24,12 +25,18 @@ interface Origin {
   readonly format: RecordingFormat;
 }
 
-export interface PreparedRecord extends Origin {
+/** Gone with the recording: whatever copies there are of its files are then no use. */
+interface Encrypted {
+  /** Left out: its files are not encrypted. */
+  readonly key?: WrappedKey;
+}
+
+export interface PreparedRecord extends Origin, Encrypted {
   readonly state: 'prepared';
   readonly trimSilence: boolean;
 }
 
-export interface FinishedRecord extends Origin {
+export interface FinishedRecord extends Origin, Encrypted {
   readonly state: 'finished';
   /** Of the file. */
   readonly bytes: number;

@@ -1,14 +1,12 @@
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { appendFileSync, existsSync, mkdirSync, readdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { createInterface } from 'node:readline';
 import { type TestContext, test } from 'node:test';
+import { captureAndDie } from '../../test/support/capture-and-die.ts';
 import {
   babble,
-  collect,
   expectedFile,
+  fileOf,
   type RecordingStage,
   stageRecordings,
 } from '../../test/support/recordings.ts';
@@ -17,12 +15,6 @@ async function staged(t: TestContext): Promise<RecordingStage> {
   const stage = await stageRecordings();
   t.after(() => stage.close());
   return stage;
-}
-
-async function fileOf(stage: RecordingStage, recordingId: string): Promise<Buffer> {
-  const recording = await stage.recordings.open(recordingId);
-  assert.ok(recording.state === 'finished', recording.state);
-  return collect(recording.read(0, recording.bytes));
 }
 
 const spooled = (stage: RecordingStage) => readdirSync(stage.recordings.spoolFolder);
@@ -36,37 +28,6 @@ async function leaveSealed(stage: RecordingStage, samples: Int16Array): Promise<
   take.append(samples);
   await take.seal();
   return recordingId;
-}
-
-/** Captures in a process of its own, frame by frame; says how much it appended, and is then killed. */
-const support = (file: string) => new URL(`../../test/support/${file}`, import.meta.url).href;
-
-async function captureAndDie(stage: RecordingStage, recordingId: string, frames: number): Promise<void> {
-  const spec = {
-    recordingId,
-    folder: stage.recordings.spoolFolder,
-    callId: 'call',
-    operationId: 'operation',
-    streamed: false,
-  };
-  const script = `
-    const { openSpooledTake } = await import(${JSON.stringify(support('spooled-take.ts'))});
-    const { babble } = await import(${JSON.stringify(support('recordings.ts'))});
-    const samples = babble(${frames * 160});
-    const take = openSpooledTake(${JSON.stringify(spec)});
-    for (let at = 0; at < samples.length; at += 160) {
-      take.append(samples, at, at + 160);
-      take.settle();
-    }
-    console.log(take.length);
-    setInterval(() => {}, 1e6);`;
-  const child = spawn(process.execPath, ['--input-type=module', '-e', script], {
-    stdio: ['ignore', 'pipe', 'inherit'],
-  });
-  const [said] = await once(createInterface(child.stdout), 'line');
-  assert.equal(said, String(frames * 160));
-  child.kill('SIGKILL');
-  await once(child, 'exit');
 }
 
 test('what a killed process was recording is finished; at most the last second is lost', async (t) => {

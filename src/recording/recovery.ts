@@ -2,21 +2,16 @@
  * What a killed process left in the folders: takes are finished with the audio that the spool holds, half-written files
  * are removed, and what is not ours is left alone.
  */
-import { readdir, rm, stat } from 'node:fs/promises';
+import { readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Clock } from '../clock.ts';
 import { reasonOf } from '../errors.ts';
 import type { Log } from '../log.ts';
 import type { FinishedRecording, RecoveredRecording } from './library.ts';
-import { type RecordingRecord, type Records, recordingIdOf } from './records.ts';
-import {
-  newJournalPath,
-  pcmPath,
-  readJournal,
-  removeTake,
-  SPOOL_RATE,
-  type TakeJournal,
-} from './spool-files.ts';
+import { type PreparedRecord, type RecordingRecord, type Records, recordingIdOf } from './records.ts';
+import type { RecordingKey } from './segments.ts';
+import { newJournalPath, pcmPath, readJournal, removeTake } from './spool-files.ts';
+import { spooledIn } from './spool-reader.ts';
 
 export interface RecoveryParts {
   readonly spoolFolder: string;
@@ -26,6 +21,8 @@ export interface RecoveryParts {
   readonly log: Log;
   /** Recordings of this process: none of recovery's business. */
   isBusy(recordingId: string): boolean;
+  /** Throws when the recording is encrypted and its key cannot be had. */
+  keyOf(recordingId: string, record: PreparedRecord): RecordingKey | undefined;
   finish(recordingId: string, samples: number): Promise<FinishedRecording>;
   discard(recordingId: string): Promise<void>;
 }
@@ -78,8 +75,11 @@ async function recoverTake(
     await removeTake(spoolFolder, recordingId);
     return undefined;
   }
-  const spooled = await samplesIn(pcmPath(spoolFolder, recordingId), journal);
-  const samples = Math.min(spooled, journal?.sealed ?? spooled);
+  const key = record && parts.keyOf(recordingId, record);
+  const spooled = await spooledIn(pcmPath(spoolFolder, recordingId), journal, key);
+  if (spooled.damage !== undefined)
+    log.warn({ recordingId, ...spooled }, 'a take in the spool is damaged: what comes before that is kept');
+  const samples = Math.min(spooled.samples, journal?.sealed ?? spooled.samples);
   if (samples === 0) {
     await parts.discard(recordingId);
     return undefined;
@@ -139,17 +139,6 @@ async function ourFiles(
     log.warn(what, 'files that are not ours are left alone');
   }
   return ours;
-}
-
-/** 8,000 a second. What is left over is half a sample that the process did not get to write. */
-async function samplesIn(path: string, journal: TakeJournal | undefined): Promise<number> {
-  const { rate, channels } = journal ?? { rate: SPOOL_RATE, channels: 1 };
-  try {
-    return Math.floor((await stat(path)).size / ((2 * channels * rate) / SPOOL_RATE));
-  } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return 0;
-    throw error;
-  }
 }
 
 async function attempt(

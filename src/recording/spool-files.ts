@@ -1,11 +1,15 @@
 /**
- * The two files of a spooled take: `<id>.pcm`, signed 16 bit little-endian samples without a header, and `<id>.json`, the journal: whose it is, at
- * which rate and of how many channels (interleaved), and, once it was sealed, how long. Lengths count 8,000 a second, whatever the rate.
+ * The two files of a spooled take: `<id>.pcm`, signed 16 bit little-endian samples without a header (encrypted: encrypted-spool.ts), and `<id>.json`,
+ * the journal: whose it is, at which rate and of how many channels (interleaved), whether it is encrypted, and, once it was sealed, how long. Lengths
+ * count 8,000 a second, whatever the rate.
  */
-import { closeSync, ftruncateSync, openSync, renameSync, writeFileSync, writeSync } from 'node:fs';
+import type { KeyObject } from 'node:crypto';
+import { closeSync, ftruncateSync, openSync, renameSync, writeFileSync } from 'node:fs';
 import { readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type AudioRing, widthOf } from './take.ts';
+import { EncryptedTake } from './encrypted-spool.ts';
+import { bytesOf, writeAll } from './file-bytes.ts';
+import { type TakeShape, widthOf } from './take.ts';
 
 /** Samples a second in the spool of a narrow-band call. */
 export const SPOOL_RATE = 8000;
@@ -19,6 +23,8 @@ export interface TakeSpec {
   readonly operationId: string;
   /** Somebody may read along: what is in the file is told of, and written more often. */
   readonly streamed: boolean;
+  /** Given: the audio is encrypted with it. */
+  readonly key?: KeyObject;
 }
 
 export interface TakeJournal {
@@ -29,6 +35,8 @@ export interface TakeJournal {
   readonly channels: 1 | 2;
   /** Samples; `undefined` while the take is being filled, and when the process died meanwhile. */
   readonly sealed: number | undefined;
+  /** Left out: it is not. */
+  readonly encrypted?: true;
 }
 
 /** The disk's side of one take. Synchronous: the spool's thread does nothing else. */
@@ -47,26 +55,41 @@ export const newJournalPath = (folder: string, recordingId: string) =>
 
 /** Makes both files. The journal first: so audio never lies in the spool without saying whose it is. */
 export function openTakeFiles(
-  { folder, recordingId, callId, operationId }: TakeSpec,
-  { rate, channels }: Pick<AudioRing, 'rate' | 'channels'>,
+  { folder, recordingId, callId, operationId, key }: TakeSpec,
+  { rate, channels }: TakeShape,
 ): TakeFiles {
-  const journal = { recordingId, callId, operationId, rate, channels };
-  const bytesAt = 2 * widthOf({ rate, channels });
+  const whose = { recordingId, callId, operationId, rate, channels };
+  const journal = key === undefined ? whose : ({ ...whose, encrypted: true } as const);
   writeJournal(folder, { ...journal, sealed: undefined });
   const file = openSync(pcmPath(folder, recordingId), 'w', 0o600);
+  try {
+    const audio =
+      key === undefined
+        ? plainTake(file, { rate, channels })
+        : new EncryptedTake(file, { recordingId, key }, { rate, channels });
+    return {
+      write: (samples, at) => audio.write(samples, at),
+      seal(samples) {
+        try {
+          audio.end(samples);
+          writeJournal(folder, { ...journal, sealed: samples });
+        } finally {
+          closeSync(file);
+        }
+      },
+    };
+  } catch (thrown) {
+    closeSync(file);
+    throw thrown;
+  }
+}
+
+function plainTake(file: number, shape: TakeShape): Pick<EncryptedTake, 'write' | 'end'> {
+  const bytesAt = 2 * widthOf(shape);
   return {
-    write(samples, at) {
-      writeAll(file, bytesOf(samples), at * bytesAt);
-    },
-    seal(samples) {
-      try {
-        // It may hold what was cut off again.
-        ftruncateSync(file, samples * bytesAt);
-        writeJournal(folder, { ...journal, sealed: samples });
-      } finally {
-        closeSync(file);
-      }
-    },
+    write: (samples, at) => writeAll(file, bytesOf(samples), at * bytesAt),
+    // It may hold what was cut off again.
+    end: (samples) => ftruncateSync(file, samples * bytesAt),
   };
 }
 
@@ -74,7 +97,7 @@ export function openTakeFiles(
 export async function readJournal(folder: string, recordingId: string): Promise<TakeJournal | undefined> {
   try {
     const read: Partial<TakeJournal> = JSON.parse(await readFile(journalPath(folder, recordingId), 'utf8'));
-    const { callId, operationId, sealed, rate, channels } = read;
+    const { callId, operationId, sealed, rate, channels, encrypted } = read;
     if (read.recordingId !== recordingId || typeof callId !== 'string' || typeof operationId !== 'string')
       return undefined;
     return {
@@ -84,6 +107,7 @@ export async function readJournal(folder: string, recordingId: string): Promise<
       rate: rate === 16_000 ? rate : SPOOL_RATE,
       channels: channels === 2 ? 2 : 1,
       sealed: typeof sealed === 'number' ? sealed : undefined,
+      ...(encrypted === true && { encrypted }),
     };
   } catch {
     return undefined;
@@ -97,20 +121,9 @@ export async function removeTake(folder: string, recordingId: string): Promise<v
   await rm(journalPath(folder, recordingId), { force: true });
 }
 
-/** Samples as they stand in a file: a view, no copy. Every processor that Node.js 24 is built for by default is little-endian. */
-export function bytesOf(samples: Int16Array): Buffer {
-  return Buffer.from(samples.buffer, samples.byteOffset, samples.byteLength);
-}
-
 /** Whole or not at all, whatever moment the process dies at. */
 function writeJournal(folder: string, journal: TakeJournal): void {
   const temporary = newJournalPath(folder, journal.recordingId);
   writeFileSync(temporary, JSON.stringify(journal), { mode: 0o600 });
   renameSync(temporary, journalPath(folder, journal.recordingId));
-}
-
-/** One write may take only part: at a file size limit, or when the disk is nearly full. */
-export function writeAll(file: number, bytes: Uint8Array, position: number): void {
-  for (let done = 0; done < bytes.length; )
-    done += writeSync(file, bytes, done, bytes.length - done, position + done);
 }

@@ -39,9 +39,11 @@ export interface AudioRing {
   readonly marksAt: number;
 }
 
+/** What a take's audio is. */
+export type TakeShape = Pick<AudioRing, 'rate' | 'channels'>;
+
 /** Samples of the ring, and of the file, at each position. */
-export const widthOf = ({ rate, channels }: Pick<AudioRing, 'rate' | 'channels'>): number =>
-  (rate / 8000) * channels;
+export const widthOf = ({ rate, channels }: TakeShape): number => (rate / 8000) * channels;
 
 /** How a take stands. Each mark is written by one side only, all but WRITTEN by the worker. */
 export const MARKS = 4;

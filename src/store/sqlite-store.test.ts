@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
@@ -139,6 +139,33 @@ test('expired records leave the file', async () => {
   look.close();
   await store.close();
   assert.equal(clock.timers, 0);
+});
+
+test('the write-ahead log does not grow with every write', async () => {
+  const path = newPath();
+  const store = openSqliteStore(path);
+  for (let write = 0; write < 2000; write++) {
+    await store.put(`k${write % 100}`, 'x'.repeat(500));
+    await store.delete(`k${(write + 50) % 100}`);
+  }
+  assert.ok(statSync(`${path}-wal`).size < 5_000_000, `${statSync(`${path}-wal`).size} bytes`);
+  await store.close();
+});
+
+test('what was replaced or deleted is in neither file after the next sweep', async () => {
+  const path = newPath();
+  const clock = new VirtualClock();
+  const store = openSqliteStore(path, clock);
+  const secretOf = (record: number) => `secret-${record}-`.repeat(10);
+  for (let record = 0; record < 300; record++)
+    await store.put(`k${record}`, { filler: 'x'.repeat((record * 37) % 400), secret: secretOf(record) });
+  for (let record = 0; record < 300; record += 3) await store.put(`k${record}`, 'gone');
+  for (let record = 1; record < 300; record += 3) await store.delete(`k${record}`);
+  await clock.advance(600_000);
+  const onDisk = readFileSync(path, 'latin1') + readFileSync(`${path}-wal`, 'latin1');
+  for (let record = 0; record < 300; record++)
+    assert.equal(onDisk.includes(`secret-${record}-`), record % 3 === 2, `record ${record}`);
+  await store.close();
 });
 
 test('the end of a prefix is the first key after all that begin with it', () => {

@@ -1,6 +1,6 @@
 /**
  * The store on disk: one SQLite file through node:sqlite, in WAL mode. Every call is one step of some tens of
- * microseconds; what SQLite refuses becomes TonearmError `storeFailed`.
+ * microseconds; what SQLite refuses becomes TonearmError `storeFailed`. What is deleted is overwritten (`secure_delete`).
  */
 import { DatabaseSync, type StatementSync } from 'node:sqlite';
 import { type Clock, systemClock, type Timer } from '../clock.ts';
@@ -42,7 +42,8 @@ export function openSqliteStore(path: string, clock: Clock = systemClock): Store
     owner = path === ':memory:' ? undefined : takeOwnership(`${path}.lock`);
     database = new DatabaseSync(path, { timeout: BUSY_MS });
     // NORMAL in WAL mode: a commit survives the death of the process, which is what is promised; a power cut may take the last ones.
-    database.exec(`PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; ${SCHEMA}`);
+    const settings = 'PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA secure_delete = ON;';
+    database.exec(`${settings} ${SCHEMA}`);
     return new SqliteStore(database, owner, clock);
   } catch (cause) {
     if (database?.isOpen) database.close();
@@ -94,9 +95,7 @@ class SqliteStore implements Store {
     this.#clock = clock;
     const live = '(expires_at IS NULL OR expires_at > ?)';
     this.#get = database.prepare(`SELECT value, revision, expires_at FROM record WHERE key = ? AND ${live}`);
-    this.#put = database.prepare(
-      'INSERT OR REPLACE INTO record (key, value, expires_at) VALUES (?, ?, ?) RETURNING revision',
-    );
+    this.#put = database.prepare('INSERT OR REPLACE INTO record (key, value, expires_at) VALUES (?, ?, ?)');
     this.#delete = database.prepare(`DELETE FROM record WHERE key = ? RETURNING ${live} AS live`);
     this.#page = database.prepare(
       `SELECT key, value, revision, expires_at FROM record
@@ -128,12 +127,12 @@ class SqliteStore implements Store {
           throw new TonearmError('revisionConflict', message);
         }
       }
-      return Number(this.#put.get(key, JSON.stringify(value), expiresAt ?? null)?.revision);
+      return Number(this.#put.run(key, JSON.stringify(value), expiresAt ?? null).lastInsertRowid);
     });
   }
 
   async delete(key: string): Promise<boolean> {
-    return this.#step(() => this.#delete.get(key, this.#clock.now())?.live === 1);
+    return this.#step(() => this.#delete.all(key, this.#clock.now())[0]?.live === 1);
   }
 
   async *list<T>(prefix: string): AsyncGenerator<{ readonly key: string } & StoredRecord<T>> {
@@ -156,6 +155,8 @@ class SqliteStore implements Store {
   #sweepNow(): void {
     try {
       this.#sweep.run(this.#clock.now());
+      // What was deleted, recordings' keys above all, is still in the write-ahead log: it is emptied.
+      this.#database.exec('PRAGMA wal_checkpoint(TRUNCATE)');
     } catch {
       // Expired records are not seen anyway: until the next sweep they cost room only.
     }

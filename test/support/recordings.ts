@@ -2,10 +2,10 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Log, silentLog } from '../../src/log.ts';
+import { bytesOf } from '../../src/recording/file-bytes.ts';
 import { finishFile } from '../../src/recording/finish.ts';
 import type { RecordingRequest } from '../../src/recording/library.ts';
 import { openRecordings, type Recordings, type RecordingsOptions } from '../../src/recording/recordings.ts';
-import { bytesOf } from '../../src/recording/spool-files.ts';
 import { openSqliteStore } from '../../src/store/sqlite-store.ts';
 import type { Store } from '../../src/store/store.ts';
 import { upsampled } from '../../src/wire/upsample.ts';
@@ -22,7 +22,7 @@ export interface RecordingStage {
   /** What was logged as a warning or an error. */
   readonly logged: { readonly message: string; readonly fields: Record<string, unknown> }[];
   /** Another process on the same folder and store: the old one is forgotten, as if killed. */
-  restart(): Promise<void>;
+  restart(changes?: Pick<RecordingsOptions, 'masterKeys'>): Promise<void>;
   prepare(
     request?: Partial<RecordingRequest>,
   ): Promise<{ recordingId: string; accessToken: string; location: string }>;
@@ -45,7 +45,7 @@ export async function stageRecordings(
   const note = (fields: object, message: string) =>
     void logged.push({ message, fields: fields as Record<string, unknown> });
   const log: Log = { ...silentLog, warn: note, error: note };
-  const settings: RecordingsOptions = {
+  let settings: RecordingsOptions = {
     folder,
     store,
     clock,
@@ -61,7 +61,9 @@ export async function stageRecordings(
   const openStaged = (recordingId: string) => {
     const { recordings } = stage;
     const origin = { callId: 'call', operationId: 'operation' };
-    const spec = { recordingId, folder: recordings.spoolFolder, ...origin, streamed: true };
+    const key = recordings.keyOf(recordingId);
+    const how = { streamed: true, ...(key !== undefined && { key }) };
+    const spec = { recordingId, folder: recordings.spoolFolder, ...origin, ...how };
     return openSpooledTake(spec, (samples) => recordings.grown(recordingId, samples));
   };
   const stage: RecordingStage = {
@@ -70,7 +72,8 @@ export async function stageRecordings(
     store,
     logged,
     recordings: await openRecordings(settings),
-    async restart() {
+    async restart(changes = {}) {
+      settings = { ...settings, ...changes };
       stage.recordings = await openRecordings(settings);
     },
     prepare: (request) =>
@@ -121,6 +124,13 @@ export function babble(length: number, seed = 1): Int16Array {
 /** The file that a take of these samples must become: converted in one go. */
 export function expectedFile(samples: Int16Array): Buffer {
   return Buffer.concat([pcmWavHeader(16_000, 2 * samples.length), bytesOf(upsampled(samples))]);
+}
+
+/** All of a finished recording. */
+export async function fileOf(stage: RecordingStage, recordingId: string): Promise<Buffer> {
+  const recording = await stage.recordings.open(recordingId);
+  if (recording.state !== 'finished') throw new Error(`the recording is ${recording.state}`);
+  return collect(recording.read(0, recording.bytes));
 }
 
 /** All of a body. */

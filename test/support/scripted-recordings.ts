@@ -31,6 +31,8 @@ export class ScriptedRecordings implements RecordingLibrary {
     };
   }
 
+  keyOf(): undefined {}
+
   grown(recordingId: string, samples: number): void {
     this.log.push(`grown ${recordingId} ${samples}`);
   }
