@@ -62,6 +62,7 @@ test('a take becomes a WAV file of 16 kHz, 16 bit, mono, and leaves the spool', 
     { ...recording, read: undefined },
     {
       state: 'finished',
+      applicationId: 'application',
       bytes: expected.length,
       sha256: finished.sha256,
       contentType: 'audio/wav',
