@@ -1,5 +1,5 @@
 /**
- * Encrypted segments: what recordings are at rest (docs/decisions/0013-encryption-at-rest.md). AES-256-GCM under a key that is derived afresh for
+ * Encrypted segments: what recordings are at rest (docs/decisions/0015-encryption-at-rest.md). AES-256-GCM under a key that is derived afresh for
  * each thing that is encrypted, and within it by the number of the segment as nonce.
  *
  *     header:   "TONEARM" (7 bytes), version 1 (1 byte), salt (32 bytes)
