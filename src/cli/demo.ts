@@ -3,17 +3,16 @@ import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
-import { dirname, join, relative, resolve } from 'node:path';
+import { join, relative, resolve } from 'node:path';
 import { createInterface } from 'node:readline';
-import { pathToFileURL } from 'node:url';
 import { systemClock } from '../clock.ts';
 import { startTonearm, type Tonearm } from '../compose.ts';
 import { TonearmError } from '../errors.ts';
 import { silentLog } from '../log.ts';
 import { LINE_RATE } from '../media/line.ts';
-import { createPrompts } from '../media/prompts.ts';
 import { placeCall } from './demo-caller.ts';
 import { demoConfig } from './demo-config.ts';
+import { readSoundFile } from './sound-file.ts';
 import { Timeline } from './timeline.ts';
 import { waveform } from './waveform.ts';
 
@@ -35,7 +34,11 @@ export async function demo(): Promise<number> {
     const bot = await startBot(server, botPort, recording, timeline);
     try {
       const heard = watchServer(server, timeline);
-      await placeCall({ server, timeline, speech: await soundOf(join(EXAMPLES, 'audio/caller.wav')) });
+      await placeCall({
+        server,
+        timeline,
+        speech: await readSoundFile(join(EXAMPLES, 'audio/caller.wav')),
+      });
       await withinSeconds(20, bot.downloaded, 'the bot did not download the recording');
       await withinSeconds(20, heard.terminated, 'the call did not end');
     } finally {
@@ -45,7 +48,7 @@ export async function demo(): Promise<number> {
     await server.close();
     rmSync(folder, { recursive: true, force: true });
   }
-  draw(await soundOf(recording));
+  draw((await readSoundFile(recording)).samples);
   return 0;
 }
 
@@ -110,14 +113,6 @@ async function startBot(server: Tonearm, port: number, recording: string, timeli
       await exited;
     },
   };
-}
-
-/** A sound file at 8 kHz, read as prompts are. */
-async function soundOf(file: string): Promise<Int16Array> {
-  const prompts = createPrompts({ allow: [`file:${dirname(file)}`], clock: systemClock, log: silentLog });
-  const sound = await prompts.get({ uri: pathToFileURL(file).href, resourceId: undefined });
-  if (!sound.ok) throw new TonearmError('demoFailed', `${file}: ${sound.message}`);
-  return sound.samples;
 }
 
 function draw(samples: Int16Array): void {

@@ -1,12 +1,15 @@
-import { Command } from 'commander';
+import { Command, CommanderError } from 'commander';
 import { describeSettings } from '../config.ts';
 import { reasonOf, TonearmError } from '../errors.ts';
 import { appCommand } from './app.ts';
+import { callCommand } from './call.ts';
 import { demo } from './demo.ts';
 import { serve } from './serve.ts';
 import { undeliveredCommand } from './undelivered.ts';
 
 const OLDEST_NODE = 24;
+/** Errors that are the operator's to put right in the configuration or the command line. */
+const WRONG_ASKED = new Set(['badConfig', 'badCall', 'badTarget', 'noSound']);
 
 /** The command line. Resolves with the exit code: 0 after a clean stop, 2 for a bad configuration, 1 for the rest. */
 export async function run(argv: readonly string[]): Promise<number> {
@@ -40,11 +43,21 @@ export async function run(argv: readonly string[]): Promise<number> {
     });
   program.addCommand(appCommand((text) => console.log(text)));
   program.addCommand(undeliveredCommand((text) => console.log(text)));
+  program.addCommand(
+    callCommand(
+      (text) => console.log(text),
+      (result) => {
+        code = result;
+      },
+    ),
+  );
   try {
     await program.parseAsync(argv as string[]);
   } catch (thrown) {
+    // What is wrong with the command line is told already, or was no error but --help.
+    if (thrown instanceof CommanderError) return thrown.exitCode === 0 ? 0 : 2;
     console.error(`tonearm: ${reasonOf(thrown)}`);
-    return thrown instanceof TonearmError && thrown.code === 'badConfig' ? 2 : 1;
+    return thrown instanceof TonearmError && WRONG_ASKED.has(thrown.code) ? 2 : 1;
   }
   return code;
 }
