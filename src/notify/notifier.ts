@@ -18,6 +18,8 @@ export interface NotifierOptions {
   readonly clock: Clock;
   readonly log: Log;
   readonly schedule?: Partial<RetrySchedule>;
+  /** Makes one attempt; default: over HTTP. Tests pass one without a network. */
+  readonly deliver?: typeof deliver;
   /** Default 10,000. */
   readonly attemptTimeoutMs?: number;
   /** Attempts at one time to one application at one origin; default 64. */
@@ -40,6 +42,7 @@ export function startNotifier(options: NotifierOptions): Notifier {
   const { outbox, clock, log } = options;
   const schedule = { ...defaultSchedule, ...options.schedule };
   const delivery = { ...options, attemptTimeoutMs: options.attemptTimeoutMs ?? 10_000 };
+  const attemptOnce = options.deliver ?? deliver;
   const random = options.random ?? Math.random;
   const turns = openTurns(options.concurrencyPerTarget ?? 64);
   const closing = new AbortController();
@@ -72,7 +75,7 @@ export function startNotifier(options: NotifierOptions): Notifier {
       const leave = await turns.take(nameOf(next), closing.signal);
       if (leave === undefined) return;
       const startedAt = clock.now();
-      const attempt = await deliver(next, delivery, closing.signal).finally(leave);
+      const attempt = await attemptOnce(next, delivery, closing.signal).finally(leave);
       if (attempt.outcome === 'aborted') return;
       settle(next, attempt, startedAt);
     }

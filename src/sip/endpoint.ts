@@ -28,6 +28,7 @@ import type {
   InviteOutcome,
   ListenAddress,
   OutgoingInvite,
+  SipCounts,
   UserAgent,
 } from './user-agent.ts';
 
@@ -84,6 +85,10 @@ class Endpoint implements UserAgent, TransactionUser {
 
   get listening(): readonly ListenAddress[] {
     return this.#transports.map((transport) => transport.listening);
+  }
+
+  get counts(): SipCounts {
+    return { transactions: this.#layer.size, dialogs: this.#dialogs.size, pending: this.#pending.size };
   }
 
   async open(listen: ListenAddress): Promise<void> {

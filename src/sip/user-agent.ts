@@ -9,6 +9,8 @@ import type { NameAddr, SipUri } from '../wire/sip-uri.ts';
 export interface UserAgent {
   /** Where it listens, with the ports the system gave when 0 was asked for. */
   readonly listening: readonly ListenAddress[];
+  /** What it carries at this moment. */
+  readonly counts: SipCounts;
   /** The one consumer of incoming calls. Ends when the agent closes. */
   invites(): AsyncIterable<IncomingInvite>;
   /** Places a call. Resolves with the final outcome of the INVITE; never rejects for what the far end says. */
@@ -17,6 +19,13 @@ export interface UserAgent {
   drain(): void;
   /** Cancels what is being placed, ends every dialog with BYE, waits a few seconds for the answers, closes the sockets. */
   close(): Promise<void>;
+}
+
+export interface SipCounts {
+  readonly transactions: number;
+  readonly dialogs: number;
+  /** Calls that are being placed and requests in dialogs: what closing waits for. */
+  readonly pending: number;
 }
 
 export interface ListenAddress {

@@ -61,13 +61,21 @@ export const recordRequest: RecordRequest = {
   stopTones: ['#', '11'],
 };
 
-export function setStage(options: Partial<CallsOptions> & { readonly store?: MemoryStore } = {}) {
-  const clock = new VirtualClock();
+/** Scripted parts that a test has of its own. */
+interface StageParts {
+  readonly clock?: VirtualClock;
+  readonly store?: MemoryStore;
+  readonly engine?: ScriptedEngine;
+  readonly recordings?: ScriptedRecordings;
+}
+
+export function setStage(options: Partial<Omit<CallsOptions, keyof StageParts>> & StageParts = {}) {
+  const clock = options.clock ?? new VirtualClock();
   const store = options.store ?? new MemoryStore(() => clock.now());
   const cluster = embeddedCluster<Command, Reply, Fact>();
   const userAgent = new ScriptedUserAgent();
-  const engine = new ScriptedEngine();
-  const recordings = new ScriptedRecordings();
+  const engine = options.engine ?? new ScriptedEngine();
+  const recordings = options.recordings ?? new ScriptedRecordings();
   const fetched: string[] = [];
   const facts: Fact[] = [];
   const stop = new AbortController();
