@@ -10,7 +10,6 @@ import { join } from 'node:path';
 import { type Calls, createCalls } from './call/calls.ts';
 import type { CallRequest, Command, Fact, Reply } from './call/model.ts';
 import { systemClock } from './clock.ts';
-import type { Cluster } from './cluster/cluster.ts';
 import { embeddedCluster } from './cluster/embedded.ts';
 import type { Config, ConfiguredApplication } from './config.ts';
 import { reasonOf, TonearmError } from './errors.ts';

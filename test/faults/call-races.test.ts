@@ -93,7 +93,7 @@ const acts = {
   'recording goes on': (_, __, line) => recording(line)?.record(8000),
   'recording goes on without a word': (_, __, line) => recording(line)?.record(8000, false),
   'an operation finishes': (_, __, line) => running(line)?.end('finished'),
-  'a pause is reached': (_, __, line) => recording(line)?.end('maxSilence'),
+  'a pause is reached': (_, __, line) => recording(line)?.captured && recording(line)?.end('maxSilence'),
   'nothing was said': (_, __, line) => recording(line)?.end('initialSilence'),
   'the worker dies': (_, __, line) => line?.die(),
   'time goes by': (node) => node.clock.advance(15_000),
@@ -171,11 +171,11 @@ test('whatever happens in whatever order, bots are told of every call and operat
         if (beginning & beginnings.answered) node.callers.push(await node.stage.establish());
         for (const { call, what } of steps) {
           if (typeof what === 'number') node.gates.one(what);
-          else if (typeof what === 'object') node.ask(what, node.stage.callIds()[call]);
+          else if (typeof what !== 'string') node.ask(what, node.stage.callIds()[call]);
           else if (what === 'the bot fails') ledger.failing = true;
           else if (what === 'the bot is back') ledger.failing = false;
           else if (what === 'killed') node.forgetful || nodes.push((node = await restart(node, ledger)));
-          else await acts[what](node, node.fars[call], node.engine.lines[call]);
+          else await acts[what as keyof typeof acts](node, node.fars[call], node.engine.lines[call]);
         }
         await finish(node, ledger);
         await check(nodes, ledger);
@@ -220,11 +220,15 @@ async function check(nodes: readonly Node[], ledger: Ledger): Promise<void> {
   const told = ledger.check();
   for (const operation of nodes.flatMap(({ made }) => made)) {
     const silent = operation.spelling === 'communications' && operation.status === 'completed';
-    if (!silent) assert.ok(told.get(operation.callId)?.includes(operation.id), `${operation.kind} was told as ended`);
+    if (!silent)
+      assert.ok(told.get(operation.callId)?.includes(operation.id), `${operation.kind} was told as ended`);
   }
   assert.equal(node.clock.timers, 0, 'no timer is left');
   assert.equal(node.stage.calls.active, 0);
-  assert.ok(node.engine.lines.every(({ closed }) => closed), 'no line is left');
+  assert.ok(
+    node.engine.lines.every(({ closed }) => closed),
+    'no line is left',
+  );
   const count = (verb: string) => node.recordings.log.filter((entry) => entry.startsWith(verb)).length;
   assert.equal(count('finish') + count('discard'), count('prepare'), 'no recording is left open');
   for (const { sent, dialog, cancelled } of node.callers) {

@@ -61,6 +61,28 @@ export const recordRequest: RecordRequest = {
   stopTones: ['#', '11'],
 };
 
+/** A command with what a test left out. */
+export function filledIn(asked: Asked, applicationId: string): Command {
+  const filled = {
+    applicationId,
+    callbackUri: undefined,
+    preFetch: [],
+    clientContext: undefined,
+    clientRequestId: undefined,
+    breaks: false,
+    loop: false,
+    replaces: undefined,
+    spelling: 'app',
+    idempotencyKey: undefined,
+    prompts: [],
+    bargeIn: false,
+    sensitivity: undefined,
+    request: recordRequest,
+    ...asked,
+  };
+  return filled as Command;
+}
+
 /** Scripted parts that a test has of its own. */
 interface StageParts {
   readonly clock?: VirtualClock;
@@ -109,26 +131,8 @@ export function setStage(options: Partial<Omit<CallsOptions, keyof StageParts>> 
   const callIds = () => [...new Set(facts.flatMap((fact) => (fact.kind === 'call' ? [fact.call.id] : [])))];
   const latestCall = () => callIds().at(-1) ?? 'none';
 
-  const ask = async (asked: Asked, callId = latestCall()): Promise<Reply> => {
-    const filled = {
-      applicationId,
-      callbackUri: undefined,
-      preFetch: [],
-      clientContext: undefined,
-      clientRequestId: undefined,
-      breaks: false,
-      loop: false,
-      replaces: undefined,
-      spelling: 'app',
-      idempotencyKey: undefined,
-      prompts: [],
-      bargeIn: false,
-      sensitivity: undefined,
-      request: recordRequest,
-      ...asked,
-    };
-    return calls.ask(callId, filled as Command);
-  };
+  const ask = (asked: Asked, callId = latestCall()): Promise<Reply> =>
+    calls.ask(callId, filledIn(asked, applicationId));
 
   const ring = async (invite: InviteOptions = {}): Promise<ScriptedInvite> => {
     const ringing = userAgent.ring(invite);

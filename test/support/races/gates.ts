@@ -36,8 +36,7 @@ export class Gates {
   /** From now on nothing waits. */
   release(): void {
     this.held = false;
-    for (const [lane, { length }] of [...this.#lanes])
-      for (let at = 0; at < length; at++) this.#next(lane);
+    for (const [lane, { length }] of [...this.#lanes]) for (let at = 0; at < length; at++) this.#next(lane);
   }
 
   #next(lane: string): void {

@@ -140,9 +140,7 @@ function checkCall(sent: readonly Sent[]): readonly string[] {
   assert.deepEqual(late, [], 'every operation is told as ended before the call is told as ending');
   const operations = sent.filter(isOperation);
   for (const told of Map.groupBy(operations, ({ data }) => data.id).values()) checkOperation(told);
-  return operations
-    .filter(({ changeType }) => changeType === 'deleted')
-    .map(({ data }) => data.id as string);
+  return operations.filter(({ changeType }) => changeType === 'deleted').map(({ data }) => data.id as string);
 }
 
 function checkStates(sent: readonly Sent[]): void {
@@ -164,7 +162,10 @@ function checkStates(sent: readonly Sent[]): void {
   let [state, tone] = [first?.data.state as string, 0];
   for (const { data } of sent.slice(1)) {
     if (data.toneInfo !== undefined) {
-      assert.ok([1, tone + 1].includes(data.toneInfo.sequenceId), `tone ${data.toneInfo.sequenceId} after ${tone}`);
+      assert.ok(
+        [1, tone + 1].includes(data.toneInfo.sequenceId),
+        `tone ${data.toneInfo.sequenceId} after ${tone}`,
+      );
       tone = data.toneInfo.sequenceId;
       continue;
     }
