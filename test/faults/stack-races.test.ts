@@ -153,7 +153,7 @@ const happenings = stories<What>({
 
 test('a whole server, whatever happens in whatever order, tells bots all and in order, answers every phone, and keeps nothing that is over', async () => {
   await fc.assert(
-    fc.asyncProperty(happenings, async (story) => {
+    fc.asyncProperty(happenings, fc.boolean(), async (story, stopsAtOnce) => {
       const server = await WholeServer.start();
       try {
         for (const { index, what } of story) {
@@ -161,11 +161,16 @@ test('a whole server, whatever happens in whatever order, tells bots all and in 
           else if (typeof what === 'string') await acts[what]?.(server, index);
           else server.ask(what, server.callIds[index]);
         }
-        await server.finish();
+        server.relent();
+        if (!stopsAtOnce) {
+          await server.finish();
+          checkPhones(server);
+          checkNothingIsLeft(server);
+        }
+        await server.stop();
         checkTold(server);
         await checkRecordings(server);
         checkNothingIsLeft(server);
-        await server.stop();
         assert.equal(server.clock.timers, 0, 'no timer is left');
         assert.deepEqual(server.openFiles, [], 'no file is left open');
       } catch (thrown) {
@@ -188,6 +193,9 @@ function checkTold({ ledger, made, wire, calls }: WholeServer): void {
     assert.ok(told.get(callId)?.includes(id), `${kind} was told as ended`);
   }
   assert.equal(calls.active, 0);
+}
+
+function checkPhones({ wire }: WholeServer): void {
   for (const [index, phone] of wire.phones.entries())
     assert.deepEqual(phone.waits, [], `phone ${index} waits for nothing`);
 }

@@ -243,14 +243,18 @@ export class WholeServer {
     }
   }
 
-  /** Nothing stands in the way any more: bots and phones hang up, and all that is under way comes to its end. */
-  async finish(): Promise<void> {
+  /** Nothing stands in the way any more. */
+  relent(): void {
     this.ledger.failing = this.store.broken = this.faults.encoder = this.faults.prompts = false;
     this.engine.faults.diskFull = false;
     this.wire.lost = this.wire.doubled = 0;
     this.wire.bad = false;
     for (const phone of this.wire.phones) phone.rude = false;
     this.gates.release();
+  }
+
+  /** Bots and phones hang up, and all that is under way comes to its end. */
+  async finish(): Promise<void> {
     await this.pass(200);
     for (let round = 0; round < 8; round++) {
       for (const id of this.callIds) this.ask({ name: 'hangUp' }, id);
@@ -258,8 +262,6 @@ export class WholeServer {
       await this.clock.advance(15_000);
       await this.idle();
     }
-    await Promise.all(this.#replies);
-    for (const reader of this.readers) await reader.ended;
   }
 
   /** Stops, in the order of compose.ts. */
@@ -279,6 +281,8 @@ export class WholeServer {
       await this.idle();
     }
     assert.ok(done, 'the server stops');
+    await Promise.all(this.#replies);
+    for (const reader of this.readers) await reader.ended;
     this.#stop.abort();
   }
 
