@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { request, SDP, sipStage, tagOf, titleOf, willing } from '../../test/support/sip-stage.ts';
+import { request, response, SDP, sipStage, tagOf, titleOf, willing } from '../../test/support/sip-stage.ts';
 import { settle } from '../../test/support/virtual-clock.ts';
 
 /** A caller who was answered, and whose ACK has not come. */
@@ -44,5 +44,28 @@ test('closed before the ACK: the agent gives up after some seconds, and no timer
   await settle();
   assert.ok(closed);
   assert.ok(stage.dialog.ended.aborted);
+  assert.equal(stage.clock.timers, 0);
+});
+
+test('closed while a callee answers neither INVITE nor CANCEL: the call is told as failed, and no timer is left', async () => {
+  const stage = await sipStage('udp');
+  const outcome = stage.agent.invite(
+    {
+      requestUri: 'sip:bob@192.0.2.9',
+      from: { user: 'bot' },
+      to: 'sip:bob@192.0.2.9',
+      transport: 'udp',
+      sdp: SDP,
+      handler: willing,
+    },
+    new AbortController().signal,
+  );
+  await settle();
+  await stage.receive(response(stage.last('INVITE'), 180));
+  void stage.agent.close();
+  await stage.clock.advance(5000);
+  const { answered } = await outcome;
+  assert.equal(answered, false);
+  assert.deepEqual(stage.agent.counts, { transactions: 0, dialogs: 0, pending: 0 });
   assert.equal(stage.clock.timers, 0);
 });
