@@ -8,10 +8,12 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import type { OperationSnapshot, Reply } from '../../src/call/model.ts';
 import { type Asked, recordRequest, setStage } from '../support/call-stage.ts';
+import { ANSWER, ANSWER_PREPARED, CONTROLS, HANG_UP, PROMPTS, TRANSFER } from '../support/races/bot.ts';
 import { GatedEngine, GatedRecordings, GatedStore } from '../support/races/gated.ts';
 import { Gates } from '../support/races/gates.ts';
 import { Ledger } from '../support/races/ledger.ts';
 import { runs } from '../support/races/runs.ts';
+import { stories } from '../support/races/stories.ts';
 import type { ScriptedLine } from '../support/scripted-engine.ts';
 import { OFFER, type ScriptedCallee, type ScriptedInvite, withDirection } from '../support/scripted-sip.ts';
 import { settle, VirtualClock } from '../support/virtual-clock.ts';
@@ -31,6 +33,8 @@ class Node {
   readonly replies: Promise<Reply>[] = [];
   /** Operations that the bot was answered with. */
   readonly made: OperationSnapshot[] = [];
+  /** Calls that the bot was told it has answered. */
+  readonly answered: string[] = [];
   readonly callers: ScriptedInvite[] = [];
   killed = false;
   /** Its store did not take everything: what is more than one fault is not promised. */
@@ -56,11 +60,13 @@ class Node {
     return [...this.callers, ...this.stage.userAgent.dialled];
   }
 
-  ask(asked: Asked, callId: string | undefined): void {
+  ask(asked: Asked, callId = 'none'): void {
     const reply = this.stage.ask(asked, callId);
     this.replies.push(reply);
     void reply.then((reply) => {
-      if (reply.ok && reply.operation && !this.killed) this.made.push(reply.operation);
+      if (!reply.ok || this.killed) return;
+      if (reply.operation) this.made.push(reply.operation);
+      if (asked.name === 'answer') this.answered.push(callId);
     });
   }
 }
@@ -120,68 +126,69 @@ function recording(line: ScriptedLine | undefined) {
   return run?.spec.kind === 'record' ? run : undefined;
 }
 
-const carol = { kind: 'user', id: 'sip:carol@phones.example', displayName: undefined } as const;
-const prompts = [{ uri: 'https://bot/hello.wav', resourceId: undefined, times: 1 }];
+const record: Asked = { name: 'record' };
+const streamed: Asked = {
+  name: 'record',
+  request: { ...recordRequest, streaming: true },
+  spelling: 'communications',
+};
+const prompted: Asked = { name: 'record', breaks: true, request: { ...recordRequest, prompts: PROMPTS } };
 const commands: readonly Asked[] = [
-  { name: 'answer' },
-  { name: 'answer' },
-  { name: 'answer', preFetch: prompts },
-  { name: 'record' },
-  { name: 'record', request: { ...recordRequest, streaming: true }, spelling: 'communications' },
-  { name: 'record', breaks: true, request: { ...recordRequest, prompts } },
+  ...CONTROLS,
+  record,
+  streamed,
+  prompted,
   { name: 'record', idempotencyKey: 'once' },
-  { name: 'playPrompt', prompts },
-  { name: 'playPrompt', prompts, breaks: true },
-  { name: 'cancelMedia' },
-  { name: 'subscribeToTone' },
-  { name: 'mute' },
-  { name: 'unmute' },
-  { name: 'transfer', target: carol, replaces: undefined },
-  { name: 'redirect', targets: [carol] },
-  { name: 'reject', reason: 'busy' },
-  { name: 'hangUp' },
-  { name: 'get' },
-  { name: 'listOperations' },
+  { name: 'playPrompt', prompts: PROMPTS },
+  { name: 'playPrompt', prompts: PROMPTS, breaks: true },
 ];
 
-const step = fc.record({
-  /** Which call, and which of those that wait. */
-  call: fc.nat(3),
-  what: fc.oneof(
-    { weight: 8, arbitrary: fc.constantFrom(...(Object.keys(acts) as (keyof typeof acts)[])) },
+type What = string | number | Asked;
+const answered: readonly What[] = ['a call comes', ANSWER, 'the caller acknowledges'];
+const reached: readonly What[] = ['the bot calls somebody', 'the callee rings', 'the callee answers'];
+const episodes: readonly (readonly What[])[] = [
+  answered,
+  reached,
+  ['a call comes', ANSWER, ANSWER, HANG_UP, 'the caller acknowledges'],
+  ['a call comes', ANSWER_PREPARED, 'the caller cancels'],
+  [record, 'recording goes on', 'the far end hangs up'],
+  [streamed, 'recording goes on', HANG_UP, 'a pause is reached'],
+  [record, prompted, 'recording goes on', 'nothing was said', { name: 'cancelMedia' }],
+  [{ name: 'subscribeToTone' }, 'a key is pressed', { name: 'mute' }, 'killed'],
+  [TRANSFER, 'the far end holds', 'the transfer fails'],
+  ['everything stalls', record, HANG_UP, 'everything goes on'],
+];
+const happenings = stories<What>({
+  beginnings: [answered, answered, reached],
+  episodes,
+  pause: 'everything settles',
+  steps: [
+    { weight: 8, arbitrary: fc.constantFrom(...Object.keys(acts)) },
     { weight: 5, arbitrary: fc.constantFrom(...commands) },
     { weight: 3, arbitrary: fc.nat(9) },
     { weight: 1, arbitrary: fc.constantFrom('the bot fails', 'the bot is back', 'killed') },
-  ),
+  ],
 });
-
-/** How a case begins: a call that rings, one that was answered, or both. */
-const beginnings = { none: 0, ringing: 1, answered: 2, both: 3 };
 
 test('whatever happens in whatever order, bots are told of every call and operation in full and in order, and nothing is left', async () => {
   await fc.assert(
-    fc.asyncProperty(
-      fc.array(step, { maxLength: 40 }),
-      fc.constantFrom(...Object.values(beginnings)),
-      async (steps, beginning) => {
-        const ledger = new Ledger();
-        let node = new Node(ledger);
-        const nodes = [node];
-        if (beginning & beginnings.ringing) node.callers.push(await node.stage.ring());
-        if (beginning & beginnings.answered) node.callers.push(await node.stage.establish());
-        for (const { call, what } of steps) {
-          if (typeof what === 'number') node.gates.one(what);
-          else if (typeof what !== 'string') node.ask(what, node.stage.callIds()[call]);
-          else if (what === 'the bot fails') ledger.failing = true;
-          else if (what === 'the bot is back') ledger.failing = false;
-          else if (what === 'killed') node.forgetful || nodes.push((node = await restart(node, ledger)));
-          else await acts[what as keyof typeof acts](node, node.fars[call], node.engine.lines[call]);
-        }
-        await finish(node, ledger);
-        await check(nodes, ledger);
-        ledger.close();
-      },
-    ),
+    fc.asyncProperty(happenings, async (story) => {
+      const ledger = new Ledger();
+      let node = new Node(ledger);
+      const nodes = [node];
+      for (const { index, what } of story) {
+        if (typeof what === 'number') node.gates.one(what);
+        else if (typeof what !== 'string') node.ask(what, node.stage.callIds()[index]);
+        else if (what === 'the bot fails') ledger.failing = true;
+        else if (what === 'the bot is back') ledger.failing = false;
+        else if (what !== 'killed')
+          await acts[what as keyof typeof acts](node, node.fars[index], node.engine.lines[index]);
+        else if (!node.forgetful) nodes.push((node = await restart(node, ledger)));
+      }
+      await finish(node, ledger);
+      await check(nodes, ledger);
+      ledger.close();
+    }),
     runs(1500),
   );
 });
@@ -205,7 +212,7 @@ async function finish(node: Node, ledger: Ledger): Promise<void> {
   gates.release();
   await settle();
   await Promise.all(node.replies);
-  for (const id of stage.callIds()) node.ask({ name: 'hangUp' }, id);
+  for (const id of stage.callIds()) node.ask(HANG_UP, id);
   await settle();
   // Retries of what the bot did not take.
   await clock.advance(120_000);
@@ -223,6 +230,9 @@ async function check(nodes: readonly Node[], ledger: Ledger): Promise<void> {
     if (!silent)
       assert.ok(told.get(operation.callId)?.includes(operation.id), `${operation.kind} was told as ended`);
   }
+  for (const { answered } of nodes)
+    assert.equal(new Set(answered).size, answered.length, 'no call is answered twice');
+  await checkStore(node);
   assert.equal(node.clock.timers, 0, 'no timer is left');
   assert.equal(node.stage.calls.active, 0);
   assert.ok(
@@ -236,4 +246,20 @@ async function check(nodes: readonly Node[], ledger: Ledger): Promise<void> {
     assert.ok(dialog?.ended.aborted ?? true, 'no dialog is left');
   }
   await node.stage.leave();
+}
+
+/** All that is kept has been told, and goes when its time is over. */
+async function checkStore({ store, forgetful, stage }: Node): Promise<void> {
+  if (forgetful) return;
+  for await (const { key, value, expiresAt } of store.list<{
+    untold?: unknown;
+    operation?: OperationSnapshot;
+  }>('')) {
+    assert.ok(value.untold === undefined && expiresAt !== undefined, `${key} is sealed`);
+    const { operation } = value;
+    if (operation === undefined) continue;
+    assert.ok(operation.end !== undefined && operation.status !== 'running', `${key} has ended`);
+    const reply = await stage.ask({ name: 'getOperation', operationId: operation.id }, operation.callId);
+    assert.deepEqual(reply, { ok: true, operation }, 'it can be asked for as it ended');
+  }
 }

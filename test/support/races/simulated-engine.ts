@@ -205,7 +205,12 @@ class SimulatedWorker {
           if (!this.#dead) action();
         });
         this.#timers.add(timer);
-        return { cancel: () => void (timer.cancel(), this.#timers.delete(timer)) };
+        return {
+          cancel: () => {
+            timer.cancel();
+            this.#timers.delete(timer);
+          },
+        };
       },
     };
   }

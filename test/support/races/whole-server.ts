@@ -21,6 +21,7 @@ import { directoryOf } from '../directory.ts';
 import { MemoryStore } from '../memory-store.ts';
 import { keyPackets, speechPackets } from '../pcap.ts';
 import { syllables } from '../pool-stage.ts';
+import { USUAL_SETTINGS } from '../recordings.ts';
 import { VirtualClock } from '../virtual-clock.ts';
 import { GatedStore } from './gated.ts';
 import { Gates } from './gates.ts';
@@ -90,10 +91,7 @@ export class WholeServer {
       store: new MemoryStore(() => clock.now()),
       clock,
       log,
-      publicUrl: 'http://tonearm.example/',
-      retentionMs: 86_400_000,
-      tokenLifetimeMs: 3_600_000,
-      tokenKey: new Uint8Array(32).fill(1),
+      ...USUAL_SETTINGS,
       encoder: {
         warm() {},
         async encode(job) {
