@@ -32,7 +32,7 @@ test('hung up by both before the ACK: nothing more is sent, and nothing is left 
   await bye;
   assert.equal(titleOf(stage.sent.at(-1)!.message), '200 BYE');
   await stage.clock.advance(100_000);
-  assert.deepEqual(stage.agent.counts, { transactions: 0, dialogs: 0, pending: 0 });
+  assert.partialDeepStrictEqual(stage.agent.counts, { transactions: 0, dialogs: 0, pending: 0 });
   assert.equal(stage.clock.timers, 0);
 });
 
@@ -66,6 +66,6 @@ test('closed while a callee answers neither INVITE nor CANCEL: the call is told 
   await stage.clock.advance(5000);
   const { answered } = await outcome;
   assert.equal(answered, false);
-  assert.deepEqual(stage.agent.counts, { transactions: 0, dialogs: 0, pending: 0 });
+  assert.partialDeepStrictEqual(stage.agent.counts, { transactions: 0, dialogs: 0, pending: 0 });
   assert.equal(stage.clock.timers, 0);
 });
