@@ -9,8 +9,7 @@ import { type AddressInfo, createServer, isIPv6 } from 'node:net';
 import { join } from 'node:path';
 import { type Calls, createCalls } from './call/calls.ts';
 import type { CallRequest, Command, Fact, Reply } from './call/model.ts';
-import { pause, systemClock } from './clock.ts';
-import type { Cluster } from './cluster/cluster.ts';
+import { systemClock } from './clock.ts';
 import { embeddedCluster } from './cluster/embedded.ts';
 import type { Config, ConfiguredApplication } from './config.ts';
 import { callbacksOf } from './config-callbacks.ts';
@@ -18,7 +17,6 @@ import { reasonOf, TonearmError } from './errors.ts';
 import { callRoutes } from './graph/call-routes.ts';
 import { errorAnswers } from './graph/error-answers.ts';
 import { sendODataError } from './graph/errors.ts';
-import { spellFact } from './graph/notifications.ts';
 import { openApiRoutes } from './graph/openapi.ts';
 import { createOutsideIssuers } from './graph/outside-issuers.ts';
 import { limitRequests } from './graph/request-limit.ts';
@@ -35,7 +33,6 @@ import type { Log } from './log.ts';
 import { isWide } from './media/codecs.ts';
 import { createPrompts } from './media/prompts.ts';
 import { startNotifier } from './notify/notifier.ts';
-import type { Notifier } from './notify/outbox.ts';
 import { OUTBOX_FILE, openSqliteOutbox } from './notify/sqlite-outbox.ts';
 import { openPool } from './operation/pool.ts';
 import { openRecordings } from './recording/recordings.ts';
@@ -45,6 +42,7 @@ import { openTrusted } from './sip/trusted.ts';
 import type { ListenAddress, UserAgent } from './sip/user-agent.ts';
 import { openSqliteStore } from './store/sqlite-store.ts';
 import type { Store } from './store/store.ts';
+import { tellBots } from './tell-bots.ts';
 import { readTls } from './tls-files.ts';
 
 /** A running server. */
@@ -146,7 +144,7 @@ async function start(
     schedule: { retryForMs: config.notifications.retryFor },
   });
   atClose(() => notifier.close());
-  const telling = tellBots(cluster, notifier, log);
+  const telling = tellBots({ cluster, notifier, clock, log });
   atClose(() => telling.stop());
 
   let calls: Calls | undefined;
@@ -260,41 +258,6 @@ async function start(
     applications: applications.all(),
     events: (signal) => cluster.events(signal),
     close,
-  };
-}
-
-/** Spells every fact that bots are told of, and puts it in the outbox before the next one is taken. */
-function tellBots(cluster: Cluster<Command, Reply, Fact>, notifier: Notifier, log: Log) {
-  const stopping = new AbortController();
-  const lanes = new Set<string>();
-  const told = (async () => {
-    for await (const fact of cluster.events(stopping.signal)) {
-      const notification = spellFact(fact);
-      if (notification === undefined) continue;
-      lanes.add(notification.lane);
-      if (fact.kind === 'call' && fact.change === 'deleted')
-        void notifier.settled(notification.lane).then(() => lanes.delete(notification.lane));
-      await notifier
-        .append(notification)
-        .catch((thrown) =>
-          log.error(
-            { callId: notification.lane, error: reasonOf(thrown) },
-            'a notification could not be kept',
-          ),
-        );
-    }
-  })();
-  return {
-    /** Resolves when all that was told has been received, or after `limitMs`. */
-    async settled(limitMs: number): Promise<void> {
-      const done = new AbortController();
-      const all = Promise.all([...lanes].map((lane) => notifier.settled(lane))).then(() => done.abort());
-      await Promise.race([all, pause(systemClock, limitMs, done.signal)]);
-    },
-    async stop(): Promise<void> {
-      stopping.abort();
-      await told;
-    },
   };
 }
 

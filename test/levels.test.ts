@@ -16,6 +16,7 @@ const LEVELS: Readonly<Record<string, number>> = {
   'config-values.ts': 5,
   'kept-applications.ts': 5,
   'recording-keys.ts': 5,
+  'tell-bots.ts': 5,
   'tls-files.ts': 5,
   cli: 5,
   graph: 4,

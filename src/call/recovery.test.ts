@@ -161,3 +161,24 @@ test('a spool that cannot be recovered does not keep the calls from being told',
     'deleted terminated',
   ]);
 });
+
+test('what was done at once is told of as done, although the process died between keeping and telling it', async () => {
+  const before = setStage();
+  await before.establish();
+  const put = before.store.put.bind(before.store);
+  let kept: MemoryStore | undefined;
+  before.store.put = async (...args) => {
+    const revision = await put(...args);
+    kept ??= before.store.copy();
+    return revision;
+  };
+  await before.start({ name: 'mute' });
+
+  const after = restart(kept!);
+  await after.calls.recover();
+  assert.deepEqual(after.told(), [
+    'deleted mute completed finished',
+    'updated terminating',
+    'deleted terminated',
+  ]);
+});

@@ -59,7 +59,7 @@ async function windUp(
   const concluded: OperationRecord[] = [];
   for (const { untold, ...record } of await operationsOf(parts.store, last.id)) {
     if (untold !== undefined) await journal.tellOperation(untold, record);
-    if (record.operation.end !== undefined) {
+    if (wasTold(record)) {
       concluded.push(record);
       continue;
     }
@@ -78,11 +78,18 @@ async function windUp(
   await journal.seal(call, concluded);
 }
 
+/** What is done at once has its end from the first, and is told of as ended with a higher revision. */
+function wasTold({ operation }: OperationRecord): boolean {
+  return operation.end !== undefined && operation.revision > 1;
+}
+
 async function conclude(
   { operation, prepared }: OperationRecord,
   captured: RecoveredRecording | undefined,
   parts: RecoveryParts,
 ): Promise<OperationSnapshot> {
+  const changed = { ...operation, revision: operation.revision + 1, lastActionAt: parts.clock.now() };
+  if (operation.end !== undefined) return changed;
   const kept = prepared !== undefined && (captured !== undefined || (await isFinished(prepared, parts)));
   const take = captured && {
     recordingId: captured.recordingId,
@@ -92,10 +99,8 @@ async function conclude(
     spoken: true,
   };
   return {
-    ...operation,
-    revision: operation.revision + 1,
+    ...changed,
     status: 'failed',
-    lastActionAt: parts.clock.now(),
     end: { by: 'error', message: 'the server was restarted', ...(take && { take }) },
     recording: kept ? readable(prepared) : undefined,
   };

@@ -23,6 +23,8 @@ export interface NotifierOptions {
   readonly clock: Clock;
   readonly log: Log;
   readonly schedule?: Partial<RetrySchedule>;
+  /** Makes one attempt; default: over HTTP. Tests pass one without a network. */
+  readonly deliver?: typeof deliver;
   /** Default 10,000. */
   readonly attemptTimeoutMs?: number;
   /** Attempts at one time to one application at one origin; default 64. */
@@ -110,7 +112,7 @@ export function startNotifier(options: NotifierOptions): Notifier {
     // Meanwhile another may have been revived, or this one given up.
     if (notification?.id !== next.id) return true;
     const startedAt = clock.now();
-    const outcome = await deliver(notification, delivery, closing.signal);
+    const outcome = await (options.deliver ?? deliver)(notification, delivery, closing.signal);
     if (outcome.outcome === 'aborted') return false;
     settle(notification, outcome, startedAt);
     return true;

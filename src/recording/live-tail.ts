@@ -3,6 +3,7 @@
  * 16 kHz, as far as it is final. From byte 44 on it is, byte for byte, the finished file.
  */
 import { type FileHandle, open } from 'node:fs/promises';
+import { setImmediate } from 'node:timers/promises';
 import { reasonOf, TonearmError } from '../errors.ts';
 import { pcmWavHeader } from '../wire/wav.ts';
 import { bytesOf } from './file-bytes.ts';
@@ -77,8 +78,10 @@ export class LiveTail {
     this.#wake();
   }
 
-  /** Resolves when the spool file may be deleted: readers that are left have it open. */
+  /** Resolves when the spool file may be deleted: readers that are left have it open. To be called when nobody can be given the tail any more. */
   async hold(): Promise<void> {
+    // Whoever was given it right before follows in this turn of the event loop.
+    await setImmediate();
     if (this.#followers.size === 0 || this.#samples === 0) return;
     // A file that cannot be opened is told to each reader when it reads.
     await this.file().catch(() => {});

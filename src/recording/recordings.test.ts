@@ -386,3 +386,37 @@ test('silence before and after all speech is cut off where that was asked for, b
   assert.equal(await lengthOf(true, { startMs: 100, endMs: 4990 }), 5000);
   assert.equal(await lengthOf(true), 5000, 'nothing is known to be spoken');
 });
+
+test('who is given a recording while it is being finished, at whatever moment, gets all of it, although it is read later', async (t) => {
+  const stage = await staged(t);
+  const samples = babble(8000);
+  for (let moments = 0; moments < 12; moments++) {
+    const { recordingId } = await stage.prepare();
+    const told = await stage.capture(recordingId, samples);
+    const put = stage.store.put.bind(stage.store);
+    let given: ReturnType<typeof bodyOf> | undefined;
+    stage.store.put = async (...record) => {
+      const revision = await put(...record);
+      given = later(moments).then(() => bodyOf(stage, recordingId));
+      return revision;
+    };
+    await stage.recordings.finish(recordingId, told);
+    stage.store.put = put;
+    const { body } = await given!;
+    const bytes = await collect(body);
+    assert.ok(bytes.subarray(44).equals(expectedFile(samples).subarray(44)), `after ${moments}`);
+  }
+});
+
+async function later(moments: number): Promise<void> {
+  for (let moment = 0; moment < moments; moment++) await undefined;
+}
+
+async function bodyOf({ recordings }: RecordingStage, recordingId: string) {
+  const recording = await recordings.open(recordingId);
+  // On its way through the callers of `open`.
+  await later(2);
+  if (recording.state === 'recording') return { body: recording.follow(new AbortController().signal) };
+  assert.ok(recording.state === 'finished');
+  return { body: recording.read(0, recording.bytes) };
+}

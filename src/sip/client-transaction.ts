@@ -69,6 +69,13 @@ export class ClientTransaction {
     this.#runner?.terminate();
   }
 
+  /** Ends it at once; if no final answer has come, as if the transport had failed. */
+  abandon(why: string): void {
+    const waits = this.#last === undefined || this.#last.status < 200;
+    this.terminate();
+    if (waits) this.#user.onFailure(503, why);
+  }
+
   #perform(action: Action): void {
     if (action === 'send') this.#transport.send(formatSipMessage(this.request), this.peer);
     else if (action === 'timeout') this.#user.onFailure(408, 'no answer');

@@ -52,8 +52,8 @@ export class SipDialog implements Dialog {
   readonly #over = new AbortController();
   readonly #confirm: (outcome: { readonly ackSdp: string | undefined } | 'lost') => void;
   #keeper: AnswerKeeper | undefined;
-  /** Until our first 200 has its ACK, or was given up. */
-  #unconfirmed: Promise<void> | undefined;
+  /** Until our first 200 has its ACK, was given up, or the dialog is over. */
+  #unconfirmed: PromiseWithResolvers<void> | undefined;
   #bye: Promise<void> | undefined;
   #referral: Referral | undefined;
 
@@ -99,11 +99,9 @@ export class SipDialog implements Dialog {
   /** As the called side: sends our 2xx until the ACK comes; without one the dialog ends with BYE (§13.3.1.4). */
   answer(transaction: ServerTransaction, sdp: string): void {
     const offered = sdpOf(transaction.request) !== undefined;
-    const { promise, resolve } = Promise.withResolvers<void>();
-    this.#unconfirmed = promise;
+    this.#unconfirmed = Promise.withResolvers();
     this.#keep(transaction, sdp, (ack) => {
-      this.#unconfirmed = undefined;
-      resolve();
+      this.#settle();
       if (ack === undefined) return this.#lost();
       const ackSdp = sdpOf(ack);
       if (!offered && ackSdp !== undefined) this.#handler.onAnswer(ackSdp);
@@ -155,8 +153,8 @@ export class SipDialog implements Dialog {
   bye(reason?: string): Promise<void> {
     if (this.#bye === undefined && this.#over.signal.aborted) return Promise.resolve();
     const send = () => this.#sendBye({ by: 'local' }, reason);
-    // §15: not before the ACK has come, or was waited for in vain.
-    this.#bye ??= this.#unconfirmed === undefined ? send() : this.#unconfirmed.then(send);
+    // §15: not before the ACK has come, or was waited for in vain. Until then our 200 is sent again, should it have been lost.
+    this.#bye ??= this.#unconfirmed === undefined ? send() : this.#unconfirmed.promise.then(send);
     this.#host.hold(this.#bye);
     return this.#bye;
   }
@@ -197,7 +195,13 @@ export class SipDialog implements Dialog {
     this.#over.abort(how);
     this.#referral?.end(487, 'the dialog ended');
     this.#confirm('lost');
+    this.#settle();
     this.#host.onEnded(this);
+  }
+
+  #settle(): void {
+    this.#unconfirmed?.resolve();
+    this.#unconfirmed = undefined;
   }
 
   async #sendBye(how: DialogEnd, reason?: string): Promise<void> {

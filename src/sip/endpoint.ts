@@ -108,6 +108,7 @@ class Endpoint implements UserAgent, TransactionUser {
     return {
       transactions: this.#layer.size,
       dialogs: this.#dialogs.size,
+      pending: this.#pending.size,
       sources: this.#sources.size,
       turnedAway: this.#sources.turnedAway,
     };
@@ -161,6 +162,7 @@ class Endpoint implements UserAgent, TransactionUser {
     for (const call of this.#ringing.values()) call.cancel(503);
     for (const dialog of [...this.#dialogs.values()]) void dialog.bye('server closes');
     await this.#settled();
+    // Whose ACK has not come by now.
     for (const dialog of [...this.#dialogs.values()]) dialog.end({ by: 'closed' });
     this.#layer.close();
     await Promise.all(this.#transports.splice(0).map((transport) => transport.close()));

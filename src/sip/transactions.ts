@@ -39,12 +39,15 @@ export interface TransactionLayerOptions {
   readonly limit: number;
 }
 
+const CLOSED = 'the agent has closed';
+
 export class TransactionLayer {
   readonly #options: TransactionLayerOptions;
   readonly #user: TransactionUser;
   readonly #clients = new Map<string, ClientTransaction>();
   readonly #servers = new Map<string, ServerTransaction>();
   readonly #merging = new Map<string, string>();
+  #closed = false;
 
   constructor(user: TransactionUser, options: TransactionLayerOptions) {
     this.#user = user;
@@ -78,6 +81,10 @@ export class TransactionLayer {
       ...this.#options,
       onTerminated: () => this.#clients.delete(key),
     });
+    if (this.#closed) {
+      transaction.abandon(CLOSED);
+      return transaction;
+    }
     this.#clients.set(key, transaction);
     transaction.start();
     return transaction;
@@ -101,8 +108,11 @@ export class TransactionLayer {
     for (const one of this.#servers.values()) if (concerned(one.peer)) one.onSendError();
   }
 
+  /** Ends every transaction; who waits for an answer is told that there will be none, also to what is sent from now on. */
   close(): void {
-    for (const one of [...this.#clients.values(), ...this.#servers.values()]) one.terminate();
+    this.#closed = true;
+    for (const one of [...this.#clients.values()]) one.abandon(CLOSED);
+    for (const one of [...this.#servers.values()]) one.terminate();
   }
 
   #onResponse(response: SipResponse, from: Peer): void {

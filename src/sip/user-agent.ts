@@ -9,11 +9,12 @@ import type { NameAddr, SipUri } from '../wire/sip-uri.ts';
 export interface UserAgent {
   /** Where it listens, with the ports the system gave when 0 was asked for. */
   readonly listening: readonly ListenAddress[];
+  /** What it carries at this moment. */
+  readonly counts: SipCounts;
   /** The one consumer of incoming calls. Ends when the agent closes. */
   invites(): AsyncIterable<IncomingInvite>;
   /** Places a call. Resolves with the final outcome of the INVITE; never rejects for what the far end says. */
   invite(request: OutgoingInvite, signal: AbortSignal): Promise<InviteOutcome>;
-  readonly counts: SipCounts;
   /** From now on new INVITEs are answered 503 with Retry-After; what runs goes on. */
   drain(): void;
   /** Cancels what is being placed, ends every dialog with BYE, waits a few seconds for the answers, closes the sockets. */
@@ -23,6 +24,8 @@ export interface UserAgent {
 export interface SipCounts {
   readonly transactions: number;
   readonly dialogs: number;
+  /** Calls that are being placed and requests in dialogs: what closing waits for. */
+  readonly pending: number;
   /** Addresses that something came from and that are still remembered. */
   readonly sources: number;
   /** What was not read, answered or done because it was too much, since the start, by what there was too much of. */

@@ -61,13 +61,43 @@ export const recordRequest: RecordRequest = {
   stopTones: ['#', '11'],
 };
 
-export function setStage(options: Partial<CallsOptions> & { readonly store?: MemoryStore } = {}) {
-  const clock = new VirtualClock();
+/** A command with what a test left out. */
+export function filledIn(asked: Asked, applicationId: string): Command {
+  const filled = {
+    applicationId,
+    callbackUri: undefined,
+    preFetch: [],
+    clientContext: undefined,
+    clientRequestId: undefined,
+    breaks: false,
+    loop: false,
+    replaces: undefined,
+    spelling: 'app',
+    idempotencyKey: undefined,
+    prompts: [],
+    bargeIn: false,
+    sensitivity: undefined,
+    request: recordRequest,
+    ...asked,
+  };
+  return filled as Command;
+}
+
+/** Scripted parts that a test has of its own. */
+interface StageParts {
+  readonly clock?: VirtualClock;
+  readonly store?: MemoryStore;
+  readonly engine?: ScriptedEngine;
+  readonly recordings?: ScriptedRecordings;
+}
+
+export function setStage(options: Partial<Omit<CallsOptions, keyof StageParts>> & StageParts = {}) {
+  const clock = options.clock ?? new VirtualClock();
   const store = options.store ?? new MemoryStore(() => clock.now());
   const cluster = embeddedCluster<Command, Reply, Fact>();
   const userAgent = new ScriptedUserAgent();
-  const engine = new ScriptedEngine();
-  const recordings = new ScriptedRecordings();
+  const engine = options.engine ?? new ScriptedEngine();
+  const recordings = options.recordings ?? new ScriptedRecordings();
   const fetched: string[] = [];
   const facts: Fact[] = [];
   const stop = new AbortController();
@@ -101,26 +131,8 @@ export function setStage(options: Partial<CallsOptions> & { readonly store?: Mem
   const callIds = () => [...new Set(facts.flatMap((fact) => (fact.kind === 'call' ? [fact.call.id] : [])))];
   const latestCall = () => callIds().at(-1) ?? 'none';
 
-  const ask = async (asked: Asked, callId = latestCall()): Promise<Reply> => {
-    const filled = {
-      applicationId,
-      callbackUri: undefined,
-      preFetch: [],
-      clientContext: undefined,
-      clientRequestId: undefined,
-      breaks: false,
-      loop: false,
-      replaces: undefined,
-      spelling: 'app',
-      idempotencyKey: undefined,
-      prompts: [],
-      bargeIn: false,
-      sensitivity: undefined,
-      request: recordRequest,
-      ...asked,
-    };
-    return calls.ask(callId, filled as Command);
-  };
+  const ask = (asked: Asked, callId = latestCall()): Promise<Reply> =>
+    calls.ask(callId, filledIn(asked, applicationId));
 
   const ring = async (invite: InviteOptions = {}): Promise<ScriptedInvite> => {
     const ringing = userAgent.ring(invite);

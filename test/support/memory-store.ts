@@ -14,8 +14,13 @@ export class MemoryStore implements Store {
   /** What is there at this moment, as after a crash. */
   copy(): MemoryStore {
     const copy = new MemoryStore(this.#now);
-    for (const [key, record] of this.#records) copy.#records.set(key, record);
+    copy.take(this);
     return copy;
+  }
+
+  /** Goes on with what another one holds at this moment. */
+  take(other: MemoryStore): void {
+    for (const [key, record] of other.#records) this.#records.set(key, record);
   }
 
   #live(key: string): StoredRecord<string> | undefined {

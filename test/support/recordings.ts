@@ -35,6 +35,14 @@ export interface RecordingStage {
   close(): Promise<void>;
 }
 
+/** Of recordings in tests. */
+export const USUAL_SETTINGS = {
+  publicUrl: 'http://tonearm.example/',
+  retentionMs: 86_400_000,
+  tokenLifetimeMs: 3_600_000,
+  tokenKey: new Uint8Array(32).fill(1),
+};
+
 export async function stageRecordings(
   options: Partial<Omit<RecordingsOptions, 'store' | 'clock' | 'log'>> = {},
 ): Promise<RecordingStage> {
@@ -50,10 +58,7 @@ export async function stageRecordings(
     store,
     clock,
     log,
-    publicUrl: 'http://tonearm.example/',
-    retentionMs: 86_400_000,
-    tokenLifetimeMs: 3_600_000,
-    tokenKey: new Uint8Array(32).fill(1),
+    ...USUAL_SETTINGS,
     // Beside the thread: what it does is tested by itself.
     encoder: { warm() {}, encode: finishFile, close: async () => {} },
     ...options,
