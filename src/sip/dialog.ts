@@ -23,6 +23,8 @@ export interface DialogHost {
   readonly authenticator: Authenticator;
   /** Whether the far end was ever heard to get what we send. */
   isReached(): boolean;
+  /** It was: it knows our tag. */
+  onReached(): void;
   /** Sends a request of this dialog; never rejects. */
   send(request: SipRequest): Promise<FinalAnswer>;
   /** The endpoint does not close before this is over. */
@@ -117,6 +119,7 @@ export class SipDialog implements Dialog {
   }
 
   onAck(ack: SipRequest): void {
+    this.#host.onReached();
     if (this.#keeper?.onAck(ack)) this.#keeper = undefined;
   }
 

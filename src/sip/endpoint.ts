@@ -17,7 +17,7 @@ import { locate, type resolveName } from './next-hop.ts';
 import { placeCall } from './outgoing-call.ts';
 import { Queue } from './queue.ts';
 import type { ServerTransaction } from './server-transaction.ts';
-import { createSources, DEFAULT_LIMITS, type SourceLimits, type Sources } from './sources.ts';
+import { createSources, DEFAULT_LIMITS, type Source, type SourceLimits, type Sources } from './sources.ts';
 import { openTcp } from './tcp-transport.ts';
 import { DEFAULT_TIMERS, type TimerValues } from './timers.ts';
 import { TransactionLayer, type TransactionUser } from './transactions.ts';
@@ -65,8 +65,8 @@ export async function createUserAgent(options: UserAgentOptions): Promise<UserAg
 /** What is not the same for every dialog. */
 interface DialogParts {
   readonly authenticator?: Authenticator;
-  /** Whether the far end was ever heard to get what we send; default: yes. */
-  readonly isReached?: () => boolean;
+  /** Where its INVITE came from; `undefined`: it was ours. */
+  readonly source?: Source;
   readonly onEnded?: () => void;
 }
 
@@ -223,8 +223,7 @@ class Endpoint implements UserAgent, TransactionUser {
       this.#ringing.delete(transaction);
       const state = dialogOfInvite(request, toTag);
       if (state === undefined) return undefined;
-      const isReached = () => source.known;
-      const dialog = this.#openDialog(state, handler, transport, peer, { isReached, onEnded: release });
+      const dialog = this.#openDialog(state, handler, transport, peer, { source, onEnded: release });
       dialog.answer(transaction, sdp);
       return dialog;
     };
@@ -255,13 +254,15 @@ class Endpoint implements UserAgent, TransactionUser {
     peer: Peer,
     parts: DialogParts = {},
   ): SipDialog {
-    const { authenticator = new Authenticator(undefined), isReached = () => true } = parts;
+    const { authenticator = new Authenticator(undefined), source } = parts;
     const host: DialogHost = {
       clock: this.#options.clock,
       values: this.#values,
       referPatienceMs: this.#options.referPatienceMs ?? 60_000,
       authenticator,
-      isReached,
+      isReached: () => source === undefined || source.known,
+      // Also when the ACK itself came from elsewhere: our tag was sent there.
+      onReached: () => source !== undefined && this.#sources.recognize(source),
       contact: contactFor(transport, peer),
       send: (request) => this.#sendInDialog(state, request, transport, peer),
       hold: (work) => this.#hold(work),

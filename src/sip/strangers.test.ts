@@ -113,6 +113,24 @@ test('who acknowledges a refusal, or an answer, with the tag that it had is no s
   }
 });
 
+test('an ACK that comes past the proxy its INVITE came through shows that both get our answers', async () => {
+  const stage = await sipStage('udp', { limits: nobody });
+  await stage.receive(request('INVITE', { body: SDP }), { address: '198.51.100.7' });
+  const dialog = (await stage.nextInvite()).accept(SDP, willing);
+  await stage.receive(request('ACK', { toTag: tagOf(stage.last('200 INVITE')) }));
+  void dialog?.bye();
+  await settle();
+  assert.equal(stage.trace().at(-1), '0 BYE');
+  const before = stage.sent.length;
+  await stage.receive(request('INVITE', { body: SDP, callId: 'two', branch: 'z9hG4bK2' }), {
+    address: '198.51.100.7',
+  });
+  (await stage.nextInvite()).reject(603);
+  await stage.clock.advance(31_600);
+  const refusals = stage.sent.slice(before).filter(({ message }) => titleOf(message) === '603 INVITE');
+  assert.equal(refusals.length, 11);
+});
+
 test('an ACK with the branch that it chose but another tag than ours makes nobody known', async () => {
   const stage = await sipStage('udp', { limits: nobody });
   const texts = [

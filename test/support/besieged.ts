@@ -19,7 +19,7 @@ export interface Besieged {
   readonly bot: Bot;
   /**
    * The friend calls: resolves with how long it took to be answered and to hear something. `during` is told where the server's media is, and the call lasts until it
-   * resolves. Rejects when the call goes another way, or the server takes longer than ten seconds.
+   * resolves. Rejects when the call goes another way, or is not answered and heard within twenty seconds.
    */
   call(
     during?: (media: { readonly address: string; readonly port: number }) => Promise<void>,
@@ -54,7 +54,7 @@ export async function besieged(config: ServerOptions['config'] = {}): Promise<Be
     server,
     bot,
     async call(during) {
-      const patience = AbortSignal.timeout(10_000);
+      const patience = AbortSignal.timeout(20_000);
       const line = await openRtpLine({
         address: HERE,
         ports: somePorts(),

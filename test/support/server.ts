@@ -47,7 +47,10 @@ export interface TestServer {
 export async function startServer(options: ServerOptions = {}): Promise<TestServer> {
   const folder = mkdtempSync(join(tmpdir(), 'tonearm-test-'));
   // Not when the server ends: what it left may be what a test is about.
-  process.once('exit', () => rmSync(folder, { recursive: true, force: true }));
+  process.once('exit', () => {
+    child.kill('SIGKILL');
+    rmSync(folder, { recursive: true, force: true });
+  });
   const dataFolder = options.dataFolder ?? join(folder, 'data');
   const configFile = join(folder, 'tonearm.yaml');
   writeFileSync(configFile, JSON.stringify(testConfig(options)));

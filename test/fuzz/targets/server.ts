@@ -15,7 +15,7 @@ const PING_EVERY = 100;
 const CALL_EVERY = 2000;
 const TCP_EVERY = 25;
 const MEDIA_PACKETS = 300;
-const PATIENCE_MS = 5000;
+const PATIENCE_MS = 20_000;
 /** It levels off at some 250 MB when nothing of what comes is turned away: what goes far beyond is a leak. */
 const MOST_GROWTH_MB = 400;
 
@@ -39,7 +39,9 @@ export function serverTarget(): Target {
       await (await siege).attack(input);
     },
     async close() {
-      await (await siege)?.end();
+      // Where it could not begin, that was told already.
+      const begun = await siege?.catch(() => undefined);
+      await begun?.end();
     },
   };
 }
@@ -59,10 +61,16 @@ class Siege {
   static async begin(): Promise<Siege> {
     // Whoever is trusted has no limits that would keep the inputs from being read.
     const sip = { listen: ['udp:127.0.0.1:0', 'tcp:127.0.0.1:0'], trusted: ['127.0.0.0/8'] };
-    const stage = await besieged({ sip, calls: { answerTimeout: '1s' } });
+    const stage = await besieged({ sip, calls: { answerTimeout: '10s', drainTimeout: '0s' } });
     const sockets = await Promise.all(['127.0.0.21', '127.0.0.22', '127.0.0.23'].map(openSocket));
-    await stage.call();
-    return new Siege(stage, sockets);
+    const siege = new Siege(stage, sockets);
+    try {
+      await stage.call();
+      return siege;
+    } catch (thrown) {
+      await siege.#close();
+      throw thrown;
+    }
   }
 
   async attack(input: Buffer): Promise<void> {
@@ -79,9 +87,16 @@ class Siege {
   }
 
   async end(): Promise<void> {
+    try {
+      await this.#stage.call();
+      assert.deepEqual(this.#stage.errors(), []);
+    } finally {
+      await this.#close();
+    }
+  }
+
+  async #close(): Promise<void> {
     for (const socket of this.#sockets) socket.close();
-    await this.#stage.call();
-    assert.deepEqual(this.#stage.errors(), []);
     await this.#stage.close();
   }
 
