@@ -57,7 +57,7 @@ export async function capacity(options: CapacityOptions): Promise<void> {
   const media = { address: '127.0.0.1', ports: MEDIA_PORTS, workers: options.workers };
   const server = await startServer({
     callbackUri: bot.callbackUri,
-    config: { media, sip: { trusted: ['127.0.0.1'], calls: 100_000 } },
+    config: { media, sip: { calls: 100_000 } },
   });
   api = server.http;
   const generator = await startGenerator(server.udp, options.listen ? 'silent' : 'speaking');

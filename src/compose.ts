@@ -208,7 +208,7 @@ async function start(
   });
   atClose(() => engine.close());
   const trusted = openTrusted({
-    networks: config.sip.trusted ?? [],
+    networks: config.sip.trusted,
     hosts: config.trunks.map(({ host }) => host),
     clock,
     log,

@@ -52,6 +52,7 @@ test('without a file everything is on loopback', () => {
   assert.equal(config.media.address, '127.0.0.1');
   assert.deepEqual(config.media.ports, { min: 20_000, max: 29_999 });
   assert.ok(config.media.workers >= 1);
+  assert.deepEqual(config.sip.trusted, ['127.0.0.1', '::1']);
   assert.equal(config.media.receiveTimeout, 30_000);
   assert.equal(config.data, resolve('tonearm-data'));
   assert.deepEqual(config.prompts.allow, ['https:', 'file:./prompts']);

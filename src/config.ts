@@ -92,9 +92,10 @@ const SETTINGS = {
       'udp:127.0.0.1:5060, tcp:127.0.0.1:5060',
       'where SIP is taken: udp:address:port or tcp:address:port',
     ),
-    trusted: derived(
+    trusted: setting(
       list(network),
-      'addresses and networks, such as 192.0.2.0/24, that the limits of a source do not hold for: proxies of yours; trunks are trusted anyway',
+      '127.0.0.1, ::1',
+      'addresses and networks, such as 192.0.2.0/24, that the limits of a source do not hold for: this machine, proxies of yours; trunks are trusted anyway',
     ),
     requestsPerSecond: setting(
       integer(1, 1_000_000),

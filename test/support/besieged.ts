@@ -42,7 +42,11 @@ export async function besieged(config: ServerOptions['config'] = {}): Promise<Be
       void bot.act(http, 'POST', `${callPath(one)}/answer`, { callbackUri: bot.callbackUri });
     },
   });
-  const server = await startServer({ callbackUri: bot.callbackUri, config });
+  const server = await startServer({
+    callbackUri: bot.callbackUri,
+    // The friend is of this machine, and would be trusted for that.
+    config: { sip: { trusted: ['192.0.2.1'] }, ...config },
+  });
   http = server.http;
   const phone = await createUserAgent({
     listen: [{ transport: 'udp', address: HERE, port: 0 }],
