@@ -96,7 +96,7 @@ async function conclude(
     revision: operation.revision + 1,
     status: 'failed',
     lastActionAt: parts.clock.now(),
-    end: { by: 'error', message: 'the server was restarted', ...(take && { take }) },
+    end: { by: 'error', message: 'the server was restarted', recovered: true, ...(take && { take }) },
     recording: kept ? readable(prepared) : undefined,
   };
 }

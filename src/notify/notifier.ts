@@ -132,7 +132,8 @@ export function startNotifier(options: NotifierOptions): Notifier {
     sweeping = clock.after(SWEEP_EVERY_MS, sweep);
   };
 
-  sweep();
+  // Not at once: what an earlier process may not have noted as told is told again first, and known by its key.
+  sweeping = clock.after(SWEEP_EVERY_MS, sweep);
   for (const lane of outbox.lanes()) wake(lane);
 
   return {

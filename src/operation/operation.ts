@@ -82,6 +82,8 @@ export interface OperationEnd {
   readonly take?: TakeSummary;
   /** Of a recording that had begun. */
   readonly report?: EndReport;
+  /** The process died under it: a later one tells of its end. */
+  readonly recovered?: true;
 }
 
 /** What the engine heard of a recording. Times count from its beginning. */
