@@ -40,6 +40,7 @@ import { openPool } from './operation/pool.ts';
 import { openRecordings } from './recording/recordings.ts';
 import { createUserAgent } from './sip/endpoint.ts';
 import type { ListenAddress } from './sip/user-agent.ts';
+import { owingStore } from './store/owing-store.ts';
 import { openSqliteStore } from './store/sqlite-store.ts';
 import type { Store } from './store/store.ts';
 import { readTls } from './tls-files.ts';
@@ -83,7 +84,8 @@ async function start(
   const clock = systemClock;
   const tls = readTls(config);
   makeFolder(config.data);
-  const store = openSqliteStore(join(config.data, 'tonearm.db'));
+  const file = openSqliteStore(join(config.data, 'tonearm.db'));
+  const store = owingStore(file, { clock, log });
   atClose(() => store.close());
   const outbox = openSqliteOutbox(join(config.data, 'outbox.db'));
   atClose(() => outbox.close());
@@ -109,13 +111,15 @@ async function start(
   });
   const recordings = await openRecordings({
     folder: join(config.data, 'recordings'),
-    store,
+    // What becomes of a recording is told by its own files, and tried again with them.
+    store: file,
     clock,
     log,
     publicUrl,
     retentionMs: config.recordings.retention,
     tokenLifetimeMs: config.recordings.tokenLifetime,
     tokenKey: await recordingTokenKey(store),
+    minFreeBytes: config.recordings.minFreeSpace,
   });
   atClose(() => recordings.close());
   const prompts = createPrompts({
@@ -166,6 +170,20 @@ async function start(
         ready: () => taking,
         gauges: {
           tonearm_calls_active: { help: 'Calls that are not terminated', read: () => calls?.active ?? 0 },
+          tonearm_recordings_free_bytes: {
+            help: 'Room on the disk of the recordings; NaN when it cannot be written to',
+            read: () => recordings.room.free(),
+          },
+          tonearm_recordings_waiting: {
+            help: 'Recordings in the spool whose finished file the disk has refused so far',
+            read: () => recordings.waiting,
+          },
+        },
+        counters: {
+          tonearm_recordings_refused_total: {
+            help: 'Recordings that were not begun because their disk had no room',
+            read: () => recordings.room.refused,
+          },
         },
       }),
     ],

@@ -56,7 +56,11 @@ test('without a file everything is on loopback', () => {
   assert.deepEqual(config.prompts.allow, ['https:', 'file:./prompts']);
   assert.equal(config.baseFolder, process.cwd());
   assert.equal(config.callbacks.allowHttp, false);
-  assert.deepEqual(config.recordings, { retention: 86_400_000, tokenLifetime: 3_600_000 });
+  assert.deepEqual(config.recordings, {
+    retention: 86_400_000,
+    tokenLifetime: 3_600_000,
+    minFreeSpace: 256_000_000,
+  });
   assert.equal(config.record.interKeyGap, 3000);
   assert.equal(config.calls.answerTimeout, 15_000);
   assert.equal(config.notifications.retryFor, 3_600_000);

@@ -27,6 +27,7 @@ import {
   type Reader,
   rtpSockets,
   sipAddress,
+  size,
   text,
   trustedIssuer,
   workers,
@@ -142,6 +143,11 @@ const SETTINGS = {
       duration(1, 31_536_000),
       '1h',
       'a recording’s access token outlives its longest duration by so long',
+    ),
+    minFreeSpace: setting(
+      size,
+      '256MB',
+      'with less room than this on their disk, no recording is begun: a record is answered 503',
     ),
   },
   tokens: {

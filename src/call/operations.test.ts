@@ -188,15 +188,27 @@ test('a hang-up while a recording is being finished waits for it', async () => {
   assert.deepEqual(since(stage), ['deleted record completed stopTone with recording', ...OVER]);
 });
 
-test('a recording that cannot be finished ends by an error that says why', async () => {
+test('a recording that the disk refuses to finish ends by an error that says why, and is to be had once it is finished', async () => {
   const { stage, line } = await established();
   stage.recordings.broken = 'finish';
   await stage.start({ name: 'record' });
   line.running.record(8000);
   line.running.end('stopTone', { keys: '#' });
   await settle();
-  assert.deepEqual(since(stage), ['deleted record failed error']);
+  assert.deepEqual(since(stage), ['deleted record failed error with recording']);
   assert.match(stage.lastOperation().end?.message ?? '', /the disk is full/);
+});
+
+test('a recording that is lost ends by an error that says why, and nothing is kept of it', async () => {
+  const { stage, line } = await established();
+  stage.recordings.broken = 'lost';
+  await stage.start({ name: 'record' });
+  line.running.record(8000);
+  line.running.end('stopTone', { keys: '#' });
+  await settle();
+  assert.deepEqual(since(stage), ['deleted record failed error']);
+  assert.match(stage.lastOperation().end?.message ?? '', /nothing of it/);
+  assert.equal(stage.recordings.log.at(-1), 'discard recording-1');
 });
 
 test('a media worker that dies ends its operations by an error, with what was captured', async () => {

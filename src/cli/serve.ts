@@ -20,7 +20,10 @@ export async function serve(options: { readonly config?: string; readonly data?:
   const isAlone = readKeptApplications(read.data).length === 0 || existsSync(join(read.data, DEFAULT_FILE));
   const { config, isNew } =
     read.applications.length === 0 && isAlone ? withDefaultApplication(read) : { config: read, isNew: false };
-  const log = pino({ level: config.log.level, base: null }, pino.destination({ dest: 2, sync: true }));
+  const output = pino.destination({ dest: 2, sync: true });
+  // A log that cannot be written, on a full disk or because nobody reads it any more, must not end the calls.
+  output.on('error', () => {});
+  const log = pino({ level: config.log.level, base: null }, output);
   const stop = stopSignal();
   const server = await startTonearm(config, log);
   // What scripts wait for.

@@ -1,15 +1,22 @@
 import type { FastifyPluginAsync } from 'fastify';
-import { collectDefaultMetrics, Gauge, Registry } from 'prom-client';
+import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client';
 
 export interface HealthOptions {
   /** Whether SIP, media and HTTP serve and calls are taken. */
   readonly ready: () => boolean;
   /** Numbers that are read when they are asked for: name → meaning and value. */
-  readonly gauges: Readonly<Record<string, { readonly help: string; readonly read: () => number }>>;
+  readonly gauges: Readonly<Record<string, Reading>>;
+  /** The same, of numbers that only grow. */
+  readonly counters?: Readonly<Record<string, Reading>>;
+}
+
+export interface Reading {
+  readonly help: string;
+  readonly read: () => number | Promise<number>;
 }
 
 /** `/healthz` (alive), `/readyz` (takes calls), `/metrics` (Prometheus). */
-export function healthRoutes({ ready, gauges }: HealthOptions): FastifyPluginAsync {
+export function healthRoutes({ ready, gauges, counters = {} }: HealthOptions): FastifyPluginAsync {
   return async (app) => {
     const registry = new Registry();
     collectDefaultMetrics({ register: registry });
@@ -18,8 +25,20 @@ export function healthRoutes({ ready, gauges }: HealthOptions): FastifyPluginAsy
         name,
         help,
         registers: [registry],
-        collect() {
-          this.set(read());
+        async collect() {
+          this.set(await read());
+        },
+      });
+    }
+    for (const [name, { help, read }] of Object.entries(counters)) {
+      new Counter({
+        name,
+        help,
+        registers: [registry],
+        async collect() {
+          const value = await read();
+          this.reset();
+          this.inc(value);
         },
       });
     }

@@ -8,6 +8,7 @@ import { type Attempt, type DeliveryOptions, deliver } from './delivery.ts';
 import type { Notifier } from './outbox.ts';
 import { defaultSchedule, pauseAfter, type RetrySchedule } from './retry-schedule.ts';
 import type { PendingNotification, SqliteOutbox } from './sqlite-outbox.ts';
+import { steadyOutbox } from './steady-outbox.ts';
 import { openTurns } from './turns.ts';
 
 export interface NotifierOptions {
@@ -37,7 +38,8 @@ const KEEP_LANES_MS = 30 * DAY;
 
 /** Takes up, at once, whatever an earlier process left pending, each where its retries stood. */
 export function startNotifier(options: NotifierOptions): Notifier {
-  const { outbox, clock, log } = options;
+  const { clock, log } = options;
+  const outbox = steadyOutbox(options.outbox, options);
   const schedule = { ...defaultSchedule, ...options.schedule };
   const delivery = { ...options, attemptTimeoutMs: options.attemptTimeoutMs ?? 10_000 };
   const random = options.random ?? Math.random;
@@ -162,6 +164,7 @@ export function startNotifier(options: NotifierOptions): Notifier {
       closing.abort();
       sweeping?.cancel();
       await Promise.all(running.values());
+      outbox.close();
     },
   };
 }

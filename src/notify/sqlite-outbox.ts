@@ -82,7 +82,7 @@ export class SqliteOutbox {
         (id, lane, key, sequence, target, application_id, tenant_id, body, headers, state, created_at)
       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 'pending', ?)`);
     this.#head = prepare(
-      `SELECT * FROM notification WHERE lane = ? AND state = 'pending' ORDER BY sequence LIMIT 1`,
+      `SELECT * FROM notification WHERE lane = ? AND state = 'pending' AND sequence > ? ORDER BY sequence LIMIT 1`,
     );
     this.#failed = prepare(`
       UPDATE notification SET attempts = attempts + 1, last_error = ?, first_attempt_at = coalesce(first_attempt_at, ?),
@@ -93,12 +93,11 @@ export class SqliteOutbox {
   }
 
   /** `false` when the lane has had this key already: the first stays as it is. */
-  append(notification: NewNotification, now: number): boolean {
+  append(notification: NewNotification, now: number, id: string = randomUUID()): boolean {
     const { lane, key, target, applicationId, tenantId, body, headers } = notification;
     return this.#atomically(() => {
-      if (this.#known.get(lane, key) !== undefined) return false;
+      if (this.knows(lane, key)) return false;
       const sequence = Number(this.#count.get(lane, now)?.last);
-      const id = randomUUID();
       this.#insert.run(
         ...[id, lane, key, sequence, target, applicationId, tenantId, body, JSON.stringify(headers), now],
       );
@@ -114,10 +113,27 @@ export class SqliteOutbox {
       .map((row) => String(row.lane));
   }
 
-  /** The one that must be delivered before the others of the lane. */
-  head(lane: string): PendingNotification | undefined {
-    const row = this.#head.get(lane);
+  /** The one that must be delivered before the others of the lane, of those with a number above `after`. */
+  head(lane: string, after = 0): PendingNotification | undefined {
+    const row = this.#head.get(lane, after);
     return row === undefined ? undefined : fromRow(row);
+  }
+
+  pending(id: string): PendingNotification | undefined {
+    const row = this.#database
+      .prepare(`SELECT * FROM notification WHERE id = ? AND state = 'pending'`)
+      .get(id);
+    return row === undefined ? undefined : fromRow(row);
+  }
+
+  /** Whether the lane has had this key. */
+  knows(lane: string, key: string): boolean {
+    return this.#known.get(lane, key) !== undefined;
+  }
+
+  /** How far the lane has counted. */
+  lastOf(lane: string): number {
+    return Number(this.#database.prepare('SELECT last FROM lane WHERE lane = ?').get(lane)?.last ?? 0);
   }
 
   /** An attempt at `startedAt` failed; the next is due at `nextAttemptAt`. */

@@ -117,7 +117,9 @@ async function performRecord(
     try {
       await take?.seal();
     } catch (thrown) {
-      if (take && leavesTake(end, { samples: take.length })) end = failed(thrown);
+      const { report } = end;
+      if (take && leavesTake(end, { samples: take.length }))
+        end = { ...failed(thrown), ...(report && { report }) };
     }
   }
   return withTake(end, take && { recordingId: spec.take.recordingId, samples: take.written, spoken });

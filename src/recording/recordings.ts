@@ -5,7 +5,7 @@
 import { randomUUID } from 'node:crypto';
 import { access, constants, mkdir, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Clock } from '../clock.ts';
+import type { Clock, Timer } from '../clock.ts';
 import { reasonOf, TonearmError } from '../errors.ts';
 import type { Log } from '../log.ts';
 import { type AccessTokens, accessTokens } from './access-token.ts';
@@ -34,6 +34,7 @@ import {
 } from './records.ts';
 import { recoverSpool } from './recovery.ts';
 import { Retention } from './retention.ts';
+import { type Room, watchRoom } from './room.ts';
 import { pcmPath, readJournal, removeTake, SPOOL_RATE } from './spool-files.ts';
 
 export interface RecordingsOptions {
@@ -50,17 +51,25 @@ export interface RecordingsOptions {
   readonly tokenLifetimeMs: number;
   /** 32 bytes or more; a token is good only under the key it was made with. */
   readonly tokenKey: Uint8Array;
+  /** No recording is begun with less room than this; default: any will do. */
+  readonly minFreeBytes?: number;
   /** A thread of its own when left out. */
   readonly encoder?: Encoder;
 }
 
 export type Recordings = RecordingLibrary & {
+  readonly room: Room;
+  /** Recordings that are spooled, and whose file the disk has refused so far. */
+  readonly waiting: number;
   /** Where takes are spooled: `folder` of a take. */
   readonly spoolFolder: string;
 };
 
 /** A recording that is gone is told as gone for so long at least, or as long as a token could ask for it. */
 const REMEMBER_GONE_MS = 86_400_000;
+/** The pause before a finished file that the disk refused is made anew; it doubles up to the longest. */
+const FIRST_RETRY_MS = 10_000;
+const LONGEST_RETRY_MS = 300_000;
 /** `trimSilence` leaves so much on either side of speech. */
 const KEPT_AROUND_SPEECH_MS = 200;
 
@@ -88,6 +97,7 @@ export async function openRecordings(options: RecordingsOptions): Promise<Record
 
 class FolderRecordings implements Recordings {
   readonly spoolFolder: string;
+  readonly room: Room;
   readonly #finishedFolder: string;
   readonly #options: RecordingsOptions;
   readonly #records: Records;
@@ -95,6 +105,11 @@ class FolderRecordings implements Recordings {
   readonly #retention: Retention;
   readonly #live = new Map<string, LiveTail>();
   readonly #finishing = new Map<string, Promise<FinishedRecording>>();
+  /** Refused by the disk so far. */
+  readonly #refused = new Map<string, CapturedTake>();
+  #retry: Timer | undefined;
+  #retryMs = FIRST_RETRY_MS;
+  #closed = false;
   readonly #encoder: Encoder;
 
   constructor(options: RecordingsOptions, spoolFolder: string, finishedFolder: string) {
@@ -102,6 +117,8 @@ class FolderRecordings implements Recordings {
     this.#encoder = options.encoder ?? openEncoder();
     this.spoolFolder = spoolFolder;
     this.#finishedFolder = finishedFolder;
+    const { clock, minFreeBytes = 0 } = options;
+    this.room = watchRoom({ folder: spoolFolder, minFreeBytes, clock });
     this.#records = recordsIn(options.store);
     this.#tokens = accessTokens(options.tokenKey, options.clock);
     this.#retention = new Retention(options.clock, options.log, (id) => this.delete(id));
@@ -113,8 +130,13 @@ class FolderRecordings implements Recordings {
       if (record.state === 'finished') this.#retention.add(id, this.#endOf(record));
   }
 
+  get waiting(): number {
+    return this.#refused.size;
+  }
+
   async prepare(request: RecordingRequest): Promise<PreparedRecording> {
     const { clock, publicUrl, tokenLifetimeMs } = this.#options;
+    await this.room.check();
     this.#encoder.warm();
     const base = publicUrl.replace(/\/+$/, '');
     const { maxDurationMs, ...origin } = request;
@@ -178,6 +200,7 @@ class FolderRecordings implements Recordings {
     const tail = this.#live.get(id);
     if (tail !== undefined)
       return { state: 'recording', ...fileOf(id, 'wav'), follow: (signal) => tail.follow(signal) };
+    if (this.#refused.has(id)) return { state: 'waiting', retryInMs: this.#retryMs };
     const record = await this.#records.get(id);
     if (record === undefined || record.state === 'prepared') return { state: 'unknown' };
     if (record.state === 'gone' || this.#endOf(record) <= this.#options.clock.now()) return { state: 'gone' };
@@ -220,7 +243,9 @@ class FolderRecordings implements Recordings {
   }
 
   async close(): Promise<void> {
+    this.#closed = true;
     this.#retention.close();
+    this.#retry?.cancel();
     await Promise.allSettled(this.#finishing.values());
     await this.#encoder.close();
     for (const tail of this.#live.values())
@@ -231,21 +256,53 @@ class FolderRecordings implements Recordings {
     const tail = this.#live.get(recordingId);
     try {
       const record = await this.#records.get(recordingId);
-      if (record === undefined || record.state === 'gone') throw new Error('it is not known any more');
+      if (record === undefined || record.state === 'gone')
+        throw new TonearmError('recordingLost', 'it is not known any more');
       if (record.state === 'finished') return describe(recordingId, record);
       const finished = await this.#makeFile(recordingId, record, take, tail);
       this.#live.delete(recordingId);
       await tail?.hold();
       await this.#forgetTake(recordingId);
+      this.#refused.delete(recordingId);
       this.#retention.add(recordingId, this.#endOf(finished));
       return describe(recordingId, finished);
     } catch (cause) {
       this.#live.delete(recordingId);
       tail?.end();
       const spool = pcmPath(this.spoolFolder, recordingId);
-      const message = `recording ${recordingId} could not be finished: ${reasonOf(cause)}; what there is of it stays in ${spool} and is tried again at the next start`;
-      throw new TonearmError('finishFailed', message, { cause });
+      const isLost = cause instanceof TonearmError && cause.code === 'recordingLost';
+      if (isLost) this.#refused.delete(recordingId);
+      else this.#tryAgain(recordingId, take);
+      const then = isLost ? '' : `; what there is of it stays in ${spool} and is tried again`;
+      const message = `recording ${recordingId} could not be finished: ${reasonOf(cause)}${then}`;
+      throw new TonearmError(isLost ? 'recordingLost' : 'finishFailed', message, { cause });
     }
+  }
+
+  #tryAgain(recordingId: string, take: CapturedTake): void {
+    this.#refused.set(recordingId, take);
+    this.#retry ??= this.#options.clock.after(this.#retryMs, () => void this.#retryAll());
+  }
+
+  /** One after the other, until the disk refuses one again. */
+  async #retryAll(): Promise<void> {
+    const { log, clock } = this.#options;
+    for (const [recordingId, take] of [...this.#refused]) {
+      if (this.#closed) return;
+      try {
+        await this.finish(recordingId, take);
+        log.info({ recordingId }, 'a recording that the disk had refused is finished');
+        this.#retryMs = FIRST_RETRY_MS;
+      } catch (thrown) {
+        log.warn({ recordingId, error: reasonOf(thrown) }, 'the disk still refuses a finished recording');
+        this.#retryMs = Math.min(2 * this.#retryMs, LONGEST_RETRY_MS);
+        break;
+      }
+    }
+    this.#retry =
+      this.#refused.size === 0 || this.#closed
+        ? undefined
+        : clock.after(this.#retryMs, () => void this.#retryAll());
   }
 
   /** Resolves when the file and its record are kept. */
@@ -259,10 +316,12 @@ class FolderRecordings implements Recordings {
     const journal = await readJournal(this.spoolFolder, recordingId);
     const { rate, channels } = journal ?? { rate: SPOOL_RATE, channels: 1 };
     const wide = rate / SPOOL_RATE;
-    const spooled = Math.floor((await stat(spool)).size / (2 * wide * channels));
+    const size = await sizeOf(spool);
+    const spooled = Math.floor((size ?? 0) / (2 * wide * channels));
     // Readers may have been given more than the caller knows of; a disk that refused some leaves less.
     const length = Math.min(spooled, Math.max(samples, tail?.samples ?? 0));
-    if (length === 0 && samples > 0) throw new Error('nothing of it reached the spool');
+    if (size === undefined || (length === 0 && samples > 0))
+      throw new TonearmError('recordingLost', `nothing of it is in ${this.spoolFolder}`);
     if (length < samples) {
       const what = { recordingId, samples, spooled };
       this.#options.log.warn(what, 'a recording is shorter than what was heard: the spool lost some of it');
@@ -303,6 +362,16 @@ class FolderRecordings implements Recordings {
 
   #path(recordingId: string, { format }: RecordingRecord): string {
     return join(this.#finishedFolder, `${recordingId}${FORMATS[format].suffix}`);
+  }
+}
+
+/** `undefined` when there is no such file: its folder may have vanished under it. */
+async function sizeOf(path: string): Promise<number | undefined> {
+  try {
+    return (await stat(path)).size;
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined;
+    throw error;
   }
 }
 

@@ -180,6 +180,7 @@ test('a disk that stays too slow fails the take at its seal; the queue stays bou
     spool.settle();
   }
   assert.equal(spool.length, 480_000, 'the take goes on counting');
+  assert.equal(spool.refused, true);
   await assert.rejects(spool.seal(), { code: 'spoolFailed', message: /too slow.* 9\.\d s of it are kept/ });
   assert.ok(disk.sealed !== undefined && disk.sealed > 72_000 && disk.sealed <= 80_000);
   assert.deepEqual(disk.samples, [...ramp(disk.sealed)]);
@@ -210,6 +211,7 @@ test('a write that fails keeps what was written before, and nothing after it', a
     spool.append(ramp(2000, block * 2000));
     spool.settle();
   }
+  assert.equal(spool.refused, true);
   spool.append(ramp(100));
   await assert.rejects(spool.seal(), {
     code: 'spoolFailed',
