@@ -2,11 +2,13 @@
 // npm run bench -- api [--seconds 12] [--clients 16]
 // npm run bench -- hearing [--quick]
 // npm run bench -- formats
+// npm run bench -- kill [--rounds 50] [--calls 12] [--seed 1]
 import { Command, InvalidArgumentError } from 'commander';
 import { api } from './api.ts';
 import { capacity } from './capacity.ts';
 import { formats } from './formats.ts';
 import { hearing } from './hearing.ts';
+import { kill } from './kill.ts';
 
 const program = new Command('bench').description('One question each; prints a table and one JSON line.');
 
@@ -38,6 +40,16 @@ program
   .command('formats')
   .description('What does it cost to make a finished file of each format?')
   .action(formats);
+
+program
+  .command('kill')
+  .description(
+    'Does a server that is killed at random moments lose anything? Ends at the first promise that is broken.',
+  )
+  .option('--rounds <n>', 'kills', positive, 50)
+  .option('--calls <n>', 'in each round', positive, 12)
+  .option('--seed <n>', 'of the moments, and of what calls do', positive, 1)
+  .action(kill);
 
 await program.parseAsync();
 
