@@ -161,12 +161,13 @@ export class SqliteOutbox {
 
   /** Makes an undelivered one pending again, with its retries from the start. Its lane, or `undefined` when there is none. */
   revive(id: string): string | undefined {
-    const row = this.#database
+    // Not `get`: that would not hear whether the commit went well.
+    const [row] = this.#database
       .prepare(
         `UPDATE notification SET state = 'pending', attempts = 0, first_attempt_at = NULL, next_attempt_at = NULL,
           settled_at = NULL WHERE id = ? AND state = 'undelivered' RETURNING lane`,
       )
-      .get(id);
+      .all(id);
     return row === undefined ? undefined : String(row.lane);
   }
 

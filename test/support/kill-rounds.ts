@@ -8,11 +8,11 @@ import { type Caller, type Callers, openCallers, speechOf } from '../../bench/lo
 import { RtpSender } from '../../bench/load/rtp-sender.ts';
 import { pause, systemClock } from '../../src/clock.ts';
 import type { RecordingFormat } from '../../src/recording/formats.ts';
-import { decodeG711 } from '../../src/wire/g711.ts';
 import { type Bot, callPath, isFinalOperation, isState, type Notification, startBot } from './bot.ts';
 import { hearSpeech } from './heard-speech.ts';
 import { leftBehind, pendingNotifications } from './left-behind.ts';
 import { launchServer, startServer, type TestServer } from './server.ts';
+import { asSaid } from './talking-stage.ts';
 import { byCall, checkTold } from './told.ts';
 
 export interface KillOptions {
@@ -99,7 +99,7 @@ async function openStage({ seed, calls, onRound = () => {} }: KillOptions) {
     mostLostMs: 0,
   };
   const speech = speechOf();
-  const said = decoded(speech);
+  const said = asSaid(speech);
   const sender = new RtpSender(speech);
   /** Operations that were accepted, by resource. */
   const asked = new Map<string, Asked>();
@@ -312,14 +312,6 @@ async function openStage({ seed, calls, onRound = () => {} }: KillOptions) {
     assert.equal(code, 0);
   };
   return { tally, round, close };
-}
-
-function decoded(speech: Uint8Array): Int16Array {
-  // The sender says whole packets of it only.
-  const whole = speech.subarray(0, speech.length - (speech.length % 160));
-  const samples = new Int16Array(whole.length);
-  decodeG711('PCMU', whole, 0, whole.length, samples, 0);
-  return samples;
 }
 
 /** A µ-law WAV file of the speech, so often. */
