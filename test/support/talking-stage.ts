@@ -22,7 +22,7 @@ export interface TalkingCall {
 export interface TalkingStage {
   readonly bot: Bot;
   readonly server: TestServer;
-  /** Places a call; resolves once it is established. */
+  /** Places a call; resolves once it is established. One at a time. */
   call(): Promise<TalkingCall>;
   /** Places one that is not to be answered by the bot; resolves with how it was refused. */
   refused(): Promise<string>;
@@ -36,7 +36,10 @@ export interface TalkingStage {
   hear(final: Notification['resourceData']): Promise<HeardSpeech>;
   /** A number of `/metrics`. */
   metric(name: string): Promise<number>;
+  /** Stops everything; the server must end, or have ended, with code 0. */
   close(): Promise<void>;
+  /** Stops everything but the server, which has ended somehow. */
+  end(): Promise<void>;
 }
 
 const ENDLESS = {
@@ -100,11 +103,14 @@ export async function talkingStage(options: ServerOptions = {}): Promise<Talking
       return Number(new RegExp(`^${name} (\\S+)$`, 'm').exec(text)?.[1]);
     },
     async close() {
+      const [code] = await Promise.all([server.stop(), callers.close()]);
+      await stage.end();
+      assert.equal(code, 0);
+    },
+    async end() {
       await callers.close();
       sender.close();
-      const code = await server.stop();
       await bot.close();
-      assert.equal(code, 0);
     },
   };
   return stage;
