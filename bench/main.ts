@@ -2,6 +2,7 @@
 // npm run bench -- api [--seconds 12] [--clients 16]
 // npm run bench -- hearing [--quick]
 // npm run bench -- formats
+// npm run bench -- soak [--calls 500] [--minutes 60] [--seed 1]
 // npm run bench -- kill [--rounds 50] [--calls 12] [--seed 1]
 import { Command, InvalidArgumentError } from 'commander';
 import { api } from './api.ts';
@@ -9,6 +10,7 @@ import { capacity } from './capacity.ts';
 import { formats } from './formats.ts';
 import { hearing } from './hearing.ts';
 import { kill } from './kill.ts';
+import { soak } from './soak.ts';
 
 const program = new Command('bench').description('One question each; prints a table and one JSON line.');
 
@@ -40,6 +42,16 @@ program
   .command('formats')
   .description('What does it cost to make a finished file of each format?')
   .action(formats);
+
+program
+  .command('soak')
+  .description(
+    'Do memory, ports, files and timers stay as they are under calls that come and go, and is every recording right?',
+  )
+  .option('--calls <n>', 'up at one time', positive, 500)
+  .option('--minutes <n>', 'how long', positive, 60)
+  .option('--seed <n>', 'of what callers and bots do', positive, 1)
+  .action(soak);
 
 program
   .command('kill')

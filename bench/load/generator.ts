@@ -2,7 +2,9 @@
 import { pause, systemClock } from '../../src/clock.ts';
 import { reasonOf } from '../../src/errors.ts';
 import type { Dialog } from '../../src/sip/user-agent.ts';
+import { seeded } from '../hearing/sounds.ts';
 import { openCallers, speechOf } from './callers.ts';
+import { type Churn, startChurn } from './churn.ts';
 import type { FromGenerator, ToGenerator } from './protocol.ts';
 import { type OpenStream, RtpSender } from './rtp-sender.ts';
 
@@ -12,6 +14,7 @@ const sender = new RtpSender(process.argv[3] === 'silent' ? new Uint8Array(8000)
 const callers = await openCallers(sipPort, sender);
 const calls = new Set<Dialog>();
 const streams: OpenStream[] = [];
+let churn: Churn | undefined;
 /** How calls ended that we did not hang up. */
 const lost: string[] = [];
 
@@ -25,6 +28,13 @@ async function answer(message: ToGenerator): Promise<FromGenerator> {
       return { told: 'called', failures: await placeCalls(message.calls, message.perSecond), up: calls.size };
     case 'press':
       return { told: 'pressed', at: await press(message.calls, message.perSecond) };
+    case 'churn':
+      churn = startChurn(callers, message.calls, seeded(message.seed));
+      return { told: 'churning' };
+    case 'calm': {
+      const counts = await churn?.calm();
+      return { told: 'calmed', ...(counts ?? { answered: 0, hungUpOn: 0, refused: 0, refusals: [] }) };
+    }
     case 'measure':
       return { told: 'measured', ...sender.measure() };
     case 'hangUp':

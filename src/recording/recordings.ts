@@ -5,7 +5,7 @@
 import { randomUUID } from 'node:crypto';
 import { access, constants, mkdir, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Clock, Timer } from '../clock.ts';
+import type { Clock } from '../clock.ts';
 import { reasonOf, TonearmError } from '../errors.ts';
 import type { Log } from '../log.ts';
 import { type AccessTokens, accessTokens } from './access-token.ts';
@@ -13,6 +13,7 @@ import { type Encoder, openEncoder } from './encoder.ts';
 import { type FinishedFile, temporaryPath } from './finish.ts';
 import { isThere, readRange } from './finished-file.ts';
 import { FORMATS, type RecordingFormat } from './formats.ts';
+import { type LateFiles, lateFiles } from './late-files.ts';
 import type {
   CapturedTake,
   FinishedRecording,
@@ -67,9 +68,6 @@ export type Recordings = RecordingLibrary & {
 
 /** A recording that is gone is told as gone for so long at least, or as long as a token could ask for it. */
 const REMEMBER_GONE_MS = 86_400_000;
-/** The pause before a finished file that the disk refused is made anew; it doubles up to the longest. */
-const FIRST_RETRY_MS = 10_000;
-const LONGEST_RETRY_MS = 300_000;
 /** `trimSilence` leaves so much on either side of speech. */
 const KEPT_AROUND_SPEECH_MS = 200;
 
@@ -105,11 +103,7 @@ class FolderRecordings implements Recordings {
   readonly #retention: Retention;
   readonly #live = new Map<string, LiveTail>();
   readonly #finishing = new Map<string, Promise<FinishedRecording>>();
-  /** Refused by the disk so far. */
-  readonly #refused = new Map<string, CapturedTake>();
-  #retry: Timer | undefined;
-  #retryMs = FIRST_RETRY_MS;
-  #closed = false;
+  readonly #late: LateFiles;
   readonly #encoder: Encoder;
 
   constructor(options: RecordingsOptions, spoolFolder: string, finishedFolder: string) {
@@ -117,7 +111,8 @@ class FolderRecordings implements Recordings {
     this.#encoder = options.encoder ?? openEncoder();
     this.spoolFolder = spoolFolder;
     this.#finishedFolder = finishedFolder;
-    const { clock, minFreeBytes = 0 } = options;
+    const { clock, log, minFreeBytes = 0 } = options;
+    this.#late = lateFiles({ clock, log, finish: (id, take) => this.finish(id, take) });
     this.room = watchRoom({ folder: spoolFolder, minFreeBytes, clock });
     this.#records = recordsIn(options.store);
     this.#tokens = accessTokens(options.tokenKey, options.clock);
@@ -131,7 +126,7 @@ class FolderRecordings implements Recordings {
   }
 
   get waiting(): number {
-    return this.#refused.size;
+    return this.#late.size;
   }
 
   async prepare(request: RecordingRequest): Promise<PreparedRecording> {
@@ -200,7 +195,7 @@ class FolderRecordings implements Recordings {
     const tail = this.#live.get(id);
     if (tail !== undefined)
       return { state: 'recording', ...fileOf(id, 'wav'), follow: (signal) => tail.follow(signal) };
-    if (this.#refused.has(id)) return { state: 'waiting', retryInMs: this.#retryMs };
+    if (this.#late.has(id)) return { state: 'waiting', retryInMs: this.#late.retryInMs };
     const record = await this.#records.get(id);
     if (record === undefined || record.state === 'prepared') return { state: 'unknown' };
     if (record.state === 'gone' || this.#endOf(record) <= this.#options.clock.now()) return { state: 'gone' };
@@ -243,9 +238,8 @@ class FolderRecordings implements Recordings {
   }
 
   async close(): Promise<void> {
-    this.#closed = true;
     this.#retention.close();
-    this.#retry?.cancel();
+    this.#late.close();
     await Promise.allSettled(this.#finishing.values());
     await this.#encoder.close();
     for (const tail of this.#live.values())
@@ -263,7 +257,7 @@ class FolderRecordings implements Recordings {
       this.#live.delete(recordingId);
       await tail?.hold();
       await this.#forgetTake(recordingId);
-      this.#refused.delete(recordingId);
+      this.#late.delete(recordingId);
       this.#retention.add(recordingId, this.#endOf(finished));
       return describe(recordingId, finished);
     } catch (cause) {
@@ -271,38 +265,12 @@ class FolderRecordings implements Recordings {
       tail?.end();
       const spool = pcmPath(this.spoolFolder, recordingId);
       const isLost = cause instanceof TonearmError && cause.code === 'recordingLost';
-      if (isLost) this.#refused.delete(recordingId);
-      else this.#tryAgain(recordingId, take);
+      if (isLost) this.#late.delete(recordingId);
+      else this.#late.add(recordingId, take);
       const then = isLost ? '' : `; what there is of it stays in ${spool} and is tried again`;
       const message = `recording ${recordingId} could not be finished: ${reasonOf(cause)}${then}`;
       throw new TonearmError(isLost ? 'recordingLost' : 'finishFailed', message, { cause });
     }
-  }
-
-  #tryAgain(recordingId: string, take: CapturedTake): void {
-    this.#refused.set(recordingId, take);
-    this.#retry ??= this.#options.clock.after(this.#retryMs, () => void this.#retryAll());
-  }
-
-  /** One after the other, until the disk refuses one again. */
-  async #retryAll(): Promise<void> {
-    const { log, clock } = this.#options;
-    for (const [recordingId, take] of [...this.#refused]) {
-      if (this.#closed) return;
-      try {
-        await this.finish(recordingId, take);
-        log.info({ recordingId }, 'a recording that the disk had refused is finished');
-        this.#retryMs = FIRST_RETRY_MS;
-      } catch (thrown) {
-        log.warn({ recordingId, error: reasonOf(thrown) }, 'the disk still refuses a finished recording');
-        this.#retryMs = Math.min(2 * this.#retryMs, LONGEST_RETRY_MS);
-        break;
-      }
-    }
-    this.#retry =
-      this.#refused.size === 0 || this.#closed
-        ? undefined
-        : clock.after(this.#retryMs, () => void this.#retryAll());
   }
 
   /** Resolves when the file and its record are kept. */

@@ -49,6 +49,8 @@ export async function startBot(
     readonly onNotification?: (notification: Notification) => void;
     /** The status that the next notification is answered with, when that is not 200. */
     readonly answer?: () => number | Promise<number>;
+    /** Whether `notifications` and `next` have them all; default: true. */
+    readonly keep?: boolean;
   } = {},
 ): Promise<Bot> {
   const notifications: Notification[] = [];
@@ -65,7 +67,7 @@ export async function startBot(
     const envelope = JSON.parse(Buffer.concat(chunks).toString()) as { value: Notification[] };
     for (const value of envelope.value) {
       const notification = { ...value, headers: request.headers, at: Date.now(), answered };
-      notifications.push(notification);
+      if (options.keep !== false) notifications.push(notification);
       options.onNotification?.(notification);
     }
     for (const wake of waiting) wake();

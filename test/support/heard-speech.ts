@@ -1,7 +1,7 @@
 /** Whether a recording is what a caller said who says the same over and over: without a gap, a jump or a wrong header. */
 import { execFileSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import type { RecordingFormat } from '../../src/recording/formats.ts';
+import { FORMATS, type RecordingFormat } from '../../src/recording/formats.ts';
 
 const RATE = 8000;
 /** Samples that are compared at once: a tenth of a second. */
@@ -44,6 +44,13 @@ export function hearSpeech(file: Buffer, format: RecordingFormat, speech: Int16A
   if (samples === undefined) return { durationMs: Number.NaN, fault: headerFault, compared: 0 };
   const { fault, compared } = follow(samples, speech, EXPECTED[format]);
   return { durationMs: (samples.length * 1000) / RATE, fault: headerFault ?? fault, compared };
+}
+
+/** By what a recording's Content-Type says. */
+export function formatOf(contentType: string | null): RecordingFormat {
+  for (const [format, facts] of Object.entries(FORMATS))
+    if (facts.contentType === contentType) return format as RecordingFormat;
+  throw new Error(`${contentType} is no format of ours`);
 }
 
 /** RIFF, PCM, 16 kHz, 16 bit, mono, and lengths that are those of the file. */

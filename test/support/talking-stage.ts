@@ -1,10 +1,9 @@
 import assert from 'node:assert/strict';
 import { type Caller, openCallers, speechOf } from '../../bench/load/callers.ts';
 import { RtpSender } from '../../bench/load/rtp-sender.ts';
-import type { RecordingFormat } from '../../src/recording/formats.ts';
 import { decodeG711 } from '../../src/wire/g711.ts';
 import { type Bot, callPath, isFinalOperation, isState, type Notification, startBot } from './bot.ts';
-import { type HeardSpeech, hearSpeech } from './heard-speech.ts';
+import { formatOf, type HeardSpeech, hearSpeech } from './heard-speech.ts';
 import { type ServerOptions, startServer, type TestServer } from './server.ts';
 
 /** A call of somebody who speaks all the time. */
@@ -95,7 +94,7 @@ export async function talkingStage(options: ServerOptions = {}): Promise<Talking
     async hear(final) {
       const reply = await stage.read(final);
       assert.equal(reply.status, 200);
-      const format = (reply.headers.get('content-type') ?? '').replace('audio/', '') as RecordingFormat;
+      const format = formatOf(reply.headers.get('content-type'));
       return hearSpeech(Buffer.from(await reply.arrayBuffer()), format, asSaid(speech));
     },
     async metric(name) {
