@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { notification } from '../../test/support/notification.ts';
 import { VirtualClock } from '../../test/support/virtual-clock.ts';
 import { silentLog } from '../log.ts';
-import type { NewNotification } from './outbox.ts';
 import { SqliteOutbox } from './sqlite-outbox.ts';
 import { steadyOutbox } from './steady-outbox.ts';
 
@@ -26,16 +26,6 @@ class FullableOutbox extends SqliteOutbox {
     this.#write(() => super.gaveUp(...args));
   }
 }
-
-const notification = (lane: string, key: string): NewNotification => ({
-  lane,
-  key,
-  target: 'https://bot.example/calls',
-  applicationId: 'app',
-  tenantId: 'tenant',
-  body: `{"key":"${key}"}`,
-  headers: {},
-});
 
 function stage(most?: number) {
   const clock = new VirtualClock();

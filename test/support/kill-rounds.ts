@@ -43,9 +43,8 @@ export interface KillTally {
 
 /** What the promise allows: the last second before the kill. */
 const MOST_LOST_MS = 1000;
-/** A kill comes within this time of the first call: a third of them before the calls are up. */
-const EARLY_KILL_MS = 700;
-const LATEST_KILL_MS = 3500;
+/** When kills come, from the first call on: one in four while calls are set up. */
+const KILL_MS = { early: [50, 800], late: [1000, 4000] } as const;
 const SETTLE_WITHIN_MS = 40_000;
 /** Throws what was broken first, with the round that it was broken in. */
 export async function killRounds(options: KillOptions): Promise<KillTally> {
@@ -106,7 +105,8 @@ async function openStage({ seed, calls: callsARound, onRound = () => {} }: KillO
       }
     };
     const loaded = load();
-    await pause(systemClock, 50 + random() * (random() < 0.33 ? EARLY_KILL_MS : LATEST_KILL_MS));
+    const [soonest, latest] = random() < 0.25 ? KILL_MS.early : KILL_MS.late;
+    await pause(systemClock, soonest + random() * (latest - soonest));
     const killedAt = Date.now();
     await running.kill();
     killed.abort();
