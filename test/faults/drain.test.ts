@@ -15,8 +15,9 @@ import { checkTold } from '../support/told.ts';
 
 const root = join(import.meta.dirname, '../..');
 
-test('SIGTERM under load: calls that end within the limit lose nothing, no new one is taken, and the exit is clean', async () => {
+test('SIGTERM under load: calls that end within the limit lose nothing, no new one is taken, and the exit is clean', async (t) => {
   const stage = await talkingStage({ config: { calls: { drainTimeout: '60s' } } });
+  t.after(() => stage.abandon());
   const calls: TalkingCall[] = [];
   while (calls.length < 6) calls.push(await stage.call());
   const accepted = await Promise.all(calls.map((call) => stage.record(call)));
@@ -46,8 +47,9 @@ test('SIGTERM under load: calls that end within the limit lose nothing, no new o
   await stage.close();
 });
 
-test('calls that outlast the limit are ended: their callers are hung up on, their recordings kept, their bots told', async () => {
+test('calls that outlast the limit are ended: their callers are hung up on, their recordings kept, their bots told', async (t) => {
   const stage = await talkingStage({ config: { calls: { drainTimeout: '1s' } } });
+  t.after(() => stage.abandon());
   const call = await stage.call();
   await stage.record(call);
   await pause(systemClock, 1000);
@@ -68,8 +70,9 @@ test('calls that outlast the limit are ended: their callers are hung up on, thei
 });
 
 for (const second of ['SIGTERM', 'SIGINT'] as const) {
-  test(`${second} during the drain ends the process at once, and the next start tells what it left open`, async () => {
+  test(`${second} during the drain ends the process at once, and the next start tells what it left open`, async (t) => {
     const stage = await talkingStage({ config: { calls: { drainTimeout: '60s' } } });
+    t.after(() => stage.abandon());
     const call = await stage.call();
     const accepted = await stage.record(call);
     await pause(systemClock, 1500);
@@ -94,6 +97,7 @@ for (const second of ['SIGTERM', 'SIGINT'] as const) {
 
 test('a second server on the same data folder is refused with what to do, and the first one does not notice', async (t) => {
   const stage = await talkingStage();
+  t.after(() => stage.abandon());
   const call = await stage.call();
   const accepted = await stage.record(call);
   const folder = mkdtempSync(join(tmpdir(), 'tonearm-second-'));

@@ -17,8 +17,11 @@ interface Expectation {
   readonly loudest: number;
 }
 const EXACT = { from: 0, level: 300, likeness: 0.97, loudest: 0.97 };
-/** Windows, or this share of them: packets that a busy machine brings too late are concealed where they are missing; after a gap, everything is elsewhere. */
-const MOST_CONCEALED = { windows: 4, share: 0.1 };
+/**
+ * Packets that a busy machine brings too late are concealed where they are missing: so much of a recording may be unlike. After a gap everything is
+ * elsewhere: no more windows in a row than this, at either end.
+ */
+const MOST_UNLIKE = { share: 0.3, atAnEnd: 4 };
 /** Lossy formats keep what is heard, not the wave, and their coders need a moment to get going. */
 const LOSSY = { from: 2 * WINDOW, level: 1000, likeness: 0.4, loudest: 0.6 };
 const EXPECTED: Readonly<Record<RecordingFormat, Expectation>> = {
@@ -98,14 +101,19 @@ function follow(samples: Int16Array, speech: Int16Array, expected: Expectation) 
     `${what} at ${at / RATE} s of ${samples.length / RATE}: ${likeness.toFixed(2)}`;
   if (anchor.likeness < expected.loudest)
     return { fault: fault('not what was said', loudest, anchor.likeness), compared: 1 };
-  const unlike: string[] = [];
-  for (const at of starts) {
+  const faults = starts.map((at) => {
     const lag = anchor.lag + at - loudest;
     const found = bestLag(samples, at, speech, lag - SLACK, lag + SLACK);
-    if (found.likeness < expected.likeness) unlike.push(fault('a gap or a jump', at, found.likeness));
-  }
-  const isConcealed = unlike.length <= Math.max(MOST_CONCEALED.windows, MOST_CONCEALED.share * starts.length);
-  return { fault: isConcealed ? undefined : unlike.join('; '), compared: starts.length };
+    return found.likeness < expected.likeness ? fault('a gap or a jump', at, found.likeness) : undefined;
+  });
+  const unlike = faults.filter((one) => one !== undefined);
+  const isLike = (one: string | undefined) => one === undefined;
+  const atAnEnd = Math.max(faults.findIndex(isLike), faults.length - 1 - faults.findLastIndex(isLike));
+  const isConcealed = unlike.length <= MOST_UNLIKE.share * starts.length && atAnEnd <= MOST_UNLIKE.atAnEnd;
+  return {
+    fault: isConcealed || unlike.length <= 1 ? undefined : unlike.join('; '),
+    compared: starts.length,
+  };
 }
 
 function level(samples: Int16Array, at: number): number {

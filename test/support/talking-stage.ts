@@ -39,6 +39,8 @@ export interface TalkingStage {
   close(): Promise<void>;
   /** Stops everything but the server, which has ended somehow. */
   end(): Promise<void>;
+  /** Stops everything, at once, whatever came of the test. */
+  abandon(): Promise<void>;
 }
 
 const ENDLESS = {
@@ -55,6 +57,12 @@ export async function talkingStage(options: ServerOptions = {}): Promise<Talking
   const speech = speechOf();
   const sender = new RtpSender(speech);
   const callers = await openCallers(server.udp, sender);
+  let ended: Promise<void> | undefined;
+  const end = async () => {
+    await callers.close();
+    sender.close();
+    await bot.close();
+  };
   const stage: TalkingStage = {
     bot,
     server,
@@ -106,10 +114,10 @@ export async function talkingStage(options: ServerOptions = {}): Promise<Talking
       await stage.end();
       assert.equal(code, 0);
     },
-    async end() {
-      await callers.close();
-      sender.close();
-      await bot.close();
+    end: () => (ended ??= end()),
+    async abandon() {
+      await server.kill();
+      await stage.end();
     },
   };
   return stage;
