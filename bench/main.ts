@@ -3,6 +3,8 @@
 // npm run bench -- hearing [--quick] [--voices en,fr,es,readers]
 // npm run bench -- formats
 // npm run bench -- at-rest
+// npm run bench -- soak [--calls 500] [--minutes 60] [--seed 1]
+// npm run bench -- kill [--rounds 50] [--calls 12] [--seed 1]
 import { Command, InvalidArgumentError } from 'commander';
 import { api } from './api.ts';
 import { atRest } from './at-rest.ts';
@@ -10,6 +12,8 @@ import { capacity } from './capacity.ts';
 import { formats } from './formats.ts';
 import { VOICES, type Voice } from './hearing/sounds.ts';
 import { hearing } from './hearing.ts';
+import { kill } from './kill.ts';
+import { soak } from './soak.ts';
 
 const program = new Command('bench').description('One question each; prints a table and one JSON line.');
 
@@ -47,6 +51,26 @@ program
   .command('at-rest')
   .description('What does encryption cost the spool, the encoder and who reads?')
   .action(atRest);
+
+program
+  .command('soak')
+  .description(
+    'Do memory, ports, files and timers stay as they are under calls that come and go, and is every recording right?',
+  )
+  .option('--calls <n>', 'up at one time', positive, 500)
+  .option('--minutes <n>', 'how long', positive, 60)
+  .option('--seed <n>', 'of what callers and bots do', positive, 1)
+  .action(soak);
+
+program
+  .command('kill')
+  .description(
+    'Does a server that is killed at random moments lose anything? Ends at the first promise that is broken.',
+  )
+  .option('--rounds <n>', 'kills', positive, 50)
+  .option('--calls <n>', 'in each round', positive, 12)
+  .option('--seed <n>', 'of the moments, and of what calls do', positive, 1)
+  .action(kill);
 
 await program.parseAsync();
 

@@ -40,6 +40,7 @@ import { readMasterKeys } from './recording-keys.ts';
 import { createUserAgent } from './sip/endpoint.ts';
 import { openTrusted } from './sip/trusted.ts';
 import type { ListenAddress, UserAgent } from './sip/user-agent.ts';
+import { owingStore } from './store/owing-store.ts';
 import { openSqliteStore } from './store/sqlite-store.ts';
 import type { Store } from './store/store.ts';
 import { tellBots } from './tell-bots.ts';
@@ -85,7 +86,8 @@ async function start(
   const tls = readTls(config);
   const masterKeys = readMasterKeys(config, log);
   makeFolder(config.data);
-  const store = openSqliteStore(join(config.data, 'tonearm.db'));
+  const file = openSqliteStore(join(config.data, 'tonearm.db'));
+  const store = owingStore(file, { clock, log });
   atClose(() => store.close());
   const outbox = openSqliteOutbox(join(config.data, OUTBOX_FILE));
   atClose(() => outbox.close());
@@ -111,7 +113,8 @@ async function start(
   });
   const recordings = await openRecordings({
     folder: join(config.data, 'recordings'),
-    store,
+    // What becomes of a recording is told by its own files, and tried again with them.
+    store: file,
     clock,
     log,
     publicUrl,
@@ -119,6 +122,7 @@ async function start(
     tokenLifetimeMs: config.recordings.tokenLifetime,
     tokenKey: await recordingTokenKey(store),
     masterKeys,
+    minFreeBytes: config.recordings.minFreeSpace,
   });
   atClose(() => recordings.close());
   const prompts = createPrompts({
@@ -174,6 +178,14 @@ async function start(
         ready: () => taking,
         gauges: {
           tonearm_calls_active: { help: 'Calls that are not terminated', read: () => calls?.active ?? 0 },
+          tonearm_recordings_free_bytes: {
+            help: 'Room on the disk of the recordings; NaN when it cannot be written to',
+            read: () => recordings.room.free(),
+          },
+          tonearm_recordings_waiting: {
+            help: 'Recordings in the spool whose finished file the disk has refused so far',
+            read: () => recordings.waiting,
+          },
           tonearm_sip_transactions: {
             help: 'SIP transactions that live',
             read: () => signalling?.counts.transactions ?? 0,
@@ -185,6 +197,10 @@ async function start(
           },
         },
         counters: {
+          tonearm_recordings_refused_total: {
+            help: 'Recordings that were not begun because their disk had no room',
+            read: () => recordings.room.refused,
+          },
           tonearm_sip_turned_away_total: {
             help: 'SIP that was not read, answered or done because there was too much of it',
             label: 'of',

@@ -34,6 +34,17 @@ export const integer =
       : bad(`a whole number from ${min} to ${max}`);
   };
 
+const SIZES: Readonly<Record<string, number>> = { B: 1, kB: 1e3, MB: 1e6, GB: 1e9, TB: 1e12 };
+
+/** Bytes, from a text such as `500MB` or a number of them. */
+export const size: Reader<number> = (value) => {
+  const found = /^(\d{1,15}(?:\.\d+)?)\s*([kMGT]?B)?$/.exec(String(value));
+  const bytes = Number(found?.[1]) * (SIZES[found?.[2] ?? 'B'] ?? Number.NaN);
+  return Number.isSafeInteger(Math.round(bytes))
+    ? Math.round(bytes)
+    : bad('a size, such as 500MB, 2GB or a number of bytes');
+};
+
 const UNITS: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 };
 
 /** Milliseconds, from a text such as `15s`, `1h`; bounds in seconds. */

@@ -62,6 +62,7 @@ test('without a file everything is on loopback', () => {
     retention: 86_400_000,
     tokenLifetime: 3_600_000,
     encryption: { keyFile: undefined, keys: undefined, newRecordings: true },
+    minFreeSpace: 256_000_000,
   });
   assert.equal(config.record.interKeyGap, 3000);
   assert.equal(config.calls.answerTimeout, 15_000);

@@ -32,6 +32,7 @@ import {
   rtpSockets,
   secrets,
   sipAddress,
+  size,
   text,
   trustedIssuer,
   workers,
@@ -193,6 +194,11 @@ const SETTINGS = {
         'whether new recordings are encrypted; false: the keys only open those that were',
       ),
     },
+    minFreeSpace: setting(
+      size,
+      '256MB',
+      'with less room than this on their disk, no recording is begun: a record is answered 503',
+    ),
   },
   tokens: {
     issuer: derived(httpUrl, 'iss of tokens; default: http.publicUrl'),

@@ -1,33 +1,20 @@
 // The load generator's process: places calls over our own user agent and keeps them talking until it is told to hang up.
-import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { pause, systemClock } from '../../src/clock.ts';
 import { reasonOf } from '../../src/errors.ts';
-import { silentLog } from '../../src/log.ts';
-import { acceptAnswer, makeOffer } from '../../src/media/offer-answer.ts';
-import { createUserAgent } from '../../src/sip/endpoint.ts';
 import type { Dialog } from '../../src/sip/user-agent.ts';
-import { parseWav } from '../../src/wire/wav.ts';
+import { seeded } from '../hearing/sounds.ts';
+import { openCallers, speechOf } from './callers.ts';
+import { type Churn, startChurn } from './churn.ts';
 import type { FromGenerator, ToGenerator } from './protocol.ts';
 import { type OpenStream, RtpSender } from './rtp-sender.ts';
 
-const LOOPBACK = '127.0.0.1';
-const PATIENCE_MS = 32_000;
-
 const sipPort = Number(process.argv[2]);
 /** Who only listens says nothing: a second of a quiet line. */
-const sender = new RtpSender(
-  process.argv[3] === 'silent' ? new Uint8Array(8000).fill(0xff) : muLawOf('../../examples/audio/caller.wav'),
-);
-/** Takes the server's RTCP reports, so that none comes back as unreachable. */
-const rtcp = await sender.open();
-const agent = await createUserAgent({
-  listen: [{ transport: 'udp', address: LOOPBACK, port: 0 }],
-  clock: systemClock,
-  log: silentLog,
-});
+const sender = new RtpSender(process.argv[3] === 'silent' ? new Uint8Array(8000).fill(0xff) : speechOf());
+const callers = await openCallers(sipPort, sender);
 const calls = new Set<Dialog>();
 const streams: OpenStream[] = [];
+let churn: Churn | undefined;
 /** How calls ended that we did not hang up. */
 const lost: string[] = [];
 
@@ -41,10 +28,17 @@ async function answer(message: ToGenerator): Promise<FromGenerator> {
       return { told: 'called', failures: await placeCalls(message.calls, message.perSecond), up: calls.size };
     case 'press':
       return { told: 'pressed', at: await press(message.calls, message.perSecond) };
+    case 'churn':
+      churn = startChurn(callers, message.calls, seeded(message.seed));
+      return { told: 'churning' };
+    case 'calm': {
+      const counts = await churn?.calm();
+      return { told: 'calmed', ...(counts ?? { answered: 0, hungUpOn: 0, refused: 0, refusals: [] }) };
+    }
     case 'measure':
       return { told: 'measured', ...sender.measure() };
     case 'hangUp':
-      await agent.close();
+      await callers.close();
       sender.close();
       return { told: 'hungUp' };
   }
@@ -73,38 +67,16 @@ async function press(count: number, perSecond: number): Promise<(readonly [numbe
 
 /** What went wrong; `undefined` when the call is up. */
 async function placeCall(): Promise<string | undefined> {
-  const stream = await sender.open();
-  const offer = makeOffer({ address: LOOPBACK, port: stream.port, sessionId: stream.port, version: 1 }, [
-    'PCMU',
-  ]);
-  const outcome = await agent.invite(
-    {
-      requestUri: `sip:bench@${LOOPBACK}:${sipPort}`,
-      from: { user: `load-${stream.port}` },
-      to: `<sip:bench@${LOOPBACK}:${sipPort}>`,
-      transport: 'udp',
-      sdp: `${offer}a=rtcp:${rtcp.port}\r\n`,
-      handler: { onOffer: () => ({ status: 488 }), onAnswer() {} },
-    },
-    AbortSignal.timeout(PATIENCE_MS),
-  );
-  if (!outcome.answered) return `${outcome.status} ${outcome.reason}`;
-  const settled = acceptAnswer(outcome.sdp, offer);
-  if (!settled.ok) return settled.why;
-  calls.add(outcome.dialog);
-  outcome.dialog.ended.addEventListener('abort', () => {
-    calls.delete(outcome.dialog);
-    lost.push(JSON.stringify(outcome.dialog.ended.reason));
+  const caller = await callers.place();
+  if (typeof caller === 'string') return caller;
+  const { dialog, stream } = caller;
+  calls.add(dialog);
+  dialog.ended.addEventListener('abort', () => {
+    calls.delete(dialog);
+    lost.push(JSON.stringify(dialog.ended.reason));
   });
-  stream.start(settled.audio.remote);
   streams.push(stream);
   return undefined;
-}
-
-function muLawOf(file: string): Uint8Array {
-  const parsed = parseWav(readFileSync(join(import.meta.dirname, file)));
-  if (!parsed.ok || parsed.audio.encoding !== 'PCMU') throw new Error(`${file} is not a mu-law WAV file`);
-  return parsed.audio.data;
 }
 
 function tell(reply: FromGenerator): void {

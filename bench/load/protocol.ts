@@ -1,9 +1,14 @@
+import type { ChurnCounts } from './churn.ts';
+
 /** What the bench says to its load generator, a process of its own, and what comes back: one reply for each message. */
 export type ToGenerator =
   /** Place so many more calls, so many a second, and keep them talking. */
   | { readonly ask: 'call'; readonly calls: number; readonly perSecond: number }
   /** Press the key # on so many of the newest calls, one after the other, so many a second. */
   | { readonly ask: 'press'; readonly calls: number; readonly perSecond: number }
+  /** Keep so many calls up that come and go, until `calm`. */
+  | { readonly ask: 'churn'; readonly calls: number; readonly seed: number }
+  | { readonly ask: 'calm' }
   /** How it went since the last time this was asked. */
   | { readonly ask: 'measure' }
   /** Hang up every call. */
@@ -23,4 +28,6 @@ export type FromGenerator =
     }
   /** By the number in the caller's name: when the key's first packet left, in ms since the epoch. */
   | { readonly told: 'pressed'; readonly at: readonly (readonly [caller: number, ms: number])[] }
+  | { readonly told: 'churning' }
+  | ({ readonly told: 'calmed' } & ChurnCounts)
   | { readonly told: 'hungUp' };

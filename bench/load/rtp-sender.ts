@@ -2,6 +2,7 @@
 import { systemClock } from '../../src/clock.ts';
 import { loadNativeSockets } from '../../src/media/native-sockets.ts';
 import { createNodeSockets, type RtpSocket } from '../../src/media/rtp-sockets.ts';
+import { SILENCE } from '../../src/wire/g711.ts';
 import { RTP_HEADER_BYTES, writeRtpHeader } from '../../src/wire/rtp.ts';
 import { TELEPHONE_EVENT_BYTES, writeTelephoneEvent } from '../../src/wire/telephone-event.ts';
 
@@ -29,6 +30,8 @@ interface Stream {
   timestamp: number;
   /** Where in the speech it is: each call starts elsewhere. */
   at: number;
+  /** Silence is sent in the place of the speech, which goes on meanwhile. */
+  quiet: boolean;
   /** Packets of a key that are still to be sent. */
   keyPackets: number;
   onKey: (ms: number) => void;
@@ -41,6 +44,10 @@ export interface OpenStream {
   start(remote: { readonly address: string; readonly port: number }): void;
   /** Presses # for 100 ms; resolves with the time at which its first packet left, ms since the epoch. Once started. */
   press(): Promise<number>;
+  /** Says nothing, or speaks again. Once started. */
+  hush(quiet: boolean): void;
+  /** Sends nothing more and gives the port back. */
+  close(): void;
 }
 
 export class RtpSender {
@@ -48,7 +55,7 @@ export class RtpSender {
   readonly #slots: Stream[][] = Array.from({ length: SLOTS }, () => []);
   // Native ones where they were built: a generator should cost less than what it measures.
   readonly #sockets = loadNativeSockets(systemClock) ?? createNodeSockets(() => performance.now());
-  readonly #open: RtpSocket[] = [];
+  readonly #open = new Set<RtpSocket>();
   #nextPort = FIRST_PORT;
   #started = 0;
   /** The millisecond that is to be served next, on `performance.now()`. */
@@ -79,7 +86,7 @@ export class RtpSender {
       },
       () => {},
     );
-    this.#open.push(socket);
+    this.#open.add(socket);
     let stream: Stream | undefined;
     return {
       port: socket.port,
@@ -92,12 +99,25 @@ export class RtpSender {
           stream.onKey = resolve;
           stream.keyPackets = KEY_PACKETS;
         }),
+      hush(quiet) {
+        if (stream !== undefined) stream.quiet = quiet;
+      },
+      close: () => {
+        for (const slot of this.#slots) {
+          const at = stream === undefined ? -1 : slot.indexOf(stream);
+          if (at >= 0) slot.splice(at, 1);
+        }
+        if (this.#open.delete(socket)) socket.close();
+      },
     };
   }
 
+  /** Those that were given back are taken again last. */
   async #bind(): Promise<RtpSocket> {
-    while (this.#nextPort <= LAST_PORT) {
-      const socket = await this.#sockets.bind(LOOPBACK, this.#nextPort++);
+    for (let tried = FIRST_PORT; tried <= LAST_PORT; tried++) {
+      const port = this.#nextPort;
+      this.#nextPort = port === LAST_PORT ? FIRST_PORT : port + 1;
+      const socket = await this.#sockets.bind(LOOPBACK, port);
       if (socket !== undefined) return socket;
     }
     throw new Error(`the generator has no port left among ${FIRST_PORT}-${LAST_PORT}`);
@@ -130,6 +150,7 @@ export class RtpSender {
       sequence: Math.floor(Math.random() * 2 ** 16),
       timestamp: Math.floor(Math.random() * 2 ** 32),
       at: Math.floor(Math.random() * packets) * PACKET_SAMPLES,
+      quiet: false,
       keyPackets: 0,
       onKey: () => {},
     };
@@ -167,7 +188,8 @@ export class RtpSender {
     if (stream.keyPackets > 0) return this.#sendKey(stream);
     const { packet, socket, address, port } = stream;
     writeRtpHeader(packet, 0, false, stream.sequence, stream.timestamp, stream.ssrc);
-    packet.set(this.#speech.subarray(stream.at, stream.at + PACKET_SAMPLES), RTP_HEADER_BYTES);
+    if (stream.quiet) packet.fill(SILENCE.PCMU, RTP_HEADER_BYTES);
+    else packet.set(this.#speech.subarray(stream.at, stream.at + PACKET_SAMPLES), RTP_HEADER_BYTES);
     stream.sequence = (stream.sequence + 1) & 0xffff;
     stream.timestamp = (stream.timestamp + PACKET_SAMPLES) >>> 0;
     stream.at += PACKET_SAMPLES;

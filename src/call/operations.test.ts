@@ -222,15 +222,21 @@ test('a hang-up while a recording is being finished waits for it', async () => {
   assert.deepEqual(since(stage), ['deleted record completed stopTone with recording', ...OVER]);
 });
 
-test('a recording that cannot be finished ends by an error that says why', async () => {
-  const { stage, line } = await established();
-  stage.recordings.broken = 'finish';
-  await stage.start({ name: 'record' });
-  line.running.record(8000);
-  line.running.end('stopTone', { keys: '#' });
-  await settle();
-  assert.deepEqual(since(stage), ['deleted record failed error']);
-  assert.match(stage.lastOperation().end?.message ?? '', /the disk is full/);
+test('a recording that cannot be finished ends by an error that says why: kept when the disk may take it later, else forgotten', async () => {
+  for (const [broken, told, why, last] of [
+    ['finish', 'deleted record failed error with recording', /the disk is full/, 'finish recording-1 8000'],
+    ['lost', 'deleted record failed error', /nothing of it/, 'discard recording-1'],
+  ] as const) {
+    const { stage, line } = await established();
+    stage.recordings.broken = broken;
+    await stage.start({ name: 'record' });
+    line.running.record(8000);
+    line.running.end('stopTone', { keys: '#' });
+    await settle();
+    assert.deepEqual(since(stage), [told]);
+    assert.match(stage.lastOperation().end?.message ?? '', why);
+    assert.equal(stage.recordings.log.at(-1), last);
+  }
 });
 
 test('a media worker that dies ends its operations by an error, with what was captured', async () => {

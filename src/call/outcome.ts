@@ -1,5 +1,5 @@
 /** What an operation came to: its status, and whether there is a recording to read. */
-import { reasonOf } from '../errors.ts';
+import { reasonOf, TonearmError } from '../errors.ts';
 import type { Log } from '../log.ts';
 import type { OperationEnd, OperationEnding } from '../operation/operation.ts';
 import type { CapturedTake, PreparedRecording, RecordingLibrary } from '../recording/library.ts';
@@ -36,10 +36,18 @@ export async function outcomeOf(
     await parts.recordings.finish(prepared.recordingId, { samples, ...spokenIn(seen) });
     return settled(seen, prepared);
   } catch (thrown) {
-    const message = `the recording could not be finished: ${reasonOf(thrown)}`;
-    parts.log.error({ recordingId: prepared.recordingId, error: reasonOf(thrown) }, message);
+    const { recordingId } = prepared;
+    parts.log.error({ recordingId, error: reasonOf(thrown) }, 'a recording could not be finished');
+    const message = [seen.message, reasonOf(thrown)].filter((why) => why !== undefined).join('; ');
+    // Finished as soon as the disk lets it be: its location answers 503 until then.
+    if (isLate(thrown)) return settled({ ...seen, by: 'error', message }, prepared);
+    await discard(recordingId, parts);
     return settled({ ...seen, by: 'error', message }, undefined);
   }
+}
+
+function isLate(thrown: unknown): boolean {
+  return thrown instanceof TonearmError && thrown.code === 'finishFailed';
 }
 
 /** Where in it there is speech, as far as that is known. */

@@ -78,6 +78,7 @@ test('operations get their last fact, with what was captured, then the call is t
   assert.deepEqual(operations[1]?.end, {
     by: 'error',
     message: 'the server was restarted',
+    recovered: true,
     take: { recordingId: 'recording-1', samples: 16_000, rate: 8000, spoken: true },
   });
   const gone = await after.ask({ name: 'get' }, recording.callId);

@@ -90,7 +90,7 @@ async function conclude(
 ): Promise<OperationSnapshot> {
   const changed = { ...operation, revision: operation.revision + 1, lastActionAt: parts.clock.now() };
   if (operation.end !== undefined) return changed;
-  const kept = prepared !== undefined && (captured !== undefined || (await isFinished(prepared, parts)));
+  const kept = prepared !== undefined && (captured !== undefined || (await isKept(prepared, parts)));
   const take = captured && {
     recordingId: captured.recordingId,
     samples: Math.round(captured.durationMs * SAMPLES_PER_MS),
@@ -101,18 +101,19 @@ async function conclude(
   return {
     ...changed,
     status: 'failed',
-    end: { by: 'error', message: 'the server was restarted', ...(take && { take }) },
+    end: { by: 'error', message: 'the server was restarted', recovered: true, ...(take && { take }) },
     recording: kept ? readable(prepared) : undefined,
   };
 }
 
-/** It may have been finished right before the process died: then the spool knows nothing of it any more. */
-async function isFinished(
+/** It may have been finished right before the process died: then the spool knows nothing of it any more. Or the disk still refuses its file. */
+async function isKept(
   { recordingId }: PreparedRecording,
   { recordings, log }: RecoveryParts,
 ): Promise<boolean> {
   try {
-    return (await recordings.open(recordingId)).state === 'finished';
+    const { state } = await recordings.open(recordingId);
+    return state === 'finished' || state === 'waiting';
   } catch (thrown) {
     log.error({ recordingId, error: reasonOf(thrown) }, 'a recording could not be looked up');
     return false;

@@ -20,7 +20,10 @@ export async function serve(options: { readonly config?: string; readonly data?:
   const isAlone = readKeptApplications(read.data).length === 0 || existsSync(join(read.data, DEFAULT_FILE));
   const { config, isNew } =
     read.applications.length === 0 && isAlone ? withDefaultApplication(read) : { config: read, isNew: false };
-  const log = pino({ level: config.log.level, base: null }, pino.destination({ dest: 2, sync: true }));
+  const output = pino.destination({ dest: 2, sync: true });
+  // A log that cannot be written, on a full disk or because nobody reads it any more, must not end the calls.
+  output.on('error', () => {});
+  const log = pino({ level: config.log.level, base: null }, output);
   const stop = stopSignal();
   const server = await startTonearm(config, log);
   // What scripts wait for.
@@ -70,12 +73,14 @@ Stop with Ctrl+C.
 `;
 }
 
-/** Resolves at the first SIGTERM or SIGINT; a second one ends the process at once. */
+/** Resolves at the first SIGTERM or SIGINT; a second one, whichever, ends the process at once: the next start does the rest. */
 function stopSignal(): Promise<void> {
   const { promise, resolve } = Promise.withResolvers<void>();
+  let asked = false;
   for (const signal of ['SIGTERM', 'SIGINT'] as const) {
-    process.once(signal, () => {
-      process.once(signal, () => process.exit(1));
+    process.on(signal, () => {
+      if (asked) process.exit(1);
+      asked = true;
       resolve();
     });
   }

@@ -60,7 +60,7 @@ export function spellAppOperation(call: CallPlace, operation: OperationSnapshot)
       recordResourceLocation: recording.location,
       recordResourceAccessToken: recording.accessToken,
     }),
-    ...(kind === 'record' && completion(operation)),
+    ...completion(operation),
   };
 }
 

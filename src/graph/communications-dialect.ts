@@ -84,7 +84,7 @@ export function spellCommunicationsOperation(
       recordingLocation: recording.location,
       recordingAccessToken: recording.accessToken,
     }),
-    ...(kind === 'record' && completion(operation)),
+    ...completion(operation),
   };
 }
 

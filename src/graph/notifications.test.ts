@@ -149,6 +149,17 @@ test('the final notification has every member that the founding page shows, and 
   assert.match(headers['Client-Request-Id'] ?? '', GUID);
 });
 
+test('what a restart ended says so in its end report, whatever kind of operation it was', () => {
+  const end = { by: 'error', message: 'the server was restarted', recovered: true } as const;
+  for (const kind of ['record', 'playPrompt'] as const) {
+    const { data } = ofOperation({ kind, status: 'failed', end });
+    assert.deepEqual(data.endReport, { rule: 'error', recovered: true });
+    assert.match(data.resultInfo.message, /the server was restarted/);
+  }
+  const { data } = ofOperation({ kind: 'playPrompt', status: 'completed', end: { by: 'finished' } });
+  assert.equal('endReport' in data, false);
+});
+
 test('a streaming record tells its location while it runs, without a result', () => {
   const { one, data } = ofOperation({ status: 'running', recording: RECORDING }, 'updated');
   assert.equal(one.changeType, 'updated');

@@ -12,10 +12,17 @@ export interface OperationResource<Type extends string = string> extends Resourc
   readonly resultInfo?: ResultInfo;
 }
 
-/** Of records only. `endReport` is ours: which rule ended it, and what was heard until then. */
+/**
+ * `endReport` is ours: which rule ended a record, and what was heard until then. Of other operations only when the server was restarted under
+ * them: `recovered`.
+ */
 export interface Completion {
   readonly completionReason?: CompletionReason;
-  readonly endReport?: { readonly rule: OperationEnding; readonly stopTone?: string } & Partial<EndReport>;
+  readonly endReport?: {
+    readonly rule: OperationEnding;
+    readonly stopTone?: string;
+    readonly recovered?: true;
+  } & Partial<EndReport>;
 }
 
 /** What `$select` may name of any operation in any dialect. */
@@ -37,12 +44,16 @@ export function operationResource<Type extends string>(
   };
 }
 
-/** Why a record ended, once it has. */
+/** Why an operation ended, once it has. */
 export function completion({ kind, end }: OperationSnapshot): Completion {
   if (end === undefined) return {};
-  const { by: rule, keys, report } = end;
-  return {
-    completionReason: spellEnding(kind, end).completionReason,
-    endReport: { rule, ...(keys !== undefined && { stopTone: keys }), ...report },
+  const { by: rule, keys, report, recovered } = end;
+  const endReport = {
+    rule,
+    ...(keys !== undefined && { stopTone: keys }),
+    ...(recovered && { recovered }),
+    ...report,
   };
+  if (kind !== 'record') return recovered ? { endReport } : {};
+  return { completionReason: spellEnding(kind, end).completionReason, endReport };
 }

@@ -5,14 +5,20 @@ export interface HealthOptions {
   /** Whether SIP, media and HTTP serve and calls are taken. */
   readonly ready: () => boolean;
   /** Numbers that are read when they are asked for: name → meaning and value. */
-  readonly gauges: Readonly<Record<string, { readonly help: string; readonly read: () => number }>>;
-  /** Such that only grow, by the value of their label. */
-  readonly counters?: Readonly<
-    Record<
-      string,
-      { readonly help: string; readonly label: string; readonly read: () => Readonly<Record<string, number>> }
-    >
-  >;
+  readonly gauges: Readonly<Record<string, Reading>>;
+  /** Such that only grow, as one number or by the value of their label. */
+  readonly counters?: Readonly<Record<string, Reading | LabelledReading>>;
+}
+
+export interface Reading {
+  readonly help: string;
+  readonly read: () => number | Promise<number>;
+}
+
+export interface LabelledReading {
+  readonly help: string;
+  readonly label: string;
+  readonly read: () => Readonly<Record<string, number>>;
 }
 
 /** `/healthz` (alive), `/readyz` (takes calls), `/metrics` (Prometheus). */
@@ -25,20 +31,27 @@ export function healthRoutes({ ready, gauges, counters = {} }: HealthOptions): F
         name,
         help,
         registers: [registry],
-        collect() {
-          this.set(read());
+        async collect() {
+          this.set(await read());
         },
       });
     }
-    for (const [name, { help, label, read }] of Object.entries(counters)) {
+    for (const [name, counter] of Object.entries(counters)) {
       new Counter({
         name,
-        help,
-        labelNames: [label],
+        help: counter.help,
+        labelNames: 'label' in counter ? [counter.label] : [],
         registers: [registry],
-        collect() {
-          this.reset();
-          for (const [value, count] of Object.entries(read())) this.inc({ [label]: value }, count);
+        async collect() {
+          if ('label' in counter) {
+            this.reset();
+            for (const [value, count] of Object.entries(counter.read()))
+              this.inc({ [counter.label]: value }, count);
+          } else {
+            const count = await counter.read();
+            this.reset();
+            this.inc(count);
+          }
         },
       });
     }

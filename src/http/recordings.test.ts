@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
-import { rmSync } from 'node:fs';
+import { rmSync, symlinkSync } from 'node:fs';
 import { request as httpRequest } from 'node:http';
 import { type AddressInfo, connect } from 'node:net';
 import { join } from 'node:path';
@@ -402,6 +402,26 @@ test('a reader who takes nothing for a minute is let go of, and the file with hi
   for (const { bytes } of audit) assert.ok(Number(bytes) > 0);
   assert.equal(following.size, 0);
   await stage.recordings.finish(prepared.recordingId, told);
+});
+
+test('a recording whose file the disk has refused is 503 until it is there, to readers and to who would delete it', {
+  skip: process.platform !== 'linux',
+}, async (t) => {
+  const { stage, ask, audit } = await served(t);
+  const { recordingId, accessToken } = await stage.prepare();
+  const told = await stage.capture(recordingId, babble(1000));
+  symlinkSync('/dev/full', join(stage.folder, 'finished', `${recordingId}.wav.part`));
+  await assert.rejects(stage.recordings.finish(recordingId, told), { code: 'finishFailed' });
+  for (const method of ['GET', 'HEAD', 'DELETE'] as const) {
+    const reply = await ask(method, recordingId, accessToken);
+    assert.deepEqual([reply.statusCode, reply.headers['retry-after']], [503, '10'], method);
+  }
+  await until(() => audit.length === 3);
+  for (const { outcome, status, applicationId } of audit)
+    assert.deepEqual([outcome, status, applicationId], ['refused', 503, 'application']);
+  await stage.clock.advance(10_000);
+  await until(() => stage.recordings.waiting === 0);
+  assert.equal((await ask('GET', recordingId, accessToken)).statusCode, 200);
 });
 
 test('the audit says who read and deleted which recording, which part of it, and how that ended', async (t) => {

@@ -30,6 +30,7 @@ type Request = FastifyRequest<{ Params: { id: string } }>;
 
 const GONE = 'The recording is gone: it was deleted, or its retention is over.';
 const GROWING = 'The recording is still being made: delete it when it has ended.';
+const WAITING = 'The disk has refused the finished file so far; it is tried again.';
 const CHANGED = 'The recording is not the one that the conditions of the request ask for.';
 
 /** GET, HEAD and DELETE of a recording. Who has no good token learns nothing, not even whether there is such a recording. */
@@ -66,7 +67,10 @@ export function recordingRoutes(options: RecordingRoutesOptions): FastifyPluginA
       if (recording.state !== 'unknown') access.applicationId = recording.applicationId;
       access.live = recording.state === 'recording';
       if (recording.state === 'finished' || recording.state === 'recording') return { recording, access };
-      if (recording.state === 'gone') refuse(reply, 410, 'ResourceGone', GONE);
+      if (recording.state === 'waiting') {
+        reply.header('retry-after', Math.ceil(recording.retryInMs / 1000));
+        refuse(reply, 503, 'ServiceUnavailable', WAITING);
+      } else if (recording.state === 'gone') refuse(reply, 410, 'ResourceGone', GONE);
       else refuse(reply, 404, 'ResourceNotFound', 'There is no such recording.');
       return undefined;
     };

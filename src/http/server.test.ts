@@ -28,8 +28,14 @@ const build = (plugins: readonly FastifyPluginAsync[], log: Log = silentLog) =>
 const health = (ready: () => boolean) =>
   healthRoutes({
     ready,
-    gauges: { tonearm_calls_active: { help: 'Calls.', read: () => 7 } },
-    counters: { turned_away_total: { help: 'Much.', label: 'of', read: () => ({ calls: 3, requests: 0 }) } },
+    gauges: {
+      tonearm_calls_active: { help: 'Calls.', read: () => 7 },
+      free_bytes: { help: 'Room.', read: async () => 9 },
+    },
+    counters: {
+      turned_away_total: { help: 'Much.', label: 'of', read: () => ({ calls: 3, requests: 0 }) },
+      refused_total: { help: 'No room.', read: () => 5 },
+    },
   });
 
 async function listening(app: FastifyInstance): Promise<string> {
@@ -53,6 +59,8 @@ test('metrics are read when they are asked for, and servers beside each other do
     const reply = await app.inject('/metrics');
     assert.match(String(reply.headers['content-type']), /^text\/plain/);
     assert.match(reply.body, /^tonearm_calls_active 7$/m);
+    assert.match(reply.body, /^free_bytes 9$/m);
+    assert.match(reply.body, /^refused_total 5$/m);
     assert.match(reply.body, /^turned_away_total\{of="calls"\} 3\nturned_away_total\{of="requests"\} 0$/m);
     assert.match(reply.body, /^process_cpu_user_seconds_total /m);
     await app.close();

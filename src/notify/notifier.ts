@@ -12,6 +12,7 @@ import { openLanes } from './lanes.ts';
 import type { Notifier } from './outbox.ts';
 import { defaultSchedule, pauseAfter, type RetrySchedule } from './retry-schedule.ts';
 import type { Bounds, NextOfLane, PendingNotification, SqliteOutbox } from './sqlite-outbox.ts';
+import { steadyOutbox } from './steady-outbox.ts';
 import { openTurns } from './turns.ts';
 
 export interface NotifierOptions {
@@ -53,7 +54,8 @@ const KEEP_LANES_MS = 30 * DAY;
 
 /** Takes up, at once, whatever an earlier process left pending, each where its retries stood. */
 export function startNotifier(options: NotifierOptions): Notifier {
-  const { outbox, clock, log } = options;
+  const { clock, log } = options;
+  const outbox = steadyOutbox(options.outbox, { clock, log });
   const schedule = { ...defaultSchedule, ...options.schedule };
   const connections = new Connections();
   const delivery = {
@@ -190,7 +192,8 @@ export function startNotifier(options: NotifierOptions): Notifier {
     sweeping = clock.after(SWEEP_EVERY_MS, sweep);
   };
 
-  sweep();
+  // Not at once: what an earlier process may not have noted as told is told again first, and known by its key.
+  sweeping = clock.after(SWEEP_EVERY_MS, sweep);
   look();
   for (const lane of outbox.lanes()) lanes.wake(lane);
 
@@ -220,6 +223,7 @@ export function startNotifier(options: NotifierOptions): Notifier {
       looking?.cancel();
       await lanes.close();
       connections.close();
+      outbox.close();
     },
   };
 }

@@ -6,18 +6,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { test } from 'node:test';
-import type { NewNotification } from './outbox.ts';
+import { notification } from '../../test/support/notification.ts';
 import { openSqliteOutbox } from './sqlite-outbox.ts';
 
-const notification = (lane: string, key: string): NewNotification => ({
-  lane,
-  key,
-  target: 'https://bot.example/calls',
-  applicationId: 'app',
-  tenantId: 'tenant',
-  body: `{"key":"${key}"}`,
-  headers: { 'scenario-id': 'abc' },
-});
 const long = { delivered: 0, undelivered: 0, lanes: 0 };
 
 test('a lane counts from 1 and keeps the first of each key', () => {

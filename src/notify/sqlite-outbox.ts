@@ -108,7 +108,7 @@ export class SqliteOutbox {
       SELECT id, target, application_id, next_attempt_at FROM notification
       WHERE lane = ? AND state = 'pending' ORDER BY sequence LIMIT 1`);
     this.#head = prepare(
-      `SELECT * FROM notification WHERE lane = ? AND state = 'pending' ORDER BY sequence LIMIT 1`,
+      `SELECT * FROM notification WHERE lane = ? AND state = 'pending' AND sequence > ? ORDER BY sequence LIMIT 1`,
     );
     this.#failed = prepare(`
       UPDATE notification SET attempts = attempts + 1, last_error = ?, first_attempt_at = coalesce(first_attempt_at, ?),
@@ -123,12 +123,11 @@ export class SqliteOutbox {
   }
 
   /** `false` when the lane has had this key already: the first stays as it is. */
-  append(notification: NewNotification, now: number): boolean {
+  append(notification: NewNotification, now: number, id: string = randomUUID()): boolean {
     const { lane, key, target, applicationId, tenantId, body, headers } = notification;
     return this.#atomically(() => {
-      if (this.#known.get(lane, key) !== undefined) return false;
+      if (this.knows(lane, key)) return false;
       const sequence = Number(this.#count.get(lane, now)?.last);
-      const id = randomUUID();
       this.#insert.run(
         ...[id, lane, key, sequence, target, applicationId, tenantId, body, JSON.stringify(headers), now],
       );
@@ -157,10 +156,27 @@ export class SqliteOutbox {
         };
   }
 
-  /** The one that must be delivered before the others of the lane. */
-  head(lane: string): PendingNotification | undefined {
-    const row = this.#head.get(lane);
+  /** The one that must be delivered before the others of the lane, of those with a number above `after`. */
+  head(lane: string, after = 0): PendingNotification | undefined {
+    const row = this.#head.get(lane, after);
     return row === undefined ? undefined : fromRow(row);
+  }
+
+  pending(id: string): PendingNotification | undefined {
+    const row = this.#database
+      .prepare(`SELECT * FROM notification WHERE id = ? AND state = 'pending'`)
+      .get(id);
+    return row === undefined ? undefined : fromRow(row);
+  }
+
+  /** Whether the lane has had this key. */
+  knows(lane: string, key: string): boolean {
+    return this.#known.get(lane, key) !== undefined;
+  }
+
+  /** How far the lane has counted. */
+  lastOf(lane: string): number {
+    return Number(this.#database.prepare('SELECT last FROM lane WHERE lane = ?').get(lane)?.last ?? 0);
   }
 
   /** An attempt at `startedAt` failed; the next is due at `nextAttemptAt`. */
@@ -196,12 +212,13 @@ export class SqliteOutbox {
 
   /** Makes an undelivered one pending again, with its retries from the start. Its lane, or `undefined` when there is none. */
   revive(applicationId: string, id: string): string | undefined {
-    const row = this.#database
+    // Not `get`: that would not hear whether the commit went well.
+    const [row] = this.#database
       .prepare(
         `UPDATE notification SET state = 'pending', attempts = 0, first_attempt_at = NULL, next_attempt_at = NULL,
           settled_at = NULL WHERE id = ? AND application_id = ? AND state = 'undelivered' RETURNING lane`,
       )
-      .get(id, applicationId);
+      .all(id, applicationId);
     return row === undefined ? undefined : String(row.lane);
   }
 

@@ -85,6 +85,8 @@ export interface OperationEnd {
   readonly take?: TakeSummary;
   /** Of a record operation that had its turn on the line. */
   readonly report?: EndReport;
+  /** The process died under it: a later one tells of its end. */
+  readonly recovered?: true;
 }
 
 /** What the engine heard from the recording's beginning on; when it never came to that, from the operation's. */

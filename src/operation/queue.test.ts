@@ -298,6 +298,25 @@ test('a disk that refuses ends it with error, and what was written is kept', asy
   });
 });
 
+test('a disk that takes no more ends the recording there, not when it would have ended', async () => {
+  const stage = operationStage(
+    [
+      ...speech(1000),
+      ...when(() => {
+        stage.takes[0]!.refused = true;
+      }),
+      ...speech(60_000),
+    ],
+    (take) => {
+      take.failure = new Error('no space left');
+      take.onDisk = 8000;
+    },
+  );
+  const end = await stage.run(recordSpec()).ended;
+  assert.deepEqual([end.by, end.message, end.take?.samples], ['error', 'no space left', 8000]);
+  assert.ok(stage.takes[0]!.length < 9000);
+});
+
 test('a disk that refuses what nobody wants changes no ending', async () => {
   const stage = operationStage(quiet(2000), (take) => {
     take.failure = new Error('no space left');

@@ -5,7 +5,7 @@
  * Decided in this order when one frame brings several (CONTRACT §3.1):
  * 1. a stop tone, if its last key began no later than where the duration is reached;
  * 2. the duration: the take is exactly that long;
- * 3. silence, then no media at all.
+ * 3. silence, then no media at all, then a disk that takes no more.
  * A stop tone that is complete but waits for a longer one is what the recording ends by, whatever ends it meanwhile.
  *
  * Silence is the absence of speech: keys are not speech, and a key that ends nothing does not start the count anew.
@@ -130,7 +130,9 @@ export class Recorder {
       if (this.#silence > 0 && this.#silence >= this.#maxSilence) return 'maxSilence';
     } else if (this.#silence >= this.#initialSilence) return 'initialSilence';
     // What was not sent during prompt and beep is not missed.
-    return Math.min(noMedia, this.#length) >= this.#noMedia ? 'noMedia' : undefined;
+    if (Math.min(noMedia, this.#length) >= this.#noMedia) return 'noMedia';
+    // The seal says why. The bot hears of it now, while it can still tell the caller.
+    return this.#take.refused ? 'error' : undefined;
   }
 
   /** Takes the frame, but nothing from position `until` on. Returns how many samples it took. */

@@ -73,7 +73,7 @@ export class EncryptedTake {
     };
   }
 
-  /** Nothing comes after so many samples: what was written beyond them goes. */
+  /** Nothing comes after so many samples. What was written beyond them goes, but for the rest of a segment: the journal says how much of it is meant. */
   end(samples: number): void {
     ftruncateSync(this.#file, (samples === this.#newest?.at ? this.#newest : this.#next).offset);
   }

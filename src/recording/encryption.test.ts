@@ -139,6 +139,36 @@ test('a recording is read while it grows', async (t) => {
   assert.ok((await late).subarray(44).equals(file.subarray(44)));
 });
 
+test('what was written and then cut off is in neither the recording nor what was read along, wherever in a segment it was cut', async (t) => {
+  const samples = babble(30_000);
+  for (const cut of [29_990, 24_000, 10_007, 9000]) {
+    for (const dies of [false, true]) {
+      const stage = await staged(t);
+      const { recordingId } = await stage.prepare();
+      const recording = await stage.recordings.open(recordingId);
+      assert.ok(recording.state === 'recording');
+      const along = collect(recording.follow(new AbortController().signal));
+      const take = stage.take(recordingId);
+      for (let at = 0; at < samples.length; at += 3000) {
+        take.append(samples, at, at + 3000);
+        take.settle(Math.min(at + 3000, 9000));
+        await new Promise((resolve) => setImmediate(resolve));
+      }
+      assert.equal(take.written, 30_000);
+      take.cut(cut);
+      const told = { samples: await take.seal() };
+      assert.equal(told.samples, cut);
+      if (dies) {
+        await stage.restart();
+        assert.equal((await stage.recordings.recover()).length, 1);
+      } else await stage.recordings.finish(recordingId, told);
+      const file = await fileOf(stage, recordingId);
+      assert.ok(file.equals(expectedFile(samples.subarray(0, cut))), `${cut}`);
+      if (!dies) assert.ok((await along).subarray(44).equals(file.subarray(44)), `${cut}`);
+    }
+  }
+});
+
 test('a deleted recording has no key any more, and a copy of its file is no use', async (t) => {
   const stage = await staged(t);
   const { recordingId } = await stage.finished(babble(8000));

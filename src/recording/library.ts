@@ -6,13 +6,19 @@ import type { RecordingFormat } from './formats.ts';
  * retention. recordings.ts implements it.
  */
 export interface RecordingLibrary {
-  /** Makes a recording's record: its id, where it will be read, and the token that opens it. Nothing is on disk yet. */
+  /**
+   * Makes a recording's record: its id, where it will be read, and the token that opens it. Nothing is on disk yet. Throws TonearmError `noRoom`
+   * when there is no room for another one.
+   */
   prepare(request: RecordingRequest): Promise<PreparedRecording>;
   /** What the take of a prepared recording is to be encrypted with; `undefined`: it is not. */
   keyOf(recordingId: string): KeyObject | undefined;
   /** So many samples of the spool are final; readers that follow are woken. */
   grown(recordingId: string, samples: number): void;
-  /** Turns the spooled take into the finished file. Readers that follow end. Throws TonearmError `finishFailed`. */
+  /**
+   * Turns the spooled take into the finished file. Readers that follow end. Throws TonearmError `finishFailed` when the disk refuses it now: it is
+   * tried again; `recordingLost` when there is nothing to try again with.
+   */
   finish(recordingId: string, take: CapturedTake): Promise<FinishedRecording>;
   /** Removes a recording that came to nothing; who asks for it hears that it is gone. */
   discard(recordingId: string): Promise<void>;
@@ -89,6 +95,8 @@ export type OpenRecording =
       /** The file as it grows: a header for an unknown length, then audio in step with the call; ends when the recording ends. */
       follow(signal: AbortSignal): AsyncIterable<Uint8Array>;
     }
+  /** The disk has refused the finished file so far: it is tried again. */
+  | { readonly state: 'waiting'; readonly applicationId: string | undefined; readonly retryInMs: number }
   | { readonly state: 'unknown' }
   /** Deleted, or past its retention. */
   | { readonly state: 'gone'; readonly applicationId: string | undefined };

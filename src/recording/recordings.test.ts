@@ -5,6 +5,7 @@ import { existsSync, readdirSync, rmSync, statSync, symlinkSync, truncateSync, w
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
+import { recordsOf } from '../../test/contracts/store-contract.ts';
 import {
   babble,
   collect,
@@ -264,7 +265,7 @@ test('a file that somebody removed is gone', async (t) => {
   assert.equal((await stage.recordings.open(recordingId)).state, 'gone');
 });
 
-test('a disk that is full when the file is finished is told; the audio stays, and the next start finishes it', {
+test('a disk that is full when the file is finished is told; the audio stays, and is finished as soon as there is room', {
   skip: process.platform !== 'linux',
 }, async (t) => {
   const stage = await staged(t);
@@ -279,17 +280,49 @@ test('a disk that is full when the file is finished is told; the audio stays, an
     code: 'finishFailed',
     message: new RegExp(`${recordingId}.*ENOSPC.*${stage.recordings.spoolFolder}`),
   });
-  assert.equal((await stage.recordings.open(recordingId)).state, 'unknown');
+  assert.deepEqual(await stage.recordings.open(recordingId), {
+    state: 'waiting',
+    applicationId: 'application',
+    retryInMs: 10_000,
+  });
+  assert.equal(await stage.recordings.delete(recordingId), false);
   assert.ok(existsSync(join(stage.recordings.spoolFolder, `${recordingId}.pcm`)));
 
   assert.deepEqual(readdirSync(join(stage.folder, 'finished')), [], 'nothing half-written is left');
 
   const { recordingId: another } = await stage.finished(babble(100));
   assert.equal((await stage.recordings.open(another)).state, 'finished', 'others are not touched');
+  symlinkSync('/dev/full', temporary);
+  await stage.clock.advance(10_000);
+  await until(() => stage.logged.some(({ message }) => message.includes('still refuses')));
+  assert.equal(stage.recordings.waiting, 1);
+  await stage.clock.advance(20_000);
+  await until(() => stage.recordings.waiting === 0);
+  const late = await opened(stage, recordingId, 'finished');
+  assert.ok((await collect(late.read(0, late.bytes))).equals(expectedFile(samples)));
+  assert.deepEqual(readdirSync(stage.recordings.spoolFolder), []);
+});
+
+test('what a full disk left unfinished is finished by the next start', {
+  skip: process.platform !== 'linux',
+}, async (t) => {
+  const stage = await staged(t);
+  const samples = babble(20_000);
+  const { recordingId } = await stage.prepare();
+  const told = await stage.capture(recordingId, samples);
+  symlinkSync('/dev/full', join(stage.folder, 'finished', `${recordingId}.wav.part`));
+  await assert.rejects(stage.recordings.finish(recordingId, told), { code: 'finishFailed' });
   await stage.restart();
   assert.equal((await stage.recordings.recover())[0]?.recordingId, recordingId);
   const recording = await opened(stage, recordingId, 'finished');
   assert.ok((await collect(recording.read(0, recording.bytes))).equals(expectedFile(samples)));
+});
+
+test('with too little room no recording is begun, and nothing is kept of it', async (t) => {
+  const stage = await staged(t, { minFreeBytes: Number.MAX_SAFE_INTEGER });
+  await assert.rejects(stage.prepare(), { code: 'noRoom', message: /MB are free there/ });
+  assert.deepEqual(await recordsOf(stage.store, ''), []);
+  assert.equal(stage.recordings.room.refused, 1);
 });
 
 test('a store that cannot keep the record keeps the spool', async (t) => {
@@ -325,11 +358,12 @@ test('a spool that lost some of a take gives what it has, and says so', async (t
   assert.match(stage.logged[0]?.message ?? '', /shorter than what was heard/);
   const { recordingId: nothing } = await stage.prepare();
   await assert.rejects(stage.recordings.finish(nothing, { samples: 8000 }), {
-    code: 'finishFailed',
+    code: 'recordingLost',
   });
   await assert.rejects(stage.recordings.finish(crypto.randomUUID(), { samples: 1 }), {
-    code: 'finishFailed',
+    code: 'recordingLost',
   });
+  assert.equal(stage.recordings.waiting, 0, 'there is nothing to try again with');
 });
 
 test('a folder that cannot be used is refused by name', async (t) => {

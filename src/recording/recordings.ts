@@ -14,6 +14,7 @@ import { type FinishedFile, temporaryPath } from './finish.ts';
 import { isThere, readRange } from './finished-file.ts';
 import { FORMATS, type RecordingFormat } from './formats.ts';
 import { rotateKeys } from './key-rotation.ts';
+import { type LateFiles, lateFiles } from './late-files.ts';
 import type {
   CapturedTake,
   FinishedRecording,
@@ -36,6 +37,7 @@ import {
 } from './records.ts';
 import { recoverSpool } from './recovery.ts';
 import { Retention } from './retention.ts';
+import { type Room, watchRoom } from './room.ts';
 import type { RecordingKey } from './segments.ts';
 import { pcmPath, readJournal, removeTake, SPOOL_RATE } from './spool-files.ts';
 import { spooledIn } from './spool-reader.ts';
@@ -56,11 +58,16 @@ export interface RecordingsOptions {
   readonly tokenKey: Uint8Array;
   /** What recordings' keys are wrapped with; left out: none is encrypted. */
   readonly masterKeys?: MasterKeys;
+  /** No recording is begun with less room than this; default: any will do. */
+  readonly minFreeBytes?: number;
   /** A thread of its own when left out. */
   readonly encoder?: Encoder;
 }
 
 export type Recordings = RecordingLibrary & {
+  readonly room: Room;
+  /** Recordings that are spooled, and whose file the disk has refused so far. */
+  readonly waiting: number;
   /** Where takes are spooled: `folder` of a take. */
   readonly spoolFolder: string;
 };
@@ -94,6 +101,7 @@ export async function openRecordings(options: RecordingsOptions): Promise<Record
 
 class FolderRecordings implements Recordings {
   readonly spoolFolder: string;
+  readonly room: Room;
   readonly #finishedFolder: string;
   readonly #options: RecordingsOptions;
   readonly #records: Records;
@@ -101,6 +109,7 @@ class FolderRecordings implements Recordings {
   readonly #retention: Retention;
   readonly #live = new Map<string, LiveTail>();
   readonly #finishing = new Map<string, Promise<FinishedRecording>>();
+  readonly #late: LateFiles;
   readonly #encoder: Encoder;
   readonly #masterKeys: MasterKeys;
 
@@ -110,6 +119,9 @@ class FolderRecordings implements Recordings {
     this.#masterKeys = options.masterKeys ?? masterKeys([]);
     this.spoolFolder = spoolFolder;
     this.#finishedFolder = finishedFolder;
+    const { clock, log, minFreeBytes = 0 } = options;
+    this.#late = lateFiles({ clock, log, finish: (id, take) => this.finish(id, take) });
+    this.room = watchRoom({ folder: spoolFolder, minFreeBytes, clock });
     this.#records = recordsIn(options.store);
     this.#tokens = accessTokens(options.tokenKey, options.clock);
     this.#retention = new Retention(options.clock, options.log, (id) => this.delete(id));
@@ -125,8 +137,13 @@ class FolderRecordings implements Recordings {
     rotation.tell();
   }
 
+  get waiting(): number {
+    return this.#late.size;
+  }
+
   async prepare(request: RecordingRequest): Promise<PreparedRecording> {
     const { clock, publicUrl, tokenLifetimeMs } = this.#options;
+    await this.room.check();
     this.#encoder.warm();
     const base = publicUrl.replace(/\/+$/, '');
     const { maxDurationMs, ...origin } = request;
@@ -205,7 +222,10 @@ class FolderRecordings implements Recordings {
       const follow = (signal: AbortSignal) => tail.follow(signal);
       return { state: 'recording', applicationId, ...fileOf(id, 'wav'), follow };
     }
-    if (record.state === 'prepared') return { state: 'unknown' };
+    if (record.state === 'prepared')
+      return this.#late.has(id)
+        ? { state: 'waiting', applicationId, retryInMs: this.#late.retryInMs }
+        : { state: 'unknown' };
     if (record.state === 'gone' || this.#endOf(record) <= this.#options.clock.now())
       return { state: 'gone', applicationId };
     const path = this.#path(id, record);
@@ -255,6 +275,7 @@ class FolderRecordings implements Recordings {
 
   async close(): Promise<void> {
     this.#retention.close();
+    this.#late.close();
     await Promise.allSettled(this.#finishing.values());
     await this.#encoder.close();
     for (const tail of this.#live.values())
@@ -265,20 +286,26 @@ class FolderRecordings implements Recordings {
     const tail = this.#live.get(recordingId);
     try {
       const record = await this.#records.get(recordingId);
-      if (record === undefined || record.state === 'gone') throw new Error('it is not known any more');
+      if (record === undefined || record.state === 'gone')
+        throw new TonearmError('recordingLost', 'it is not known any more');
       if (record.state === 'finished') return describe(recordingId, record);
       const finished = await this.#makeFile(recordingId, record, take, tail);
       this.#live.delete(recordingId);
       await tail?.hold();
       await this.#forgetTake(recordingId);
+      this.#late.delete(recordingId);
       this.#retention.add(recordingId, this.#endOf(finished));
       return describe(recordingId, finished);
     } catch (cause) {
       this.#live.delete(recordingId);
       tail?.end();
       const spool = pcmPath(this.spoolFolder, recordingId);
-      const message = `recording ${recordingId} could not be finished: ${reasonOf(cause)}; what there is of it stays in ${spool} and is tried again at the next start`;
-      throw new TonearmError('finishFailed', message, { cause });
+      const isLost = cause instanceof TonearmError && cause.code === 'recordingLost';
+      if (isLost) this.#late.delete(recordingId);
+      else this.#late.add(recordingId, take);
+      const then = isLost ? '' : `; what there is of it stays in ${spool} and is tried again`;
+      const message = `recording ${recordingId} could not be finished: ${reasonOf(cause)}${then}`;
+      throw new TonearmError(isLost ? 'recordingLost' : 'finishFailed', message, { cause });
     }
   }
 
@@ -294,10 +321,12 @@ class FolderRecordings implements Recordings {
     const { rate, channels } = journal ?? { rate: SPOOL_RATE, channels: 1 };
     const wide = rate / SPOOL_RATE;
     const key = tail?.key ?? this.#unwrap(recordingId, prepared);
-    const { samples: spooled, damage } = await spooledIn(spool, journal, key);
+    const there = await spooledIn(spool, journal, key);
+    const { samples: spooled, damage } = there ?? { samples: 0 };
     // Readers may have been given more than the caller knows of; a disk that refused some leaves less.
     const length = Math.min(spooled, Math.max(samples, tail?.samples ?? 0));
-    if (length === 0 && samples > 0) throw new Error('nothing of it reached the spool');
+    if (there === undefined || (length === 0 && samples > 0))
+      throw new TonearmError('recordingLost', `nothing of it is in ${this.spoolFolder}`);
     if (length < samples) {
       const what = { recordingId, samples, spooled, damage };
       this.#options.log.warn(what, 'a recording is shorter than what was heard: the spool lost some of it');

@@ -76,7 +76,7 @@ async function recoverTake(
     return undefined;
   }
   const key = record && parts.keyOf(recordingId, record);
-  const spooled = await spooledIn(pcmPath(spoolFolder, recordingId), journal, key);
+  const spooled = (await spooledIn(pcmPath(spoolFolder, recordingId), journal, key)) ?? { samples: 0 };
   if (spooled.damage !== undefined)
     log.warn({ recordingId, ...spooled }, 'a take in the spool is damaged: what comes before that is kept');
   const samples = Math.min(spooled.samples, journal?.sealed ?? spooled.samples);

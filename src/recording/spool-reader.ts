@@ -30,12 +30,15 @@ export interface Spooled {
   readonly damage?: string;
 }
 
-/** What there is of a take. Throws when it is encrypted and the key is missing, or is not its key. */
+/**
+ * What there is of a take; `undefined` when there is no such file: its folder may have vanished under it. Throws when it is encrypted and the key is
+ * missing, or is not its key.
+ */
 export async function spooledIn(
   path: string,
   journal: TakeJournal | undefined,
   key: RecordingKey | undefined,
-): Promise<Spooled> {
+): Promise<Spooled | undefined> {
   const shape = journal ?? { rate: SPOOL_RATE, channels: 1 };
   if (key === undefined && journal?.encrypted === true)
     throw new Error('it is encrypted, and its key went with its record');
@@ -43,7 +46,7 @@ export async function spooledIn(
     const { bytes, ...rest } = key === undefined ? await sizeOf(path) : await measure(path, shape, key);
     return { samples: Math.floor(bytes / (2 * widthOf(shape))), ...rest };
   } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return { samples: 0 };
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined;
     throw error;
   }
 }

@@ -7,7 +7,7 @@ import { openTakeFiles, SPOOL_RATE, type TakeFiles, type TakeSpec } from './spoo
 import type { AbandonedTake, FromSpool, ToSpool } from './spool-protocol.ts';
 import { type AudioRing, LENGTH, SEALED, SETTLED, WRITTEN, widthOf } from './take.ts';
 
-/** So much that is settled is written at once: half a second; when somebody may read along, what there is. */
+/** So much is written at once: half a second; when somebody may read along, what there is. Settled or not: who dies keeps it, and a seal cuts it off. */
 const BLOCK = SPOOL_RATE / 2;
 
 /** The takes of one worker. */
@@ -28,9 +28,8 @@ export function createWorkerTakes(
 
   const seal = (id: number, take: WrittenTake, length: number, why?: string) => {
     takes.delete(id);
-    const { written } = take;
     const { samples, failure = why } = take.seal(length);
-    if (samples > written && take.spec.streamed) send({ type: 'grown', takes: [id, samples] });
+    if (take.spec.streamed && take.hasGrown()) send({ type: 'grown', takes: [id, samples] });
     send({ type: 'sealed', take: id, samples, failure });
   };
   /** Tells once of a take that its disk refuses. */
@@ -59,9 +58,8 @@ export function createWorkerTakes(
     poll() {
       const grown: number[] = [];
       for (const [id, take] of takes) {
-        const { written } = take;
         tend(id, take, () => take.poll());
-        if (take.written > written && take.spec.streamed) grown.push(id, take.written);
+        if (take.spec.streamed && take.hasGrown()) grown.push(id, take.told);
       }
       if (grown.length > 0) send({ type: 'grown', takes: grown });
     },
@@ -86,6 +84,8 @@ class WrittenTake {
   /** Index into the ring of its first sample; -1 before it has one. */
   #start = -1;
   #written = 0;
+  #told = 0;
+  #sealed = false;
   /** In order; what is written already may be among them. */
   readonly #rescued: { readonly at: number; readonly samples: Int16Array }[] = [];
 
@@ -103,6 +103,19 @@ class WrittenTake {
     return this.#written;
   }
 
+  /** Samples that readers may have, as of the last `hasGrown`. */
+  get told(): number {
+    return this.#told;
+  }
+
+  /** Whether readers may have more than they were told of: what is in the file and will not change any more. */
+  hasGrown(): boolean {
+    const before = this.#told;
+    const final = this.#sealed ? this.#written : Math.min(this.#written, this.#mark(SETTLED));
+    this.#told = Math.max(before, final);
+    return this.#told > before;
+  }
+
   /** Why nothing more is written. */
   get failure(): string | undefined {
     return this.#failure;
@@ -117,12 +130,11 @@ class WrittenTake {
   }
 
   poll(): void {
-    const settled = this.#mark(SETTLED);
+    const length = this.#mark(LENGTH);
     const block = this.spec.streamed ? 1 : BLOCK;
-    if (settled - this.#written >= block || this.#rescued.length > 0) this.#writeUpTo(settled);
+    if (length - this.#written >= block || this.#rescued.length > 0) this.#writeUpTo(length);
   }
 
-  /** Settled or not. */
   writeAll(): void {
     this.#writeUpTo(this.#mark(LENGTH));
   }
@@ -131,6 +143,8 @@ class WrittenTake {
   seal(length: number): { readonly samples: number; readonly failure: string | undefined } {
     this.#writeUpTo(length);
     const samples = Math.min(length, this.#written);
+    this.#sealed = true;
+    this.#advance(samples - this.#written);
     // What the journal would say is known without it: the file is as long as it is.
     try {
       this.#files?.seal(samples);

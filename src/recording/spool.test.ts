@@ -84,7 +84,7 @@ test('a journal is there before the take is sealed, without a length', async () 
   await spool.seal();
 });
 
-test('what is not settled is not written, and can be cut off', async () => {
+test('what is not settled is written but not told of, and can be cut off', async () => {
   const disk = new Disk();
   const grown: number[] = [];
   const spool = openSpooledTake(spec(), (samples) => grown.push(samples), { openFiles: () => disk });
@@ -93,6 +93,7 @@ test('what is not settled is not written, and can be cut off', async () => {
   spool.append(ramp(7000, 12_000));
   spool.poll();
   assert.deepEqual(grown, [12_000]);
+  assert.equal(disk.samples.length, 19_000, 'whoever is killed now keeps it');
   spool.cut(15_000);
   assert.equal(spool.length, 15_000);
   spool.cut(100);
@@ -100,19 +101,20 @@ test('what is not settled is not written, and can be cut off', async () => {
   spool.cut(50_000);
   assert.equal(spool.length, 12_000, 'and never longer');
   assert.equal(await spool.seal(), 12_000);
+  assert.equal(spool.written, 12_000);
   assert.deepEqual(disk.samples, [...ramp(12_000)]);
 });
 
-test('what stays unsettled for longer than the ring holds is kept all the same', async () => {
+test('a key that may begin a stop tone holds nothing back from the disk, however long it waits for the next', async () => {
   const disk = new Disk();
-  const spool = openSpooledTake(spec(), () => {}, { openFiles: () => disk });
-  for (let second = 0; second < 5; second++) {
-    spool.append(ramp(8000, second * 8000));
+  const spool = openSpooledTake(spec({ streamed: false }), () => {}, { openFiles: () => disk });
+  for (let second = 1; second <= 30; second++) {
+    spool.append(ramp(8000, (second - 1) * 8000));
     spool.poll();
+    assert.equal(disk.samples.length, second * 8000);
   }
-  assert.equal(disk.samples.length, 0);
-  assert.equal(await spool.seal(), 40_000);
-  assert.deepEqual(disk.samples, [...ramp(40_000)]);
+  assert.equal(await spool.seal(), 240_000);
+  assert.deepEqual(disk.samples, [...ramp(240_000)]);
 });
 
 test('a take that somebody reads along is written at each turn, and told of; another each half second', async () => {
@@ -178,6 +180,7 @@ test('a disk that stays too slow fails the take at its seal; the queue stays bou
     spool.settle();
   }
   assert.equal(spool.length, 480_000, 'the take goes on counting');
+  assert.equal(spool.refused, true);
   await assert.rejects(spool.seal(), { code: 'spoolFailed', message: /too slow.* 9\.\d s of it are kept/ });
   assert.ok(disk.sealed !== undefined && disk.sealed > 72_000 && disk.sealed <= 80_000);
   assert.deepEqual(disk.samples, [...ramp(disk.sealed)]);
@@ -208,6 +211,7 @@ test('a write that fails keeps what was written before, and nothing after it', a
     spool.append(ramp(2000, block * 2000));
     spool.settle();
   }
+  assert.equal(spool.refused, true);
   spool.append(ramp(100));
   await assert.rejects(spool.seal(), {
     code: 'spoolFailed',

@@ -103,6 +103,10 @@ class SpooledTake implements Take {
     return Atomics.load(this.#ring.marks, this.#ring.marksAt + WRITTEN);
   }
 
+  get refused(): boolean {
+    return this.#limit !== Number.POSITIVE_INFINITY;
+  }
+
   append(_samples: Int16Array, from: number, to: number): void {
     if (this.#sealing || from === to) return;
     const { base, keep } = this.#ring;

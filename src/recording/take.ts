@@ -8,6 +8,8 @@ export interface Take {
   readonly length: number;
   /** Of these: on disk. */
   readonly written: number;
+  /** The disk takes no more of it: what follows is counted and not kept, and `seal` will throw. */
+  readonly refused: boolean;
   /** Goes on with `samples[from…to)`, which lie where the ring is that the take was opened with, right after what was appended before. Never waits for the disk. */
   append(samples: Int16Array, from: number, to: number): void;
   /** The first `upTo` samples (default: all that there are) are final: they may be written out for readers. What follows may still be cut. */

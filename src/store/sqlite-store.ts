@@ -2,7 +2,7 @@
  * The store on disk: one SQLite file through node:sqlite, in WAL mode. Every call is one step of some tens of
  * microseconds; what SQLite refuses becomes TonearmError `storeFailed`. What is deleted is overwritten (`secure_delete`).
  */
-import { DatabaseSync, type StatementSync } from 'node:sqlite';
+import { DatabaseSync, type SQLInputValue, type StatementSync } from 'node:sqlite';
 import { type Clock, systemClock, type Timer } from '../clock.ts';
 import { reasonOf, TonearmError } from '../errors.ts';
 import { endOfPrefix } from './key-range.ts';
@@ -132,7 +132,7 @@ class SqliteStore implements Store {
   }
 
   async delete(key: string): Promise<boolean> {
-    return this.#step(() => this.#delete.all(key, this.#clock.now())[0]?.live === 1);
+    return this.#step(() => onlyRow(this.#delete, key, this.#clock.now())?.live === 1);
   }
 
   async *list<T>(prefix: string): AsyncGenerator<{ readonly key: string } & StoredRecord<T>> {
@@ -171,6 +171,14 @@ class SqliteStore implements Store {
       throw new TonearmError('storeFailed', `the store failed: ${reasonOf(cause)}`, { cause });
     }
   }
+}
+
+/**
+ * What a statement with RETURNING gives back. Not by `get`: that resets the statement after its first row, so it commits while nobody looks, and
+ * what a full disk says to that is lost with what was written.
+ */
+function onlyRow(statement: StatementSync, ...parameters: SQLInputValue[]) {
+  return statement.all(...parameters)[0];
 }
 
 function fromRow<T>(row: Record<string, unknown>): StoredRecord<T> {

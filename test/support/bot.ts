@@ -10,6 +10,8 @@ export interface Notification {
   readonly resourceData: any;
   readonly headers: IncomingHttpHeaders;
   readonly at: number;
+  /** The status that the bot answered it with. */
+  readonly answered: number;
 }
 
 /** A bot on a free loopback port: takes notifications, serves prompts, acts over the API. */
@@ -43,7 +45,13 @@ export function callPath(notification: Notification): string {
 }
 
 export async function startBot(
-  options: { readonly onNotification?: (notification: Notification) => void } = {},
+  options: {
+    readonly onNotification?: (notification: Notification) => void;
+    /** The status that the next notification is answered with, when that is not 200. */
+    readonly answer?: () => number | Promise<number>;
+    /** Whether `notifications` and `next` have them all; default: true. */
+    readonly keep?: boolean;
+  } = {},
 ): Promise<Bot> {
   const notifications: Notification[] = [];
   const files = new Map<string, Uint8Array>();
@@ -54,11 +62,12 @@ export async function startBot(
     if (request.method !== 'POST') return void response.writeHead(404).end();
     const chunks: Buffer[] = [];
     for await (const chunk of request) chunks.push(chunk as Buffer);
-    response.writeHead(200).end();
+    const answered = (await options.answer?.()) ?? 200;
+    response.writeHead(answered).end();
     const envelope = JSON.parse(Buffer.concat(chunks).toString()) as { value: Notification[] };
     for (const value of envelope.value) {
-      const notification = { ...value, headers: request.headers, at: Date.now() };
-      notifications.push(notification);
+      const notification = { ...value, headers: request.headers, at: Date.now(), answered };
+      if (options.keep !== false) notifications.push(notification);
       options.onNotification?.(notification);
     }
     for (const wake of waiting) wake();

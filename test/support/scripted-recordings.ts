@@ -12,7 +12,7 @@ export class ScriptedRecordings implements RecordingLibrary {
   readonly log: string[] = [];
   readonly finished = new Set<string>();
   recovered: RecoveredRecording[] = [];
-  broken: 'prepare' | 'finish' | undefined;
+  broken: 'prepare' | 'finish' | 'lost' | undefined;
   /** While set, `finish` waits for it. */
   gate: Promise<void> | undefined;
   /** While set, `prepare` waits for it. */
@@ -41,6 +41,7 @@ export class ScriptedRecordings implements RecordingLibrary {
     await this.gate;
     this.log.push(`finish ${recordingId} ${take.samples}`);
     if (this.broken === 'finish') throw new TonearmError('finishFailed', 'the disk is full');
+    if (this.broken === 'lost') throw new TonearmError('recordingLost', 'nothing of it is there');
     this.finished.add(recordingId);
     return { recordingId, bytes: 44, durationMs: take.samples / 8, sha256: '' };
   }

@@ -15,6 +15,7 @@ export class ScriptedTake implements Take {
   failure: Error | undefined;
   /** Then: how much is on disk. */
   onDisk = 0;
+  refused = false;
   /** `seal` waits for it. */
   disk: Promise<void> | undefined;
   readonly onGrown: (samples: number) => void;

@@ -20,6 +20,8 @@ export interface ServerOptions {
   readonly callbackUri?: string;
   /** Kept when given: to start a second server on what a first one left. */
   readonly dataFolder?: string;
+  /** Added to the environment. */
+  readonly env?: Readonly<Record<string, string>>;
 }
 
 /** A whole server in a process of its own, on free loopback ports, as `tonearm serve` starts it. */
@@ -37,20 +39,42 @@ export interface TestServer {
   logged(message: string): Promise<void>;
   /** Resolves once it has logged this message so often. */
   loggedTimes(message: string, times: number): Promise<void>;
+  /** The exit code, once it has ended. */
+  readonly ended: Promise<number | null>;
+  signal(signal: NodeJS.Signals): void;
   /** SIGTERM; resolves with the exit code. */
   stop(): Promise<number | null>;
   /** SIGKILL. */
   kill(): Promise<void>;
 }
 
+/** A server that is being started. */
+export interface StartingServer {
+  readonly dataFolder: string;
+  /** Rejects with all that it said when it ends before it says that it is ready. */
+  readonly ready: Promise<TestServer>;
+  /** SIGKILL, whatever it is doing. */
+  kill(): Promise<void>;
+}
+
 /** Starts a server and resolves once it says that it is ready; rejects with all it said when it ends before that. */
-export async function startServer(options: ServerOptions = {}): Promise<TestServer> {
+export function startServer(options: ServerOptions = {}): Promise<TestServer> {
+  return launchServer(options).ready;
+}
+
+/** Removed when the test's process ends; and no server outlives its test. */
+const folders: string[] = [];
+const children = new Set<ChildProcess>();
+process.once('exit', () => {
+  for (const child of children) child.kill('SIGKILL');
+  for (const folder of folders) rmSync(folder, { recursive: true, force: true });
+});
+
+/** Starts a server without waiting for it. */
+export function launchServer(options: ServerOptions = {}): StartingServer {
   const folder = mkdtempSync(join(tmpdir(), 'tonearm-test-'));
   // Not when the server ends: what it left may be what a test is about.
-  process.once('exit', () => {
-    child.kill('SIGKILL');
-    rmSync(folder, { recursive: true, force: true });
-  });
+  folders.push(folder);
   const dataFolder = options.dataFolder ?? join(folder, 'data');
   const configFile = join(folder, 'tonearm.yaml');
   writeFileSync(configFile, JSON.stringify(testConfig(options)));
@@ -60,21 +84,40 @@ export async function startServer(options: ServerOptions = {}): Promise<TestServ
     {
       cwd: join(import.meta.dirname, '../..'),
       stdio: ['ignore', 'pipe', 'pipe'],
+      env: { ...process.env, ...options.env },
     },
   );
+  children.add(child);
   const ended = once(child, 'exit') as Promise<[number | null]>;
+  void ended.then(() => children.delete(child));
+  const end = async (signal: NodeJS.Signals) => {
+    child.kill(signal);
+    const [code] = await ended;
+    return code;
+  };
+  const ready = whenReady(child, ended, end, dataFolder);
+  // Whoever kills it does not wait for it.
+  ready.catch(() => {});
+  return { dataFolder, ready, kill: async () => void (await end('SIGKILL')) };
+}
+
+async function whenReady(
+  child: ChildProcess,
+  ended: Promise<[number | null]>,
+  end: (signal: NodeJS.Signals) => Promise<number | null>,
+  dataFolder: string,
+): Promise<TestServer> {
   const log: Record<string, unknown>[] = [];
   const said: string[] = [];
   const ready = await readyLine(child, ended, { log, said });
   const sip = ready.sip as { transport: string; port: number }[];
   const port = (transport: string) => sip.find((listening) => listening.transport === transport)?.port ?? 0;
-  const end = async (signal: 'SIGTERM' | 'SIGKILL') => {
-    child.kill(signal);
-    const [code] = await ended;
-    return code;
-  };
   const loggedTimes = async (message: string, times: number) => {
-    while (log.filter((entry) => entry.msg === message).length < times) await once(child.stderr, 'data');
+    while (log.filter((entry) => entry.msg === message).length < times)
+      await Promise.race([
+        once(child.stderr!, 'data'),
+        ended.then(() => Promise.reject(new Error(`the server ended and never logged «${message}»`))),
+      ]);
   };
   return {
     http: ready.http as string,
@@ -86,6 +129,8 @@ export async function startServer(options: ServerOptions = {}): Promise<TestServ
     log,
     logged: (message) => loggedTimes(message, 1),
     loggedTimes,
+    ended: ended.then(([code]) => code),
+    signal: (signal) => void child.kill(signal),
     stop: () => end('SIGTERM'),
     kill: async () => void (await end('SIGKILL')),
   };

@@ -92,6 +92,9 @@ export function openSpooledTake(
     get written() {
       return take.written;
     },
+    get refused() {
+      return take.refused;
+    },
     append(samples, from = 0, to = samples.length) {
       for (let at = from; at < to; ) {
         // A frame lies in one piece.
