@@ -4,6 +4,7 @@
  *   from (1 byte: which address; + 16: on the RTCP port) | length (2 bytes) | bytes
  */
 import assert from 'node:assert/strict';
+import type { RemoteInfo } from 'node:dgram';
 import { EventEmitter } from 'node:events';
 import { silentLog } from '../../../src/log.ts';
 import { FRAME_SAMPLES } from '../../../src/media/line.ts';
@@ -54,7 +55,8 @@ export const line: Target = {
   async check(input) {
     await loadOpus();
     const clock = new VirtualClock();
-    const pair = new ScriptedPair();
+    const sockets = { rtp: new ScriptedSocket(), rtcp: new ScriptedSocket() };
+    const pair = { ...sockets, port: 20_000, close() {} } as unknown as PortPair;
     const line = new RtpLine(pair, { clock, log: silentLog });
     const positions: number[] = [];
     line.connect(AUDIO);
@@ -68,7 +70,8 @@ export const line: Target = {
       at += 3 + length;
       const index = from % ADDRESSES.length;
       if ((from & RTCP) === 0) received++;
-      pair.hear((from & RTCP) !== 0, bytes, ADDRESSES[index]!, 4000 + 2 * index, clock.monotonic());
+      const source = { address: ADDRESSES[index], port: 4000 + 2 * index };
+      sockets[(from & RTCP) === 0 ? 'rtp' : 'rtcp'].emit('message', bytes, source, clock.monotonic());
       await clock.advance(20);
     }
     await clock.advance(1000);
@@ -104,22 +107,19 @@ function speaker(random: Random): () => Buffer {
   };
 }
 
-class ScriptedPair implements PortPair {
+/** A socket without a network. */
+class ScriptedSocket extends EventEmitter {
   readonly port = 20_000;
-  readonly rtcp = Object.assign(new EventEmitter(), { send() {} }) as unknown as PortPair['rtcp'];
-  #onDatagram: OnDatagram | undefined;
-  readonly rtp: PortPair['rtp'] = {
-    port: 20_000,
-    listen: (onDatagram) => {
-      this.#onDatagram = onDatagram;
-    },
-    send: (_bytes, _port, _address, onSent) => onSent(null),
-    close() {},
-  };
+  readonly sendsAtOnce = true;
 
-  hear(isRtcp: boolean, bytes: Buffer, address: string, port: number, now: number): void {
-    if (isRtcp) this.rtcp.emit('message', bytes, { address, port, family: 'IPv4', size: bytes.length });
-    else this.#onDatagram?.(bytes, 0, bytes.length, address, port, now);
+  listen(onDatagram: OnDatagram): void {
+    this.on('message', (bytes: Buffer, { address, port }: RemoteInfo, now: number) =>
+      onDatagram(bytes, 0, bytes.length, address, port, now),
+    );
+  }
+
+  send(...[, , , onSent]: Parameters<PortPair['rtp']['send']>): void {
+    onSent(null);
   }
 
   close(): void {}
