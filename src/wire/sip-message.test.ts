@@ -128,6 +128,18 @@ test('a CR that ends no line is refused, wherever it stands', () => {
   }
 });
 
+test('more hops than a request can take are not believed', () => {
+  // The routes were found by fuzzing: each request of ours had them all, one a line, 17 kB of them.
+  for (const [lines, reason] of [
+    ['v: SIP/2.0/UDP a\r\n'.repeat(71), 'Too many Vias'],
+    [`Record-Route: <sip:a;lr>${', <sip:a;lr>'.repeat(71)}\r\n`, 'Too many Record-Routes'],
+  ] as const) {
+    const result = parseSipMessage(Buffer.from(`${minimal()}${lines}\r\n`));
+    assert.equal(!result.ok && result.reason, reason);
+  }
+  assert.ok(parseSipMessage(Buffer.from(`${minimal()}${'Record-Route: <sip:a;lr>\r\n'.repeat(71)}\r\n`)).ok);
+});
+
 test('random and randomly changed bytes never throw', () => {
   const good = Buffer.from(`${minimal()}Content-Length: 3\r\n\r\nabc`);
   fc.assert(

@@ -43,6 +43,8 @@ export const MAX_HEADER_BYTES = 16_384;
 const MAX_HEADERS = 256;
 /** More hops than Max-Forwards lets a request take (RFC 3261 §8.1.1.6) have not been taken. */
 const MAX_VIAS = 71;
+/** Each of them may have recorded its route. All stand in every request of the dialog. */
+const MAX_ROUTES = MAX_VIAS;
 
 /** RFC 3261 §7.3.1: a second one of these contradicts the first. */
 const SINGLE: ReadonlySet<string> = new Set([
@@ -209,6 +211,7 @@ function faultOf(
   const vias = headerList({ headers }, 'via');
   if (vias.length === 0) return 'No Via';
   if (vias.length > MAX_VIAS) return 'Too many Vias';
+  if (headerList({ headers }, 'record-route').length > MAX_ROUTES) return 'Too many Record-Routes';
   if (vias.some((via) => parseVia(via) === undefined)) return 'Bad Via';
   for (const name of ['from', 'to', 'call-id', 'cseq']) {
     if (!single.get(name)) return `No ${wireName(name)}`;
