@@ -7,6 +7,12 @@ import { parse, write } from 'sdp-transform';
 /** The ways media may flow, as the describing side sees them (RFC 8866 §6.7). */
 export type Direction = 'sendrecv' | 'sendonly' | 'recvonly' | 'inactive';
 
+/** Of a certificate (RFC 8122 §5): the hash function's name, and pairs of hexadecimal digits with colons between. */
+export interface Fingerprint {
+  readonly hash: string;
+  readonly value: string;
+}
+
 export interface RtpMap {
   /** Lower-case: encoding names match without regard to case (RFC 8866 §6.6). */
   readonly encoding: string;

@@ -35,7 +35,14 @@ export type ParsedBinding =
   | { readonly ok: true; readonly request: BindingRequest }
   | {
       readonly ok: false;
-      readonly reason: 'short' | 'length' | 'cookie' | 'notARequest' | 'attribute' | 'fingerprint' | 'anonymous';
+      readonly reason:
+        | 'short'
+        | 'length'
+        | 'cookie'
+        | 'notARequest'
+        | 'attribute'
+        | 'fingerprint'
+        | 'anonymous';
     };
 
 const HEADER_BYTES = 20;
@@ -192,7 +199,10 @@ function addressBytes(address: string): Uint8Array {
   const dotted = /(\d+)\.(\d+)\.(\d+)\.(\d+)$/.exec(address);
   const four = dotted === null ? [] : dotted.slice(1).map(Number);
   if (!address.includes(':')) return Uint8Array.from(four);
-  const text = (dotted === null ? address : address.slice(0, dotted.index) + asWords(four)).replace(/%.*/, '');
+  const text = (dotted === null ? address : address.slice(0, dotted.index) + asWords(four)).replace(
+    /%.*/,
+    '',
+  );
   const [left = '', right] = text.split('::');
   const words = (part: string | undefined) =>
     (part ?? '').split(':').flatMap((word) => (word === '' ? [] : Number.parseInt(word, 16)));
