@@ -29,6 +29,7 @@ import { undeliveredRoutes } from './graph/undelivered-routes.ts';
 import { healthRoutes } from './http/health.ts';
 import { recordingRoutes } from './http/recordings.ts';
 import { buildHttp, listenHttp } from './http/server.ts';
+import { sipUpgrade } from './http/sip-upgrade.ts';
 import { openApplications } from './kept-applications.ts';
 import type { Log } from './log.ts';
 import { isWide } from './media/codecs.ts';
@@ -39,7 +40,7 @@ import { openSqliteOutbox } from './notify/sqlite-outbox.ts';
 import { openPool } from './operation/pool.ts';
 import { openRecordings } from './recording/recordings.ts';
 import { createUserAgent } from './sip/endpoint.ts';
-import type { ListenAddress } from './sip/user-agent.ts';
+import type { ListenAddress, UserAgent } from './sip/user-agent.ts';
 import { openSqliteStore } from './store/sqlite-store.ts';
 import type { Store } from './store/store.ts';
 import { readTls } from './tls-files.ts';
@@ -145,6 +146,7 @@ async function start(
   let calls: Calls | undefined;
   /** From recovery to the beginning of the drain. */
   let taking = false;
+  let adopt: UserAgent['adopt'] | undefined;
   const ask = async (callId: string, command: Command): Promise<Reply> =>
     calls?.ask(callId, command) ?? { ok: false, error: 'unavailable', message: 'The server is starting.' };
   const create = async (request: CallRequest): Promise<Reply> =>
@@ -155,6 +157,13 @@ async function start(
     trustProxy: config.http.trustProxy,
     errors: errorAnswers,
     plugins: [
+      sipUpgrade({
+        origins: config.webrtc.origins ?? [],
+        publicUrl,
+        connections: config.webrtc.connections,
+        adopt: () => adopt,
+        log,
+      }),
       openApiRoutes({ publicUrl }),
       limitRequests(config.http.requestsPerMinute, [
         callRoutes({ ask, create, tokens, publicUrl, allowHttp: config.callbacks.allowHttp }),
@@ -196,7 +205,7 @@ async function start(
     applications,
     trunks: config.trunks,
     dialable: config.calls.dial,
-    mediaAddress: config.media.address,
+    mediaAddress: config.media.announce ?? config.media.address,
     codecs: config.media.codecs,
     spoolFolder: recordings.spoolFolder,
     spellingOf,
@@ -217,6 +226,7 @@ async function start(
   calls = all;
   await all.recover();
   taking = true;
+  adopt = (socket) => userAgent.adopt(socket);
   return {
     publicUrl,
     sip: userAgent.listening,

@@ -30,6 +30,7 @@ import type {
   OutgoingInvite,
   UserAgent,
 } from './user-agent.ts';
+import { openWs, type SipSocket, type WsTransport } from './ws-transport.ts';
 
 export interface UserAgentOptions {
   readonly listen: readonly ListenAddress[];
@@ -59,12 +60,24 @@ export async function createUserAgent(options: UserAgentOptions): Promise<UserAg
 /** How long a closing agent waits for answers to its last requests: three retransmissions (RFC 3261 §17.1.2.1). */
 const LAST_ANSWERS_MS = 4000;
 
+/** A page that lost its WebSocket has so long to come back: JsSIP tries for the first time after 2 s, SIP.js after 3. */
+const COME_BACK_MS = 30_000;
+
+/** Where a dialog's requests go; a browser may come back over another connection. */
+interface Hop {
+  readonly transport: Transport;
+  peer: Peer;
+}
+
 class Endpoint implements UserAgent, TransactionUser {
   readonly #options: UserAgentOptions;
   readonly #values: TimerValues;
   readonly #layer: TransactionLayer;
   readonly #transports: Transport[] = [];
   readonly #dialogs = new Map<string, SipDialog>();
+  /** Of the dialogs with browsers. */
+  readonly #browsers = new Map<SipDialog, Hop>();
+  #webSockets: WsTransport | undefined;
   readonly #ringing = new Map<ServerTransaction, IncomingCall>();
   readonly #invites = new Queue<IncomingInvite>();
   readonly #closing = new AbortController();
@@ -88,18 +101,35 @@ class Endpoint implements UserAgent, TransactionUser {
 
   async open(listen: ListenAddress): Promise<void> {
     const open = this.#options.open ?? (listen.transport === 'udp' ? openUdp : openTcp);
-    const handler: TransportHandler = {
-      onMessage: (message, from, via) => this.#layer.onMessage(message, from, via),
-      onUnparsable: ({ reason, answerable }, from, via) => {
-        this.#options.log.debug(
-          { from: `${from.address}:${from.port}`, reason },
-          'SIP: a message that is none',
-        );
-        if (answerable !== undefined) this.#layer.refuse(answerable, reason, from, via);
-      },
-      onSendError: (to, error) => this.#layer.onSendError(to, error),
-    };
-    this.#transports.push(await open(listen, handler, this.#options.log));
+    this.#transports.push(await open(listen, this.#handler, this.#options.log));
+  }
+
+  adopt(socket: SipSocket): void {
+    const { log } = this.#options;
+    if (this.#closing.signal.aborted) return socket.close();
+    this.#webSockets ??= openWs(this.#handler, log, (connection) => this.#onGone(connection));
+    this.#webSockets.adopt(socket);
+  }
+
+  readonly #handler: TransportHandler = {
+    onMessage: (message, from, via) => this.#layer.onMessage(message, from, via),
+    onUnparsable: ({ reason, answerable }, from, via) => {
+      this.#options.log.debug(
+        { from: `${from.address}:${from.port}`, reason },
+        'SIP: a message that is none',
+      );
+      if (answerable !== undefined) this.#layer.refuse(answerable, reason, from, via);
+    },
+    onSendError: (to, error) => this.#layer.onSendError(to, error),
+  };
+
+  /** A connection of a browser is gone, and with it a call that nobody takes up again. */
+  #onGone(connection: number): void {
+    const left = [...this.#browsers].filter(([, { peer }]) => peer.connection === connection);
+    for (const [dialog, hop] of left)
+      this.#options.clock.after(COME_BACK_MS, () => {
+        if (hop.peer.connection === connection) dialog.end({ by: 'gone' });
+      });
   }
 
   invites(): AsyncIterable<IncomingInvite> {
@@ -131,6 +161,7 @@ class Endpoint implements UserAgent, TransactionUser {
     for (const dialog of [...this.#dialogs.values()]) void dialog.bye('server closes');
     await this.#settled();
     this.#layer.close();
+    await this.#webSockets?.close();
     await Promise.all(this.#transports.splice(0).map((transport) => transport.close()));
   }
 
@@ -156,8 +187,10 @@ class Endpoint implements UserAgent, TransactionUser {
       );
     if (parseNameAddr(header(request, 'to') ?? '')?.parameters.tag !== undefined) {
       const dialog = this.#dialogs.get(keyOfRequest(request));
-      if (dialog === undefined) transaction.respond(responseTo(request, 481));
-      else dialog.onRequest(transaction);
+      if (dialog === undefined) return transaction.respond(responseTo(request, 481));
+      const hop = this.#browsers.get(dialog);
+      if (hop !== undefined && transaction.peer.transport === 'ws') hop.peer = transaction.peer;
+      dialog.onRequest(transaction);
     } else if (request.method === 'OPTIONS') this.#onOptions(transaction);
     else if (request.method === 'INVITE') this.#onInvite(transaction);
     else transaction.respond(responseTo(request, 481, { toTag: transaction.toTag }));
@@ -212,23 +245,28 @@ class Endpoint implements UserAgent, TransactionUser {
     peer: Peer,
     authenticator = new Authenticator(undefined),
   ): SipDialog {
+    const hop: Hop = { transport, peer };
     const host: DialogHost = {
       clock: this.#options.clock,
       values: this.#values,
       referPatienceMs: this.#options.referPatienceMs ?? 60_000,
       authenticator,
       contact: contactFor(transport, peer),
-      send: (request) => this.#sendInDialog(state, request, transport, peer),
+      send: (request) => this.#sendInDialog(state, request, hop),
       hold: (work) => this.#hold(work),
       sendAck: (ack) => {
-        void locate(nextHop(state), peer).then(
+        void locate(nextHop(state), hop.peer).then(
           (to) => to !== undefined && this.#layer.sendStateless(ack, to, transport),
         );
       },
-      onEnded: (dialog) => this.#dialogs.delete(dialog.key),
+      onEnded: (dialog) => {
+        this.#dialogs.delete(dialog.key);
+        this.#browsers.delete(dialog);
+      },
     };
     const dialog = new SipDialog(state, handler, host);
     this.#dialogs.set(dialog.key, dialog);
+    if (peer.transport === 'ws') this.#browsers.set(dialog, hop);
     return dialog;
   }
 
@@ -241,8 +279,7 @@ class Endpoint implements UserAgent, TransactionUser {
   async #sendInDialog(
     state: DialogState,
     request: SipRequest,
-    transport: Transport,
-    peer: Peer,
+    { transport, peer }: Hop,
   ): Promise<FinalAnswer> {
     const to = await locate(nextHop(state), peer);
     if (to === undefined) return { status: 503, reason: 'the host is not known', headers: [] };

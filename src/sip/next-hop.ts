@@ -16,6 +16,8 @@ PRIVATE.addSubnet('169.254.0.0', 16);
  * source contradicts is a phone behind NAT, which is reached where it came from. `undefined`: the name is not known.
  */
 export async function locate(uri: string, via: Peer): Promise<Peer | undefined> {
+  // RFC 7118 §5: a browser's Contact is a name that does not exist (`.invalid`); its connection is all there is.
+  if (via.transport === 'ws') return via;
   const target = parseSipUri(uri);
   if (target === undefined || target.host === '') return undefined;
   const host = target.host.startsWith('[') ? target.host.slice(1, -1) : target.host;

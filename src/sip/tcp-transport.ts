@@ -56,7 +56,7 @@ class TcpTransport implements Transport, TcpConnectionOwner {
     server.on('error', (error) => log.warn({ error: error.message }, 'SIP over TCP: listening failed'));
   }
 
-  localAddress(to: { readonly address: string }): { readonly address: string; readonly port: number } {
+  localAddress(to: Pick<Peer, 'address'>): { readonly address: string; readonly port: number } {
     return { address: facing(this.listening.address, to.address), port: this.listening.port };
   }
 
