@@ -2,11 +2,13 @@
 // npm run bench -- api [--seconds 12] [--clients 16]
 // npm run bench -- hearing [--quick]
 // npm run bench -- formats
+// npm run bench -- srtp
 import { Command, InvalidArgumentError } from 'commander';
 import { api } from './api.ts';
 import { capacity } from './capacity.ts';
 import { formats } from './formats.ts';
 import { hearing } from './hearing.ts';
+import { srtp } from './srtp.ts';
 
 const program = new Command('bench').description('One question each; prints a table and one JSON line.');
 
@@ -38,6 +40,8 @@ program
   .command('formats')
   .description('What does it cost to make a finished file of each format?')
   .action(formats);
+
+program.command('srtp').description('What does it cost to protect a packet?').action(srtp);
 
 await program.parseAsync();
 

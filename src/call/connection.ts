@@ -27,7 +27,7 @@ export class Connection {
     events: ConnectionEvents,
   ) {
     this.line = line;
-    this.#session = openMediaSession({ address, port: line.port }, codecs);
+    this.#session = openMediaSession({ address, port: line.port, fingerprint: line.fingerprint }, codecs);
     this.#events = events;
   }
 

@@ -141,9 +141,9 @@ export class LiveCall {
     this.#call = { ...this.#call, ...changes };
   }
 
-  /** Opens the call's line; the call closes it. Throws what MediaEngine.openLine does. */
-  async openConnection(): Promise<Connection> {
-    const line = await this.parts.engine.openLine({ callId: this.#call.id });
+  /** Opens the call's line, for ICE and DTLS-SRTP if `secure`; the call closes it. Throws what MediaEngine.openLine does. */
+  async openConnection(secure = false): Promise<Connection> {
+    const line = await this.parts.engine.openLine({ callId: this.#call.id, secure });
     return this.connect(line);
   }
 
