@@ -15,8 +15,8 @@ const MOST_AHEAD = 8;
 interface Partial {
   readonly type: number;
   readonly bytes: Buffer;
-  /** From 0 to `length` and without gaps when all is there. */
-  readonly there: Set<number>;
+  /** A 1 for each byte that is there. */
+  readonly there: Uint8Array;
   missing: number;
 }
 
@@ -36,7 +36,7 @@ export class HandshakeMessages {
     if (ahead >= MOST_AHEAD || length > MOST_BYTES) return { messages: [], again: false };
     let partial = this.#partial.get(messageSequence);
     if (partial === undefined) {
-      partial = { type, bytes: Buffer.alloc(length), there: new Set(), missing: length };
+      partial = { type, bytes: Buffer.alloc(length), there: new Uint8Array(length), missing: length };
       this.#partial.set(messageSequence, partial);
     }
     if (partial.type === type && partial.bytes.length === length) fill(partial, offset, body);
@@ -58,8 +58,8 @@ export class HandshakeMessages {
 function fill(partial: Partial, offset: number, body: Buffer): void {
   for (const [index, byte] of body.entries()) {
     const at = offset + index;
-    if (partial.there.has(at)) continue;
-    partial.there.add(at);
+    if (partial.there[at] === 1) continue;
+    partial.there[at] = 1;
     partial.bytes[at] = byte;
     partial.missing--;
   }

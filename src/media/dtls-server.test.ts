@@ -69,6 +69,21 @@ test('who shows a certificate without having its key is turned away', () => {
   assert.deepEqual([keys, failures], [[], ['the far end does not have the key of its certificate']]);
 });
 
+test('a certificate whose key nobody can read is turned away as any other that proves nothing', () => {
+  const other = createDtlsIdentity(NOW);
+  const certificate = Buffer.from(other.certificate);
+  // The last byte of the object identifier of elliptic curve keys.
+  const at = certificate.indexOf(Buffer.from('2a8648ce3d0201', 'hex')) + 6;
+  certificate[at] = 9;
+  const value = new X509Certificate(certificate).fingerprint256;
+  const { client, server, hello, keys, failures } = stage({
+    identity: { ...other, certificate, fingerprint: { hash: 'sha-256', value } },
+  });
+  hello();
+  server.hear(client.answer());
+  assert.deepEqual([keys, failures], [[], ['the far end does not have the key of its certificate']]);
+});
+
 test('a Finished that does not fit the messages before it ends the handshake', () => {
   for (const finished of [Buffer.alloc(12), Buffer.alloc(0)]) {
     const { client, server, hello, keys, failures } = stage({ finished });

@@ -25,6 +25,7 @@ import {
 import type { Clock, Timer } from '../clock.ts';
 import {
   ALERT,
+  type CertificateVerify,
   formatCertificate,
   formatCertificateRequest,
   formatServerHello,
@@ -224,15 +225,22 @@ export class DtlsServer {
   /** RFC 5246 §7.4.8: only this shows that the far end has the certificate's key, and not its text alone. */
   #onCertificateVerify(message: HandshakeMessage): void {
     const parsed = parseCertificateVerify(message.body);
-    const key = this.#certificate?.publicKey;
-    const right =
-      parsed !== undefined &&
-      key?.asymmetricKeyType === parsed.keyType &&
-      verify('sha256', Buffer.concat(this.#transcript), key, parsed.signature);
-    if (!right) return this.#fail('the far end does not have the key of its certificate', ALERT.decryptError);
+    if (parsed === undefined || !this.#isSigned(parsed))
+      return this.#fail('the far end does not have the key of its certificate', ALERT.decryptError);
     this.#keep(message);
     this.#keys = recordKeys(this.#master, this.#randoms);
     this.#awaited = 'finished';
+  }
+
+  /** Never throws: a certificate may be of a key that OpenSSL cannot read. */
+  #isSigned({ keyType, signature }: CertificateVerify): boolean {
+    try {
+      const key = this.#certificate?.publicKey;
+      if (key?.asymmetricKeyType !== keyType) return false;
+      return verify('sha256', Buffer.concat(this.#transcript), key, signature);
+    } catch {
+      return false;
+    }
   }
 
   #onFinished(message: HandshakeMessage): void {
