@@ -3,6 +3,7 @@
 // npm run bench -- hearing [--quick] [--voices en,fr,es,readers]
 // npm run bench -- formats
 // npm run bench -- at-rest
+// npm run bench -- srtp
 import { Command, InvalidArgumentError } from 'commander';
 import { api } from './api.ts';
 import { atRest } from './at-rest.ts';
@@ -10,6 +11,7 @@ import { capacity } from './capacity.ts';
 import { formats } from './formats.ts';
 import { VOICES, type Voice } from './hearing/sounds.ts';
 import { hearing } from './hearing.ts';
+import { srtp } from './srtp.ts';
 
 const program = new Command('bench').description('One question each; prints a table and one JSON line.');
 
@@ -47,6 +49,7 @@ program
   .command('at-rest')
   .description('What does encryption cost the spool, the encoder and who reads?')
   .action(atRest);
+program.command('srtp').description('What does it cost to protect a packet?').action(srtp);
 
 await program.parseAsync();
 
