@@ -5,6 +5,7 @@
 // npm run bench -- at-rest
 // npm run bench -- soak [--calls 500] [--minutes 60] [--seed 1]
 // npm run bench -- kill [--rounds 50] [--calls 12] [--seed 1]
+// npm run bench -- srtp
 import { Command, InvalidArgumentError } from 'commander';
 import { api } from './api.ts';
 import { atRest } from './at-rest.ts';
@@ -14,6 +15,7 @@ import { VOICES, type Voice } from './hearing/sounds.ts';
 import { hearing } from './hearing.ts';
 import { kill } from './kill.ts';
 import { soak } from './soak.ts';
+import { srtp } from './srtp.ts';
 
 const program = new Command('bench').description('One question each; prints a table and one JSON line.');
 
@@ -51,6 +53,7 @@ program
   .command('at-rest')
   .description('What does encryption cost the spool, the encoder and who reads?')
   .action(atRest);
+program.command('srtp').description('What does it cost to protect a packet?').action(srtp);
 
 program
   .command('soak')

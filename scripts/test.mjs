@@ -19,6 +19,8 @@ const DEBIAN = [
   ['baresip-core', '/usr/bin/baresip', 'calls placed by baresip'],
   ['linphone-cli', '/usr/bin/linphonec', 'calls placed by linphone'],
   ['sox', '/usr/bin/sox', 'WAV files made and read by sox'],
+  ['openssl', '/usr/bin/openssl', 'DTLS handshakes with OpenSSL'],
+  ['chromium', '/usr/bin/chromium', 'calls placed from web pages'],
   ['gcc', '/usr/bin/cc', 'the native RTP sockets'],
   ['libc6-dev', '/usr/include/stdlib.h', 'the native RTP sockets'],
   ['ffmpeg', '/usr/bin/ffmpeg', 'codecs checked against those of ffmpeg'],

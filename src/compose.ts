@@ -28,6 +28,7 @@ import { undeliveredRoutes } from './graph/undelivered-routes.ts';
 import { healthRoutes } from './http/health.ts';
 import { recordingRoutes } from './http/recordings.ts';
 import { buildHttp, listenHttp } from './http/server.ts';
+import { type SipUpgradeOptions, sipUpgrade } from './http/sip-upgrade.ts';
 import { openApplications } from './kept-applications.ts';
 import type { Log } from './log.ts';
 import { isWide } from './media/codecs.ts';
@@ -155,6 +156,7 @@ async function start(
   let signalling: UserAgent | undefined;
   /** From recovery to the beginning of the drain. */
   let taking = false;
+  let adopt: SipUpgradeOptions['adopt'] | undefined;
   const ask = async (callId: string, command: Command): Promise<Reply> =>
     calls?.ask(callId, command) ?? { ok: false, error: 'unavailable', message: 'The server is starting.' };
   const create = async (request: CallRequest): Promise<Reply> =>
@@ -167,6 +169,13 @@ async function start(
     clock,
     errors: errorAnswers,
     plugins: [
+      sipUpgrade({
+        origins: config.webrtc.origins ?? [],
+        publicUrl,
+        trustProxy: config.http.trustProxy,
+        adopt: (address) => adopt?.(address),
+        log,
+      }),
       openApiRoutes({ publicUrl }),
       limitRequests(config.http.requestsPerMinute, [
         callRoutes({ ask, create, tokens, publicUrl, callbacks }),
@@ -232,7 +241,13 @@ async function start(
   atClose(() => trusted.close());
   const { listen: sipListen, requestsPerSecond, callsPerSource, calls: mostCalls } = config.sip;
   const limits = { requestsPerSecond, callsPerSource, calls: mostCalls, isTrusted: trusted.has };
-  const userAgent = await createUserAgent({ listen: sipListen, limits, clock, log });
+  const userAgent = await createUserAgent({
+    listen: sipListen,
+    limits,
+    webSockets: config.webrtc.connections,
+    clock,
+    log,
+  });
   signalling = userAgent;
   atClose(() => userAgent.close());
   const all = createCalls({
@@ -247,7 +262,7 @@ async function start(
     applications,
     trunks: config.trunks,
     dialable: config.calls.dial,
-    mediaAddress: config.media.address,
+    mediaAddress: config.media.announce ?? config.media.address,
     codecs: config.media.codecs,
     spoolFolder: recordings.spoolFolder,
     spellingOf,
@@ -268,6 +283,7 @@ async function start(
   calls = all;
   await all.recover();
   taking = true;
+  adopt = (address) => (userAgent.mayAdopt(address) ? (socket) => userAgent.adopt(socket) : undefined);
   return {
     publicUrl,
     sip: userAgent.listening,

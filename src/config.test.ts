@@ -23,6 +23,20 @@ function read(source: string, env: Record<string, string> = {}, data?: string) {
   return readConfig({ file, env, data });
 }
 
+test('STUN and TURN servers are read as a browser takes them', () => {
+  const source =
+    'webrtc: { iceServers: [ "stun:stun.example:3478", "turn:turn.example?transport=tcp me pass" ] }';
+  assert.deepEqual(read(source).webrtc.iceServers, [
+    { urls: 'stun:stun.example:3478' },
+    { urls: 'turn:turn.example?transport=tcp', username: 'me', credential: 'pass' },
+  ]);
+  assert.deepEqual(read('webrtc: {}').webrtc, {
+    origins: undefined,
+    connections: 1000,
+    iceServers: undefined,
+  });
+});
+
 /** What a refused configuration is refused with; `none` when it is taken. */
 function complaint(source: string, env: Record<string, string> = {}): string {
   try {
@@ -251,6 +265,10 @@ const complaints: readonly (readonly [string, RegExp, Record<string, string>?])[
   ['http: { maxConnections: 1 }', /^http\.maxConnections is .* whole number from 16/],
   ['tokens: { issuer: me }', /^tokens\.issuer is /],
   ['tokens: { keyLifetime: 1h }', /^tokens\.keyLifetime is .* from 604800s/],
+  ['webrtc: { iceServers: [ stun.example:3478 ] }', /^webrtc\.iceServers is .* stun:host:port/],
+  ['webrtc: { iceServers: [ turn:turn.example ] }', /^webrtc\.iceServers is .* user and password/],
+  ['webrtc: { connections: 0 }', /^webrtc\.connections is/],
+  ['media: { announce: 0.0.0.0 }', /^media\.announce is/],
   ['tokens: { trusted: [ https://login.example ] }', /^tokens\.trusted is .* with the audience/],
   ['tokens: { trusted: [ { issuer: http://login.example, audience: a } ] }', /^tokens\.trusted is .* https:/],
   ['tokens: { trusted: [ http://localhost.example a ] }', /^tokens\.trusted is .* https:/],

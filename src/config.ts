@@ -20,6 +20,7 @@ import {
   file,
   folder,
   httpUrl,
+  iceServer,
   integer,
   ipAddress,
   list,
@@ -111,7 +112,11 @@ const SETTINGS = {
     calls: setting(integer(1, 1_000_000), '5000', 'incoming calls of all sources at one time'),
   },
   media: {
-    address: setting(ipAddress, '127.0.0.1', 'address for RTP, as it stands in SDP'),
+    address: setting(ipAddress, '127.0.0.1', 'address for RTP, of this machine; it stands in SDP too'),
+    announce: derived(
+      ipAddress,
+      'address for RTP as it stands in SDP, where that is another than media.address: behind NAT',
+    ),
     ports: setting(portRange, '20000-29999', 'UDP ports for RTP and RTCP, two a call'),
     codecs: setting(
       list(codec, 1),
@@ -130,6 +135,17 @@ const SETTINGS = {
       "auto: native sockets where they were built (npm run build:native); node: Node.js's",
     ),
     receiveTimeout: setting(duration(1, 3600), '30s', 'a recording ends when no media came for so long'),
+  },
+  webrtc: {
+    origins: derived(
+      list(text),
+      'web pages of these origins may call by WebSocket (/sip), such as https://phone.example; besides those of http.publicUrl and of the machine that the browser runs on; *: all',
+    ),
+    connections: setting(integer(1, 100_000), '1000', 'WebSockets at one time'),
+    iceServers: derived(
+      list(iceServer),
+      'STUN and TURN servers that browsers behind NAT use: stun:host:port, or turn:host:port with user and password after blanks',
+    ),
   },
   data: setting(folder, './tonearm-data', 'folder of records, recordings and keys'),
   prompts: {

@@ -12,7 +12,7 @@ import { askEndedCall } from './ended-calls.ts';
 import { shutDown } from './endings.ts';
 import { incomingSide } from './incoming.ts';
 import { type CallParts, LiveCall } from './live-call.ts';
-import { whyUnmet } from './media-session.ts';
+import { lineFor } from './media-session.ts';
 import type { CallRequest, CallSnapshot, Command, Reply } from './model.ts';
 import { outgoingSide } from './outgoing.ts';
 import { dialledOf, partyOf } from './party.ts';
@@ -102,15 +102,18 @@ export function createCalls(options: CallsOptions): Calls {
       );
       return invite.reject(404);
     }
-    const unmet = invite.offer === undefined ? undefined : whyUnmet(invite.offer, options.codecs);
-    if (unmet !== undefined) {
-      log.info({ sipCallId: invite.callId, why: unmet }, 'the offer of a call cannot be met');
-      return invite.reject(488, { headers: { Warning: warning(unmet) } });
+    const line = lineOf(invite, options.codecs);
+    if (!line.ok) {
+      log.info({ sipCallId: invite.callId, why: line.why }, 'the offer of a call cannot be met');
+      return invite.reject(488, { headers: { Warning: warning(line.why) } });
     }
     const snapshot = incomingSnapshot(invite, application, options.spellingOf(application), clock.now());
     const { id: callId, scenarioId } = snapshot;
     log.info({ callId, scenarioId, sipCallId: invite.callId, application: application.id }, 'a call came in');
-    begin(new LiveCall(snapshot, incomingSide(invite, clock, answerTimeoutMs), parts), 'created');
+    begin(
+      new LiveCall(snapshot, incomingSide(invite, clock, answerTimeoutMs, line.secure), parts),
+      'created',
+    );
   };
 
   const takeCalls = async () => {
@@ -215,6 +218,13 @@ export function createCalls(options: CallsOptions): Calls {
       return live.size;
     },
   };
+}
+
+/** Who comes by WebSocket and lets us offer is a browser. */
+function lineOf({ offer, source }: IncomingInvite, codecs: CallsOptions['codecs']) {
+  return offer === undefined
+    ? ({ ok: true, secure: source.transport === 'ws' } as const)
+    : lineFor(offer, codecs);
 }
 
 function incomingSnapshot(

@@ -45,7 +45,7 @@ export class Connection {
   ) {
     const { address, codecs, signalledFrom, events } = options;
     this.line = line;
-    this.#session = openMediaSession({ address, port: line.port }, codecs);
+    this.#session = openMediaSession({ address, port: line.port, fingerprint: line.fingerprint }, codecs);
     this.#signalledFrom = signalledFrom;
     this.#events = events;
   }

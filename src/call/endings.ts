@@ -78,12 +78,16 @@ export function dialogEnded(end: DialogEnd | undefined): Ending {
       return neverAcknowledged;
     case 'closed':
       return shutDown;
+    case 'gone':
+      return callerGone;
     case 'remote':
       return ending('caller', 487, end.reasonHeader ?? 'The far end hung up.');
     default:
       return ending('failed', 500, 'The dialog ended.');
   }
 }
+
+const callerGone = ending('caller', 487, 'The WebSocket of the far end closed, and it did not come back.');
 
 /** To our offer in the 200. */
 export const unusableAnswer = (why: string): Ending =>

@@ -9,7 +9,13 @@ import { type LiveCall, onAbort, type Side, type Steering } from './live-call.ts
 import type { Reply } from './model.ts';
 import { callEnded, refuse } from './refusal.ts';
 
-export function incomingSide(invite: IncomingInvite, clock: Clock, answerTimeoutMs: number): Side {
+/** `secure`: the call's media goes over ICE and DTLS-SRTP. */
+export function incomingSide(
+  invite: IncomingInvite,
+  clock: Clock,
+  answerTimeoutMs: number,
+  secure = false,
+): Side {
   let patience: Timer | undefined;
   let answering = false;
 
@@ -25,7 +31,7 @@ export function incomingSide(invite: IncomingInvite, clock: Clock, answerTimeout
     answering = true;
     let connection: Connection;
     try {
-      connection = await call.openConnection(invite.source.address);
+      connection = await call.openConnection({ signalledFrom: invite.source.address, secure });
     } catch (thrown) {
       const why = reasonOf(thrown);
       call.end(endings.noMedia(why));

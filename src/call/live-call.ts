@@ -141,9 +141,13 @@ export class LiveCall {
     this.#call = { ...this.#call, ...changes };
   }
 
-  /** Opens the call's line; the call closes it. `signalledFrom`: where the far end's SIP comes from. Throws what MediaEngine.openLine does. */
-  async openConnection(signalledFrom?: string): Promise<Connection> {
-    const line = await this.parts.engine.openLine({ callId: this.#call.id });
+  /**
+   * Opens the call's line, for ICE and DTLS-SRTP if `secure`; the call closes it. `signalledFrom`: where the far end's SIP comes from.
+   * Throws what MediaEngine.openLine does.
+   */
+  async openConnection(options: { signalledFrom?: string; secure?: boolean } = {}): Promise<Connection> {
+    const { signalledFrom, secure = false } = options;
+    const line = await this.parts.engine.openLine({ callId: this.#call.id, secure });
     const events: ConnectionEvents = {
       onHeld: (held) => {
         if (!this.over) this.step(held ? 'held' : 'resumed', { transferFailure: undefined });

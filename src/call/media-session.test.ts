@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { test } from 'node:test';
 import { OFFER, withDirection } from '../../test/support/scripted-sip.ts';
-import { openMediaSession, whyUnmet } from './media-session.ts';
+import { lineFor, openMediaSession } from './media-session.ts';
 
 const version = (sdp: string) => /o=\S+ (\d+) (\d+)/.exec(sdp)!.slice(1);
 const open = () => openMediaSession({ address: '192.0.2.1', port: 20_000 });
@@ -39,6 +41,32 @@ test('an offer of ours is open until it has an answer that can be used', () => {
 });
 
 test('why an offer cannot be met is known without a line', () => {
-  assert.equal(whyUnmet(OFFER), undefined);
-  assert.match(whyUnmet(OFFER.replace('RTP/AVP 0 101', 'RTP/AVP 96')) ?? '', /./);
+  assert.deepEqual(lineFor(OFFER), { ok: true, secure: false });
+  assert.equal(lineFor(OFFER.replace('RTP/AVP 0 101', 'RTP/AVP 96')).ok, false);
+});
+
+const BROWSER = readFileSync(join(import.meta.dirname, '../../test/vectors/firefox-offer.sdp'), 'utf8');
+const credentials = (sdp: string) => /a=ice-ufrag:(\S+)\r\na=ice-pwd:(\S+)/.exec(sdp)?.slice(1);
+
+test('a browser needs a line of its own kind', () => {
+  assert.deepEqual(lineFor(BROWSER), { ok: true, secure: true });
+  const unmet = lineFor(BROWSER.replace(/a=fingerprint.*\n/, ''));
+  assert.match(unmet.ok ? '' : unmet.why, /fingerprint/);
+});
+
+test('ICE credentials are random, stay for the session, and are new when the browser begins ICE anew', () => {
+  const openSecure = () =>
+    openMediaSession({ address: '192.0.2.1', port: 4000, fingerprint: { hash: 'sha-256', value: 'AB' } });
+  const answer = (session: ReturnType<typeof openSecure>, offer: string) => {
+    const negotiated = session.answer(offer);
+    assert.ok(negotiated.ok);
+    assert.deepEqual(credentials(negotiated.sdp), Object.values(negotiated.audio.secure?.ice ?? {}));
+    return credentials(negotiated.sdp);
+  };
+  const session = openSecure();
+  const first = answer(session, BROWSER);
+  assert.ok((first?.[0]?.length ?? 0) >= 4 && (first?.[1]?.length ?? 0) >= 22);
+  assert.notDeepEqual(answer(openSecure(), BROWSER), first);
+  assert.deepEqual(answer(session, BROWSER.replaceAll('a=sendrecv', 'a=sendonly')), first);
+  assert.notDeepEqual(answer(session, BROWSER.replace('a=ice-ufrag:12345678', 'a=ice-ufrag:anew')), first);
 });

@@ -62,6 +62,7 @@ Tonearm takes calls.
 
   call         ${where.join('\n               ')}
                any softphone on this machine: no registration, PCMU or PCMA, keys as RFC 4733
+               or a web page: ${server.publicUrl.replace(/^http/, 'ws')}/sip with JsSIP or SIP.js
   API          ${server.publicUrl}/beta/app/calls
   application  APP_ID=${application?.id}
                APP_SECRET=${secret}

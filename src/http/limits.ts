@@ -41,9 +41,12 @@ export function createTimedServer(
     connectionsCheckingInterval: times.lookEveryMs,
     // Node.js would go on with what follows: see withoutAmbiguity.
     requireHostHeader: false,
+    // Who would rather speak something else (Java's client: HTTP/2) is answered as if it had not asked, as RFC 9110 §7.8 has it.
+    shouldUpgradeCallback: ({ headers }: IncomingMessage) =>
+      server.listenerCount('upgrade') > 0 && headers.upgrade?.toLowerCase() === 'websocket',
   };
   const clear = withoutAmbiguity(handler);
-  const server =
+  const server: Server =
     tls === undefined
       ? createServer(options, clear)
       : createTlsServer(

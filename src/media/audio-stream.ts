@@ -5,7 +5,7 @@
 import { isIP } from 'node:net';
 import type { Direction, MediaDescription } from '../wire/sdp.ts';
 import { CODEC_NAMES, CODECS, type Codec, isCodec, isWide } from './codecs.ts';
-import type { AudioParameters } from './session-description.ts';
+import type { AudioParameters, SecureParameters } from './session-description.ts';
 
 /** What a format carries. */
 export type Meaning = AudioParameters['receive'][number];
@@ -27,6 +27,11 @@ export interface Stream {
   readonly direction: Direction;
   /** Old-style hold: an address of zeros (RFC 3264 §8.4). */
   readonly held: boolean;
+  /** As it is to be repeated. */
+  readonly protocol: string;
+  readonly mid: string | undefined;
+  /** The far end's side of ICE and DTLS, where the stream goes over them. */
+  readonly secure: Omit<SecureParameters, 'ice'> | undefined;
 }
 
 /** What became of reading a stream. */
@@ -56,26 +61,31 @@ const ENCODINGS: ReadonlyMap<string, Meaning> = new Map<string, Meaning>([
   ['cn/8000/1', 'CN'],
 ]);
 
+/** RTP over DTLS-SRTP (RFC 5764 §8); SAVPF is what browsers say, with feedback that nobody has to use. */
+const SECURE_PROTOCOLS = new Set(['UDP/TLS/RTP/SAVPF', 'UDP/TLS/RTP/SAVP']);
+
+/** An end of ours, as a stream is read for it. */
+export interface LocalEnd {
+  readonly address: string;
+  /** Whether it is one of ICE and DTLS. */
+  readonly secure: boolean;
+}
+
 /**
- * Reads a stream for an end of ours at `localAddress`; formats that `accepts` does not want are passed over. Its codec is the first of `preferred`
+ * Reads a stream for an end of ours; formats that `accepts` does not want are passed over. Its codec is the first of `preferred`
  * that it has; without `preferred`, its own first. `why` is printable ASCII without quotes.
  */
 export function readStream(
   media: MediaDescription,
-  localAddress: string,
+  local: LocalEnd,
   accepts: (meaning: Meaning) => boolean,
   preferred?: readonly Codec[],
 ): ReadStream {
   const no = (why: string): ReadStream => ({ ok: false, why });
   if (media.kind !== 'audio') return no(`${shown(media.kind)} is not taken, only audio`);
   if (media.port === 0) return no('it is switched off (port 0)');
-  if (media.protocol !== 'RTP/AVP') return no(`${shown(media.protocol)} is not taken, only RTP/AVP`);
-  const address = media.address;
-  if (address === undefined) return no('it has no c= line, and neither has the session');
-  const family = isIP(address);
-  if (family === 0) return no(`its c= line has no IP address but ${shown(address)}`);
-  const held = isUnspecified(address);
-  if (isMulticast(address)) return no(`its address is a multicast address (${shown(address)})`);
+  const reached = local.secure ? readSecure(media) : readPlain(media, local.address);
+  if (!reached.ok) return no(reached.why);
   const formats = knownFormats(media).filter(({ meaning }) => accepts(meaning));
   const codec = choose(formats.filter(carriesAudio), preferred);
   if (codec === undefined)
@@ -85,16 +95,49 @@ export function readStream(
     stream: {
       formats,
       codec,
-      // An address of the other family: phones with both reach ours from theirs, and symmetric RTP finds out from where.
-      remote:
-        held || family === isIP(localAddress)
-          ? { address, port: media.port, rtcpPort: rtcpPort(media) }
-          : UNKNOWN_REMOTE,
+      remote: reached.remote,
       packetTimeMs: packetTime(media),
       direction: media.direction,
-      held,
+      held: reached.held,
+      protocol: media.protocol,
+      mid: media.mid,
+      secure: reached.secure,
     },
   };
+}
+
+/** How a stream of the far end is reached. */
+type Reached =
+  | ({ readonly ok: true } & Pick<Stream, 'remote' | 'held' | 'secure'>)
+  | { readonly ok: false; readonly why: string };
+
+function readPlain(media: MediaDescription, localAddress: string): Reached {
+  const no = (why: string): Reached => ({ ok: false, why });
+  if (media.protocol !== 'RTP/AVP') return no(`${shown(media.protocol)} is not taken, only RTP/AVP`);
+  const address = media.address;
+  if (address === undefined) return no('it has no c= line, and neither has the session');
+  const family = isIP(address);
+  if (family === 0) return no(`its c= line has no IP address but ${shown(address)}`);
+  if (isMulticast(address)) return no(`its address is a multicast address (${shown(address)})`);
+  const held = isUnspecified(address);
+  // An address of the other family: phones with both reach ours from theirs, and symmetric RTP finds out from where.
+  const known = held || family === isIP(localAddress);
+  const remote = known ? { address, port: media.port, rtcpPort: rtcpPort(media) } : UNKNOWN_REMOTE;
+  return { ok: true, remote, held, secure: undefined };
+}
+
+/** Its address says nothing: media goes to where the connectivity checks come from. */
+function readSecure(media: MediaDescription): Reached {
+  const no = (why: string): Reached => ({ ok: false, why });
+  const { protocol, iceUfrag, fingerprint, setup, rtcpMux } = media;
+  if (!SECURE_PROTOCOLS.has(protocol)) return no(`${shown(protocol)} is not taken, only UDP/TLS/RTP/SAVPF`);
+  if (iceUfrag === undefined) return no('it has no ICE credentials');
+  if (fingerprint === undefined) return no('it has no fingerprint of a certificate');
+  // RFC 8842 §5.3: we are the server.
+  if (setup === 'passive' || setup === 'holdconn') return no(`a=setup:${setup} leaves nobody to begin DTLS`);
+  if (!rtcpMux) return no('it wants RTCP on a port of its own');
+  const secure = { remoteUfrag: iceUfrag, remoteFingerprint: fingerprint };
+  return { ok: true, remote: UNKNOWN_REMOTE, held: false, secure };
 }
 
 /** To be learned from the first packet (RFC 4961). */

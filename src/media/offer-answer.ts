@@ -7,6 +7,7 @@ import {
   type MediaDescription,
   type MediaToWrite,
   parseSdp,
+  type SecureEnd,
   type SessionDescription,
 } from '../wire/sdp.ts';
 import {
@@ -26,6 +27,8 @@ export interface LocalSession {
   readonly port: number;
   readonly sessionId: number;
   readonly version: number;
+  /** Given: the session goes over ICE and DTLS-SRTP, and over nothing else. */
+  readonly secure?: SecureEnd | undefined;
 }
 
 export type Negotiated =
@@ -43,7 +46,7 @@ export const USUAL_CODECS: readonly Codec[] = ['opus', 'G722', 'PCMU', 'PCMA'];
 export function answerOffer(offer: string, local: LocalSession, codecs = USUAL_CODECS): Negotiated {
   const parsed = parseSdp(offer);
   if (!parsed.ok) return { ok: false, why: parsed.reason };
-  const picked = pickStream(parsed.session, local.address, codecs);
+  const picked = pickStream(parsed.session, local, codecs);
   if (!picked.ok) return picked;
   const { stream, index } = picked;
   const event = eventFor(stream);
@@ -52,7 +55,7 @@ export function answerOffer(offer: string, local: LocalSession, codecs = USUAL_C
   const formats = [stream.codec, event, noise].filter((format) => format !== undefined);
   const direction = ourDirection(stream);
   const media = parsed.session.media.map((offered, position) =>
-    position === index ? audioToWrite(local.port, formats, stream.packetTimeMs, direction) : refused(offered),
+    position === index ? audioToWrite(local, formats, { ...stream, direction }) : refused(offered),
   );
   return {
     ok: true,
@@ -67,18 +70,30 @@ export function answerOffer(offer: string, local: LocalSession, codecs = USUAL_C
       sendEventClock: clockOf(event),
       packetTimeMs: stream.packetTimeMs,
       direction,
+      ...secureOf(stream, local.secure),
     },
   };
 }
 
+function secureOf({ secure }: Stream, end: SecureEnd | undefined): Pick<AudioParameters, 'secure'> {
+  return secure === undefined || end === undefined ? {} : { secure: { ...secure, ice: end.ice } };
+}
+
 /** Our own offer: codecs, telephone-event. */
 export function makeOffer(local: LocalSession, codecs = USUAL_CODECS): string {
-  const media = [audioToWrite(local.port, ourFormats(codecs), DEFAULT_PACKET_TIME_MS, 'sendrecv')];
+  const isSecure = local.secure !== undefined;
+  const stream = {
+    packetTimeMs: DEFAULT_PACKET_TIME_MS,
+    direction: 'sendrecv',
+    protocol: isSecure ? 'UDP/TLS/RTP/SAVPF' : 'RTP/AVP',
+    mid: isSecure ? '0' : undefined,
+  } as const;
+  const media = [audioToWrite(local, ourFormats(codecs), stream)];
   return formatSdp({ ...local, timing: { start: 0, stop: 0 }, media });
 }
 
-/** Reads the answer to `makeOffer`'s offer; `sdp` of the result is the offer. */
-export function acceptAnswer(answer: string, offer: string): Negotiated {
+/** Reads the answer to `makeOffer`'s offer; `sdp` of the result is the offer. `secure`: as the offer had it. */
+export function acceptAnswer(answer: string, offer: string, secure?: SecureEnd): Negotiated {
   const offered = parseSdp(offer);
   const parsed = parseSdp(answer);
   if (!offered.ok) return { ok: false, why: offered.reason };
@@ -88,9 +103,8 @@ export function acceptAnswer(answer: string, offer: string): Negotiated {
   const theirs = parsed.session.media[0];
   if (ours === undefined || theirs === undefined) return { ok: false, why: 'the answer has no m= line' };
   const known = knownFormats(ours);
-  const read = readStream(theirs, ours.address ?? '', (meaning) =>
-    known.some((format) => format.meaning === meaning),
-  );
+  const local = { address: ours.address ?? '', secure: secure !== undefined };
+  const read = readStream(theirs, local, (meaning) => known.some((format) => format.meaning === meaning));
   if (!read.ok) return read;
   const { stream } = read;
   return {
@@ -118,6 +132,7 @@ export function acceptAnswer(answer: string, offer: string): Negotiated {
       sendEventClock: clockOf(eventFor(stream)),
       packetTimeMs: stream.packetTimeMs,
       direction: ourDirection(stream),
+      ...secureOf(stream, secure),
     },
   };
 }
@@ -162,14 +177,17 @@ function ourFormats(codecs: readonly Codec[]): readonly Format[] {
 /** The first stream that we can take, or why there is none. */
 function pickStream(
   session: SessionDescription,
-  localAddress: string,
+  local: LocalSession,
   codecs: readonly Codec[],
 ):
   | { readonly ok: true; readonly stream: Stream; readonly index: number }
   | { readonly ok: false; readonly why: string } {
+  const end = { address: local.address, secure: local.secure !== undefined };
+  // RFC 8445 §6.1.1: of two such agents neither would check anything.
+  if (end.secure && session.iceLite) return { ok: false, why: 'it is ICE-lite, as we are' };
   const reasons: string[] = [];
   for (const [index, media] of session.media.entries()) {
-    const read = readStream(media, localAddress, () => true, codecs);
+    const read = readStream(media, end, () => true, codecs);
     if (read.ok) return { ...read, index };
     if (reasons.length < 3) reasons.push(`stream ${index + 1}: ${read.why}`);
   }
@@ -181,15 +199,15 @@ function meanings(formats: readonly Format[]): Readonly<Record<number, Meaning>>
 }
 
 function audioToWrite(
-  port: number,
+  { port, secure }: LocalSession,
   formats: readonly Format[],
-  packetTimeMs: number,
-  direction: Direction,
+  { packetTimeMs, direction, protocol, mid }: Pick<Stream, 'packetTimeMs' | 'direction' | 'protocol' | 'mid'>,
 ): MediaToWrite {
   return {
     kind: 'audio',
     port,
-    protocol: 'RTP/AVP',
+    protocol,
+    mid: secure === undefined ? undefined : mid,
     formats: formats.map(({ payloadType }) => String(payloadType)),
     detail: {
       rtpMaps: formats.map(rtpMapOf),
@@ -199,6 +217,7 @@ function audioToWrite(
       }),
       packetTimeMs,
       direction,
+      secure,
     },
   };
 }
@@ -223,6 +242,6 @@ function rtpMapOf({ payloadType, meaning }: Format) {
 }
 
 /** RFC 3264 §6: a refused stream keeps its line, with port 0. */
-function refused({ kind, protocol, formats }: MediaDescription): MediaToWrite {
-  return { kind, port: 0, protocol, formats };
+function refused({ kind, protocol, formats, mid }: MediaDescription): MediaToWrite {
+  return { kind, port: 0, protocol, formats, mid };
 }

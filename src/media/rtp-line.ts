@@ -3,12 +3,14 @@
  */
 
 import { randomBytes } from 'node:crypto';
-import type { Clock } from '../clock.ts';
+import { type Clock, pause } from '../clock.ts';
 import { TonearmError } from '../errors.ts';
 import type { Log } from '../log.ts';
 import { emptyRtpPacket, readRtp } from '../wire/rtp.ts';
+import type { Fingerprint } from '../wire/sdp.ts';
 import { type BargeInWatch, watchForBargeIn } from './barge-in.ts';
-import { CODECS, type Codec, isCodec, isWide } from './codecs.ts';
+import { isCodec, isWide } from './codecs.ts';
+import type { DtlsIdentity } from './dtls-identity.ts';
 import { Hearing } from './hearing.ts';
 import { LOOK_BACK_SAMPLES } from './history.ts';
 import type { DtmfMode } from './keys.ts';
@@ -24,11 +26,14 @@ import {
   SPEECH_TAIL,
 } from './line.ts';
 import { type AudioRing, type LineMemories, LineMemory, RING_SAMPLES } from './line-memory.ts';
+import { type Meanings, meaningsOf } from './meanings.ts';
+import { FAST, OPUS_TICKS, OpusTicks } from './opus-ticks.ts';
 import { createPlayer, PACKET_BYTES, type Player, type SendSilence, sendingOf } from './player.ts';
 import { createPortPairs, type PortPair, type PortPairs, type PortRange } from './ports.ts';
 import { Reception } from './reception.ts';
 import { createReports, type Reports } from './reports.ts';
 import { createNodeSockets, type OnDatagram } from './rtp-sockets.ts';
+import { SecureTransport } from './secure-transport.ts';
 import type { AudioParameters } from './session-description.ts';
 import { createTick, type Tick, type Turn } from './tick.ts';
 import { LONGEST_PACKET } from './timeline.ts';
@@ -48,13 +53,15 @@ export interface RtpLineOptions {
   readonly sendSilence?: SendSilence;
   /** Default: `auto`. */
   readonly dtmf?: DtmfMode | undefined;
+  /** Given, the line is for ICE and DTLS-SRTP, and shows this certificate. */
+  readonly identity?: DtlsIdentity | undefined;
 }
 
 /** What came and went, since the line opened. */
 export interface RtpCounts {
   /** Datagrams on the RTP port. */
   readonly received: number;
-  /** Of these: no RTP, a payload type that was not agreed on, or of an absurd length. */
+  /** Of these: no RTP, a payload type that was not agreed on, or of an absurd length; no RTP that is to be believed. */
   readonly invalid: number;
   /** Of these: from somebody else than the caller. */
   readonly strays: number;
@@ -66,6 +73,8 @@ export interface RtpCounts {
   readonly sendErrors: number;
 }
 
+/** So long does what is to play wait for DTLS: a browser that needs more has no media. */
+const SECURING_MS = 10_000;
 /** So much sending that did nothing but fail makes what plays fail. */
 const FAILING_MS = 1000;
 const ANY_ADDRESS = new Set(['0.0.0.0', '::']);
@@ -96,6 +105,9 @@ export class RtpLine implements Line {
   readonly #player: Player;
   readonly #reports: Reports;
   readonly #dtmf: DtmfMode;
+  /** As Options.identity's fingerprint. */
+  readonly fingerprint: Fingerprint | undefined;
+  readonly #secure: SecureTransport | undefined;
   #meanings: Meanings = [];
   #ticks: OpusTicks | undefined;
   #connected = false;
@@ -140,6 +152,8 @@ export class RtpLine implements Line {
       clock,
       random: Math.random,
     });
+    this.fingerprint = options.identity?.fingerprint;
+    this.#secure = options.identity && this.#openSecure(options.identity);
     pair.rtp.listen(this.#onRtp, this.#onSocketError);
     pair.rtcp.listen(this.#onRtcp, this.#onSocketError);
     const tick = options.tick ?? createTick(clock);
@@ -198,7 +212,10 @@ export class RtpLine implements Line {
   /** Takes what offer/answer settled, first or anew. Time begins to pass with the first. Does nothing on a closed line. */
   connect(parameters: AudioParameters): void {
     if (this.#closed) return;
-    const { remote, direction } = parameters;
+    const { remote, direction, secure } = parameters;
+    // A description without it cannot be one for this line.
+    if ((secure === undefined) !== (this.#secure === undefined)) return;
+    if (secure !== undefined) this.#secure?.connect(secure);
     if (!this.#connected) this.#hearing.open(this.#clock.monotonic());
     this.#connected = true;
     this.#packetTimeMs = parameters.packetTimeMs;
@@ -206,7 +223,8 @@ export class RtpLine implements Line {
     this.#meanings = meaningsOf(parameters.receive);
     const unknown = remote.address === '';
     const reachable = unknown || (isPort(remote.port) && !ANY_ADDRESS.has(remote.address));
-    if (reachable) this.#latch.given(remote.address, remote.port, remote.rtcpPort, remote.signalledFrom);
+    if (reachable && secure === undefined)
+      this.#latch.given(remote.address, remote.port, remote.rtcpPort, remote.signalledFrom);
     const meanings = Object.values(parameters.receive);
     // What we offered may come though it was not agreed on.
     const hasEvents = parameters.sendEventPayloadType !== undefined;
@@ -226,6 +244,7 @@ export class RtpLine implements Line {
       readonly signal: AbortSignal;
     },
   ): Promise<PlayEnd> {
+    if (this.#secure !== undefined) await this.#secured(options.signal);
     if (this.#closed || options.signal.aborted) return { by: 'aborted' };
     const broken = new AbortController();
     const signal = AbortSignal.any([options.signal, broken.signal]);
@@ -264,6 +283,7 @@ export class RtpLine implements Line {
     keys: readonly Key[],
     options: { durationMs?: number; gapMs?: number; signal: AbortSignal },
   ): Promise<void> {
+    if (this.#secure !== undefined) await this.#secured(options.signal);
     if (this.#closed) return;
     const { durationMs = 100, gapMs = 80, signal } = options;
     const pressed = this.#player.keys(keys, durationMs, gapMs, signal);
@@ -292,6 +312,7 @@ export class RtpLine implements Line {
     if (this.#closed) return;
     if (this.#connected) this.#sendRtcp(this.#reports.goodbye(this.#clock.monotonic()));
     this.#closed = true;
+    this.#secure?.close();
     this.#turn.end();
     this.#hearing.close();
     this.#player.stop();
@@ -303,18 +324,26 @@ export class RtpLine implements Line {
 
   readonly #onRtp: OnDatagram = (bytes, from, to, address, port, now) => {
     if (!this.#connected || this.#closed) return;
+    const secure = this.#secure;
+    if (secure !== undefined) {
+      const opened = secure.open(bytes, from, to, address, port);
+      if (opened === 'rtcp') this.#reports.hear(bytes.subarray(from, secure.end), now);
+      if (opened !== 'rtp') return;
+    }
     this.#received++;
     const packet = PACKET;
-    const fault = readRtp(bytes, packet, from, to);
+    const fault = readRtp(bytes, packet, from, secure === undefined ? to : secure.end);
     const meaning = fault === undefined ? this.#meanings[packet.payloadType] : undefined;
     const length = packet.payloadEnd - packet.payloadStart;
     const audio = isCodec(meaning);
     if (meaning === undefined || length > (audio ? LONGEST_PACKET : LONGEST_SMALL_PAYLOAD)) {
       this.#invalid++;
-      if (fault === undefined && this.#latch.isFrom(address, port)) this.#hearing.passOver(packet);
+      const isTheirs = secure !== undefined || this.#latch.isFrom(address, port);
+      if (fault === undefined && isTheirs) this.#hearing.passOver(packet);
       return;
     }
-    if (!this.#latch.accept(address, port, packet.ssrc, packet.sequence, now)) {
+    // SRTP has told already whose it is, wherever it comes from.
+    if (secure === undefined && !this.#latch.accept(address, port, packet.ssrc, packet.sequence, now)) {
       this.#strays++;
       return;
     }
@@ -330,7 +359,7 @@ export class RtpLine implements Line {
   };
 
   readonly #onRtcp: OnDatagram = (bytes, from, to, address, port, now) => {
-    if (this.#closed || address !== this.#latch.address) return;
+    if (this.#closed || this.#secure !== undefined || address !== this.#latch.address) return;
     if (this.#reports.hear(bytes.subarray(from, to), now)) this.#latch.acceptRtcp(address, port);
   };
 
@@ -378,15 +407,46 @@ export class RtpLine implements Line {
   #transmit(bytes: Uint8Array): void {
     // Nobody knows yet where to: time passes all the same.
     if (this.#latch.port === 0) return;
-    this.#pair.rtp.send(bytes, this.#latch.port, this.#latch.address, this.#onSent);
+    const packet = this.#secure === undefined ? bytes : this.#secure.protect(bytes, 'rtp');
+    if (packet === undefined) return;
+    this.#pair.rtp.send(packet, this.#latch.port, this.#latch.address, this.#onSent);
   }
 
   #sendRtcp(bytes: Buffer): void {
     const { address, port, rtcpPort } = this.#latch;
     if (port === 0 || !isPort(rtcpPort)) return;
-    this.#pair.rtcp.send(bytes, rtcpPort, address, (error) => {
-      if (error !== null) this.#sendErrors++;
+    if (this.#secure === undefined) return this.#pair.rtcp.send(bytes, rtcpPort, address, this.#onReported);
+    const packet = this.#secure.protect(bytes, 'rtcp');
+    if (packet !== undefined) this.#pair.rtp.send(packet, port, address, this.#onReported);
+  }
+
+  readonly #onReported = (error: Error | null) => {
+    if (error !== null) this.#sendErrors++;
+  };
+
+  #openSecure(identity: DtlsIdentity): SecureTransport {
+    const { rtp } = this.#pair;
+    return new SecureTransport({
+      identity,
+      clock: this.#clock,
+      log: this.#log,
+      sendsAtOnce: rtp.sendsAtOnce,
+      send: (bytes, port, address) => rtp.send(bytes, port, address, this.#onReported),
+      onSelected: (address, port) => {
+        this.#latch.given(address, port, port);
+        this.#turn.sendAt = 0;
+      },
     });
+  }
+
+  /** Waits until the far end can hear: what plays meanwhile would be lost to it. */
+  async #secured(signal: AbortSignal): Promise<void> {
+    const secure = this.#secure;
+    if (secure === undefined || secure.isReady || signal.aborted) return;
+    const waited = new AbortController();
+    const over = AbortSignal.any([signal, waited.signal]);
+    await Promise.race([secure.ready, pause(this.#clock, SECURING_MS, over)]);
+    waited.abort();
   }
 }
 
@@ -394,52 +454,6 @@ export class RtpLine implements Line {
 const ONE_PACKET = [Buffer.alloc(PACKET_BYTES)];
 /** A packet that the kernel could not take at once is still read from its buffer; the next ones go into others. */
 const somePackets = () => Array.from({ length: 4 }, () => Buffer.alloc(PACKET_BYTES));
-
-const OPUS_TICKS = CODECS.opus.ticksPerPosition;
-
-/** Above all SSRCs. */
-const FAST = 2 ** 32;
-
-/** Turns timestamps that count at 48 kHz into such that count positions, beyond where the former wrap. */
-class OpusTicks {
-  #last = -1;
-  #total = 0;
-  #fast: boolean;
-
-  constructor(codec: Codec) {
-    this.#fast = codec === 'opus';
-  }
-
-  /** Whether a packet counts at 48 kHz: Opus, and what comes beside it (RFC 7587 §3.2). */
-  count(meaning: Meanings[number]): boolean {
-    if (isCodec(meaning)) this.#fast = meaning === 'opus';
-    return this.#fast || meaning === 'telephone-event/48000';
-  }
-
-  positions(timestamp: number): number {
-    if (this.#last < 0) this.#total = timestamp;
-    else this.#total += (timestamp - this.#last) | 0;
-    this.#last = timestamp;
-    return Math.floor(this.#total / OPUS_TICKS) >>> 0;
-  }
-}
-
-/** By payload type. */
-type Meanings = readonly (AudioParameters['receive'][number] | undefined)[];
-
-/** Nearly all callers agree on the same ones: their lines share one table. */
-function meaningsOf(receive: AudioParameters['receive']): Meanings {
-  const key = JSON.stringify(receive);
-  const known = MEANINGS.get(key);
-  if (known !== undefined) return known;
-  if (MEANINGS.size === MOST_MEANINGS) MEANINGS.clear();
-  const meanings = Array.from({ length: 128 }, (_, payloadType) => receive[payloadType]);
-  MEANINGS.set(key, meanings);
-  return meanings;
-}
-
-const MEANINGS = new Map<string, Meanings>();
-const MOST_MEANINGS = 100;
 
 function isPort(port: number): boolean {
   return Number.isInteger(port) && port > 0 && port < 65536;

@@ -1,3 +1,4 @@
+import type { Fingerprint, SecureEnd } from '../wire/sdp.ts';
 import type { Codec } from './codecs.ts';
 
 /** Telephone events at 8,000 Hz, and at the clock rate of Opus (RFC 7587 §3.2 has one clock for all that a stream carries). */
@@ -32,4 +33,14 @@ export interface AudioParameters {
   readonly packetTimeMs: number;
   /** From our side: `recvonly` means the caller put us on hold and we may still hear. */
   readonly direction: 'sendrecv' | 'sendonly' | 'recvonly' | 'inactive';
+  /** Given: over ICE and DTLS-SRTP (RFC 5763), RTCP on the same port; `remote` then says nothing. */
+  readonly secure?: SecureParameters | undefined;
+}
+
+/** What the line needs of both descriptions to know the far end. */
+export interface SecureParameters {
+  /** Ours. */
+  readonly ice: SecureEnd['ice'];
+  readonly remoteUfrag: string;
+  readonly remoteFingerprint: Fingerprint;
 }

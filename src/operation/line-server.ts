@@ -4,6 +4,7 @@ import type { Log } from '../log.ts';
 import type { Key, Line } from '../media/line.ts';
 import type { AudioParameters } from '../media/session-description.ts';
 import type { AudioRing, Take } from '../recording/take.ts';
+import type { Fingerprint } from '../wire/sdp.ts';
 import type { OperationRun } from './media-engine.ts';
 import type { PromptDelivery, TakeSpec } from './operation.ts';
 import type { FromWorker, ToWorker } from './protocol.ts';
@@ -13,6 +14,8 @@ import type { StopReason } from './stage.ts';
 /** A line as the worker owns it. */
 export interface OwnedLine extends Line {
   readonly port: number;
+  /** Of the certificate that it shows, when it is for DTLS. */
+  readonly fingerprint?: Fingerprint | undefined;
   /** Where what it hears lies: what its takes are written from. */
   ring(channels: 1 | 2): AudioRing;
   connect(parameters: AudioParameters): void;
@@ -42,7 +45,7 @@ export function serveLines(
   parts: Pick<QueueParts, 'beep'> & {
     /** As QueueParts.openTake, of what this line hears. */
     readonly openTake: (line: OwnedLine, spec: TakeSpec, onGrown: (samples: number) => void) => Take;
-    readonly openLine: (callId: string) => Promise<OwnedLine>;
+    readonly openLine: (callId: string, secure: boolean) => Promise<OwnedLine>;
     readonly send: (message: FromWorker) => void;
     readonly log: Log;
   },
@@ -53,16 +56,16 @@ export function serveLines(
   const operations = new Map<number, Operation>();
   let closing = false;
 
-  const open = async (id: number, callId: string) => {
+  const open = async (id: number, callId: string, secure: boolean) => {
     try {
-      const line = await parts.openLine(callId);
+      const line = await parts.openLine(callId, secure);
       if (closing) {
         await line.close();
         throw new TonearmError('engineClosed', 'the media engine is closing: no more lines are opened');
       }
       const openTake: QueueParts['openTake'] = (spec, onGrown) => parts.openTake(line, spec, onGrown);
       lines.set(id, { line, queue: createQueue(line, { beep: parts.beep, openTake }) });
-      send({ type: 'lineOpened', line: id, port: line.port });
+      send({ type: 'lineOpened', line: id, port: line.port, fingerprint: line.fingerprint });
     } catch (thrown) {
       const code = thrown instanceof TonearmError ? thrown.code : 'lineFailed';
       send({ type: 'lineRefused', line: id, code, message: reasonOf(thrown) });
@@ -108,7 +111,9 @@ export function serveLines(
   const act = (message: Exclude<ToWorker, { type: 'close' }>) => {
     switch (message.type) {
       case 'openLine': {
-        const opened = open(message.line, message.callId).finally(() => opening.delete(opened));
+        const opened = open(message.line, message.callId, message.secure === true).finally(() =>
+          opening.delete(opened),
+        );
         opening.add(opened);
         break;
       }

@@ -4,14 +4,15 @@
  */
 import type { Key } from '../media/line.ts';
 import type { AudioParameters } from '../media/session-description.ts';
+import type { Fingerprint } from '../wire/sdp.ts';
 import type { OperationEnd, OperationProgress, OperationSpec, PromptDelivery } from './operation.ts';
 
 export interface MediaEngine {
   /**
-   * Opens a line: binds an RTP/RTCP port pair in the least loaded worker.
+   * Opens a line: binds an RTP/RTCP port pair in the least loaded worker. `secure`: for ICE and DTLS-SRTP.
    * Throws TonearmError `noPorts` when the range is full, `engineClosed` when closing, `workerFailed` when no worker is alive.
    */
-  openLine(options: { readonly callId: string }): Promise<MediaLine>;
+  openLine(options: { readonly callId: string; readonly secure?: boolean }): Promise<MediaLine>;
   /** Closes every line and stops the workers. */
   close(): Promise<void>;
 }
@@ -19,6 +20,8 @@ export interface MediaEngine {
 export interface MediaLine {
   /** The even port for RTP; RTCP is the next one. */
   readonly port: number;
+  /** Of the certificate that it shows; `undefined`: it is not for DTLS. */
+  readonly fingerprint?: Fingerprint | undefined;
   /** Aborts when the worker that carried the line is gone; running operations end with `error` before that. */
   readonly failed: AbortSignal;
   /** Sets, or at a re-INVITE changes, what offer/answer settled. */

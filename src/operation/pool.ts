@@ -137,13 +137,13 @@ export async function openPool(
   }
 
   return {
-    async openLine({ callId }) {
+    async openLine({ callId, secure = false }) {
       const links = places.flatMap(({ link }) => link ?? []).sort((a, b) => a.load - b.load);
       let refused: unknown = new TonearmError('workerFailed', 'no media worker runs; one is being started');
       for (const link of links) {
         if (closing.signal.aborted) break;
         try {
-          return await link.openLine(callId);
+          return await link.openLine(callId, secure);
         } catch (thrown) {
           refused = thrown;
           if (!triesNext(thrown)) throw thrown;

@@ -7,6 +7,7 @@ import type { DtmfMode } from '../media/keys.ts';
 import type { Key } from '../media/line.ts';
 import type { PortRange } from '../media/ports.ts';
 import type { AudioParameters } from '../media/session-description.ts';
+import type { Fingerprint } from '../wire/sdp.ts';
 import type { OperationEnd, OperationProgress, OperationSpec, PromptDelivery } from './operation.ts';
 
 /** What a worker is started with. */
@@ -22,7 +23,7 @@ export interface WorkerStart {
 }
 
 export type ToWorker =
-  | { readonly type: 'openLine'; readonly line: number; readonly callId: string }
+  | { readonly type: 'openLine'; readonly line: number; readonly callId: string; readonly secure?: boolean }
   | { readonly type: 'connect'; readonly line: number; readonly parameters: AudioParameters }
   | { readonly type: 'mute'; readonly line: number; readonly muted: boolean }
   | { readonly type: 'watchKeys'; readonly line: number }
@@ -48,7 +49,12 @@ export type ToWorker =
 
 export type FromWorker =
   | { readonly type: 'ready'; readonly sockets: 'node' | 'native' }
-  | { readonly type: 'lineOpened'; readonly line: number; readonly port: number }
+  | {
+      readonly type: 'lineOpened';
+      readonly line: number;
+      readonly port: number;
+      readonly fingerprint: Fingerprint | undefined;
+    }
   | {
       readonly type: 'lineRefused';
       readonly line: number;

@@ -18,7 +18,7 @@ export interface WorkerLink {
   /** Resolves when the thread is gone, whyever, and all that it carried has ended. */
   readonly gone: Promise<void>;
   /** Throws TonearmError `noPorts`, `mediaAddress`, `engineClosed`, or `workerFailed` when the worker dies meanwhile. */
-  openLine(callId: string): Promise<MediaLine>;
+  openLine(callId: string, secure: boolean): Promise<MediaLine>;
   /** Asks the worker to end everything and stop. */
   close(): void;
 }
@@ -69,7 +69,7 @@ export function linkWorker(worker: Worker, log: Log, spool: Pick<WorkerSpool, 'a
         break;
       case 'lineOpened': {
         const line = lines.get(message.line);
-        line?.opened.resolve(mediaLine(message.line, line, message.port));
+        line?.opened.resolve(mediaLine(message.line, line, message));
         break;
       }
       case 'lineRefused':
@@ -119,8 +119,13 @@ export function linkWorker(worker: Worker, log: Log, spool: Pick<WorkerSpool, 'a
     gone.resolve();
   };
 
-  const mediaLine = (id: number, line: LinkedLine, port: number): MediaLine => ({
+  const mediaLine = (
+    id: number,
+    line: LinkedLine,
+    { port, fingerprint }: Pick<MediaLine, 'port' | 'fingerprint'>,
+  ): MediaLine => ({
     port,
+    fingerprint,
     failed: line.failed.signal,
     connect(parameters) {
       if (lines.has(id)) post({ type: 'connect', line: id, parameters });
@@ -186,13 +191,13 @@ export function linkWorker(worker: Worker, log: Log, spool: Pick<WorkerSpool, 'a
     },
     ready: ready.promise,
     gone: gone.promise,
-    openLine(callId) {
+    openLine(callId, secure) {
       if (death !== undefined) return Promise.reject(death);
       const id = ++numbers;
       const opened = Promise.withResolvers<MediaLine>();
       const closed = Promise.withResolvers<void>();
       lines.set(id, { opened, closed, failed: new AbortController(), onKey: undefined, closing: false });
-      post({ type: 'openLine', line: id, callId });
+      post({ type: 'openLine', line: id, callId, secure });
       return opened.promise;
     },
     close() {

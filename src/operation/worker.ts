@@ -9,6 +9,7 @@ import { pause, systemClock } from '../clock.ts';
 import { reasonOf } from '../errors.ts';
 import type { Log } from '../log.ts';
 import { beep } from '../media/beep.ts';
+import { createDtlsIdentity, type DtlsIdentity } from '../media/dtls-identity.ts';
 import { createLineMemories } from '../media/line-memory.ts';
 import { loadNativeSockets } from '../media/native-sockets.ts';
 import { createPortPairs } from '../media/ports.ts';
@@ -43,11 +44,17 @@ const rtpSockets = native ?? createNodeSockets(() => systemClock.monotonic());
 const tick = createTick(systemClock, () => rtpSockets.poll());
 const pairs = createPortPairs(ports, rtpSockets);
 const memories = createLineMemories();
+let identity: DtlsIdentity | undefined;
 const spool = createSpool(spoolPort);
 spoolPort.on('message', (message: FromSpool) => spool.take(message));
 spoolPort.on('close', () => spool.lost());
 const server = serveLines({
-  openLine: () => openRtpLine({ address, ports: pairs, tick, memories, dtmf, clock: systemClock, log }),
+  openLine: (_callId, secure) => {
+    // One certificate for all browsers of this worker, made when the first one calls.
+    if (secure) identity ??= createDtlsIdentity(systemClock.now());
+    const shared = { address, ports: pairs, tick, memories, dtmf, clock: systemClock, log };
+    return openRtpLine(secure ? { ...shared, identity } : shared);
+  },
   openTake: (line, spec, onGrown) => spool.openTake(spec, line.ring(spec.channels), onGrown),
   beep: beep(),
   send,

@@ -49,7 +49,7 @@ export class ClientTransaction {
     this.#runner = new MachineRunner({
       ...this.#options,
       machine: this.request.method === 'INVITE' ? INVITE_CLIENT : NON_INVITE_CLIENT,
-      reliable: this.peer.transport === 'tcp',
+      reliable: this.peer.transport !== 'udp',
       perform: (action) => this.#perform(action),
     });
     this.#perform('send');

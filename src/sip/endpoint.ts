@@ -32,6 +32,7 @@ import type {
   SipCounts,
   UserAgent,
 } from './user-agent.ts';
+import { openWs, type SipSocket, type WsTransport } from './ws-transport.ts';
 
 export interface UserAgentOptions {
   readonly listen: readonly ListenAddress[];
@@ -40,6 +41,8 @@ export interface UserAgentOptions {
   readonly timers?: TimerValues;
   /** What sources may do; default: sources.ts. */
   readonly limits?: Partial<SourceLimits>;
+  /** WebSockets at one time; default 1000. */
+  readonly webSockets?: number;
   /** Server transactions at one time; default 20,000. */
   readonly transactionLimit?: number;
   /** How long a REFER waits after the last that was heard of it; default 60,000. */
@@ -73,6 +76,15 @@ interface DialogParts {
 /** How long a closing agent waits for answers to its last requests: three retransmissions (RFC 3261 §17.1.2.1). */
 const LAST_ANSWERS_MS = 4000;
 
+/** A page that lost its WebSocket has so long to come back: JsSIP tries for the first time after 2 s, SIP.js after 3. */
+const COME_BACK_MS = 30_000;
+
+/** Where a dialog's requests go; a browser may come back over another connection. */
+interface Hop {
+  readonly transport: Transport;
+  peer: Peer;
+}
+
 class Endpoint implements UserAgent, TransactionUser {
   readonly #options: UserAgentOptions;
   readonly #values: TimerValues;
@@ -80,6 +92,9 @@ class Endpoint implements UserAgent, TransactionUser {
   readonly #layer: TransactionLayer;
   readonly #transports: Transport[] = [];
   readonly #dialogs = new Map<string, SipDialog>();
+  /** Of the dialogs with browsers. */
+  readonly #browsers = new Map<SipDialog, Hop>();
+  readonly #webSockets: WsTransport;
   readonly #ringing = new Map<ServerTransaction, IncomingCall>();
   readonly #invites = new Queue<IncomingInvite>();
   readonly #closing = new AbortController();
@@ -97,6 +112,13 @@ class Endpoint implements UserAgent, TransactionUser {
       values: this.#values,
       sources: this.#sources,
       limit: options.transactionLimit ?? 20_000,
+    });
+    this.#webSockets = openWs({
+      handler: this.#handler,
+      connections: options.webSockets ?? 1000,
+      clock,
+      log,
+      onClosed: (connection) => this.#onGone(connection),
     });
   }
 
@@ -116,21 +138,40 @@ class Endpoint implements UserAgent, TransactionUser {
 
   async open(listen: ListenAddress): Promise<void> {
     const open = this.#options.open ?? (listen.transport === 'udp' ? openUdp : openTcp);
-    const handler: TransportHandler = {
-      hear: (from, bytes) => this.#sources.hear(from, bytes),
-      mayConnect: (address, open) => this.#sources.mayConnect(address, open),
-      isTrusted: (address) => this.#sources.isTrusted(address),
-      onMessage: (...message) => this.#layer.onMessage(...message),
-      onUnparsable: ({ reason, answerable }, from, via) => {
-        this.#options.log.debug(
-          { from: `${from.address}:${from.port}`, reason },
-          'SIP: a message that is none',
-        );
-        if (answerable !== undefined) this.#layer.refuse(answerable, reason, from, via);
-      },
-      onSendError: (to, error) => this.#layer.onSendError(to, error),
-    };
-    this.#transports.push(await open(listen, handler, this.#options.log));
+    this.#transports.push(await open(listen, this.#handler, this.#options.log));
+  }
+
+  mayAdopt(address: string): boolean {
+    return !this.#closing.signal.aborted && this.#webSockets.mayAdopt(address);
+  }
+
+  adopt(socket: SipSocket): void {
+    if (this.#closing.signal.aborted) socket.close();
+    else this.#webSockets.adopt(socket);
+  }
+
+  readonly #handler: TransportHandler = {
+    hear: (from, bytes) => this.#sources.hear(from, bytes),
+    mayConnect: (address, open) => this.#sources.mayConnect(address, open),
+    isTrusted: (address) => this.#sources.isTrusted(address),
+    onMessage: (...message) => this.#layer.onMessage(...message),
+    onUnparsable: ({ reason, answerable }, from, via) => {
+      this.#options.log.debug(
+        { from: `${from.address}:${from.port}`, reason },
+        'SIP: a message that is none',
+      );
+      if (answerable !== undefined) this.#layer.refuse(answerable, reason, from, via);
+    },
+    onSendError: (to, error) => this.#layer.onSendError(to, error),
+  };
+
+  /** A connection of a browser is gone, and with it a call that nobody takes up again. */
+  #onGone(connection: number): void {
+    const left = [...this.#browsers].filter(([, { peer }]) => peer.connection === connection);
+    for (const [dialog, hop] of left)
+      this.#options.clock.after(COME_BACK_MS, () => {
+        if (hop.peer.connection === connection) dialog.end({ by: 'gone' });
+      });
   }
 
   invites(): AsyncIterable<IncomingInvite> {
@@ -165,6 +206,7 @@ class Endpoint implements UserAgent, TransactionUser {
     // Whose ACK has not come by now.
     for (const dialog of [...this.#dialogs.values()]) dialog.end({ by: 'closed' });
     this.#layer.close();
+    await this.#webSockets.close();
     await Promise.all(this.#transports.splice(0).map((transport) => transport.close()));
   }
 
@@ -192,6 +234,8 @@ class Endpoint implements UserAgent, TransactionUser {
       const dialog = this.#dialogs.get(keyOfRequest(request));
       if (dialog === undefined) return transaction.respond(responseTo(request, 481));
       this.#sources.recognize(transaction.source);
+      const hop = this.#browsers.get(dialog);
+      if (hop !== undefined && transaction.peer.transport === 'ws') hop.peer = transaction.peer;
       dialog.onRequest(transaction);
     } else if (request.method === 'OPTIONS') this.#onOptions(transaction);
     else if (request.method === 'INVITE') this.#onInvite(transaction);
@@ -255,6 +299,7 @@ class Endpoint implements UserAgent, TransactionUser {
     parts: DialogParts = {},
   ): SipDialog {
     const { authenticator = new Authenticator(undefined), source } = parts;
+    const hop: Hop = { transport, peer };
     const host: DialogHost = {
       clock: this.#options.clock,
       values: this.#values,
@@ -264,20 +309,22 @@ class Endpoint implements UserAgent, TransactionUser {
       // Also when the ACK itself came from elsewhere: our tag was sent there.
       onReached: () => source !== undefined && this.#sources.recognize(source),
       contact: contactFor(transport, peer),
-      send: (request) => this.#sendInDialog(state, request, transport, peer),
+      send: (request) => this.#sendInDialog(state, request, hop),
       hold: (work) => this.#hold(work),
       sendAck: (ack) => {
-        void this.#locate(state, peer).then(
+        void this.#locate(state, hop.peer).then(
           (to) => to !== undefined && this.#layer.sendStateless(ack, to, transport),
         );
       },
       onEnded: (dialog) => {
         this.#dialogs.delete(dialog.key);
         parts.onEnded?.();
+        this.#browsers.delete(dialog);
       },
     };
     const dialog = new SipDialog(state, handler, host);
     this.#dialogs.set(dialog.key, dialog);
+    if (peer.transport === 'ws') this.#browsers.set(dialog, hop);
     return dialog;
   }
 
@@ -294,8 +341,7 @@ class Endpoint implements UserAgent, TransactionUser {
   async #sendInDialog(
     state: DialogState,
     request: SipRequest,
-    transport: Transport,
-    peer: Peer,
+    { transport, peer }: Hop,
   ): Promise<FinalAnswer> {
     const to = await this.#locate(state, peer);
     if (to === undefined) return { status: 503, reason: 'the host is not known', headers: [] };

@@ -29,5 +29,5 @@ export function hostOf(address: string): string {
 /** Our Contact, as this peer reaches us. */
 export function contactFor(transport: Transport, peer: Peer): string {
   const { address, port } = transport.localAddress(peer);
-  return `<sip:tonearm@${hostOf(address)}:${port}${peer.transport === 'tcp' ? ';transport=tcp' : ''}>`;
+  return `<sip:tonearm@${hostOf(address)}:${port}${peer.transport === 'udp' ? '' : `;transport=${peer.transport}`}>`;
 }

@@ -24,6 +24,8 @@ export async function locate(
   via: Peer,
   resolve: typeof resolveName = resolveName,
 ): Promise<Peer | undefined> {
+  // RFC 7118 §5: a browser's Contact is a name that does not exist (`.invalid`); its connection is all there is.
+  if (via.transport === 'ws') return via;
   const target = parseSipUri(uri);
   if (target === undefined || target.host === '') return undefined;
   const host = target.host.startsWith('[') ? target.host.slice(1, -1) : target.host;

@@ -51,7 +51,7 @@ export class ServerTransaction {
         this.#whenTerminated?.();
       },
       machine: request.method === 'INVITE' ? INVITE_SERVER : NON_INVITE_SERVER,
-      reliable: peer.transport === 'tcp',
+      reliable: peer.transport !== 'udp',
       perform: (action) => this.#perform(action),
     });
   }

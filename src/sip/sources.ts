@@ -3,7 +3,7 @@
  * (docs/security.md). Bounded, whoever comes.
  *
  * Anybody can write any address into a UDP datagram. So a source is a *stranger* until it has told something that only who gets our
- * answers can know (a To tag or a branch of ours), or has opened a TCP connection; strangers share what they get.
+ * answers can know (a To tag or a branch of ours), or has opened a connection (TCP, WebSocket); strangers share what they get.
  */
 import type { Clock } from '../clock.ts';
 import type { Log } from '../log.ts';
@@ -161,7 +161,7 @@ export function createSources(options: {
     const source = found ?? newSource(key, requestsPerSecond, messagesPerSecond, clock.monotonic());
     if (found === undefined) source.known = isTrusted(key);
     // A handshake has gone to and fro.
-    if (transport === 'tcp') recognize(source);
+    if (transport !== 'udp') recognize(source);
     add(source.known ? known : strangers, source);
     return source;
   };

@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import type { Log } from '../log.ts';
+import { makeRoom } from './connection-room.ts';
 import { deliver } from './deliver.ts';
 import { facing } from './local-address.ts';
 import { TcpConnection, type TcpConnectionOwner, type TcpLimits } from './tcp-connection.ts';
@@ -56,7 +57,7 @@ class TcpTransport implements Transport, TcpConnectionOwner {
     server.on('error', (error) => log.warn({ error: error.message }, 'SIP over TCP: listening failed'));
   }
 
-  localAddress(to: { readonly address: string }): { readonly address: string; readonly port: number } {
+  localAddress(to: Pick<Peer, 'address'>): { readonly address: string; readonly port: number } {
     return { address: facing(this.listening.address, to.address), port: this.listening.port };
   }
 
@@ -104,19 +105,7 @@ class TcpTransport implements Transport, TcpConnectionOwner {
 
   #mayConnect(address: string): boolean {
     if (this.#closed !== undefined) return false;
-    const bySource = Map.groupBy(this.#connections.values(), ({ peer }) => peer.address);
-    const open = bySource.get(address)?.length ?? 0;
-    if (!this.#handler.mayConnect(address, open)) return false;
-    if (this.#connections.size < this.#limits.connections) return true;
-    const isTrusted = (source: string) => this.#handler.isTrusted(source);
-    const [most = []] = [...bySource]
-      .filter(([source]) => !isTrusted(source))
-      .map(([, connections]) => connections)
-      .sort((a, b) => b.length - a.length);
-    if (most.length <= (isTrusted(address) ? 0 : open + 1)) return false;
-    // Whoever holds the most gives up the one that has been silent for longest.
-    most.reduce((first, one) => (one.heardAt < first.heardAt ? one : first)).destroy();
-    return true;
+    return makeRoom(this.#connections.values(), this.#limits.connections, address, this.#handler);
   }
 
   #connectionTo(to: Peer): TcpConnection {

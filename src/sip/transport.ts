@@ -1,22 +1,23 @@
 /**
- * What carries SIP messages (RFC 3261 §18), as the transaction layer sees it. udp-transport.ts and tcp-transport.ts implement it.
+ * What carries SIP messages (RFC 3261 §18), as the transaction layer sees it. udp-transport.ts, tcp-transport.ts and
+ * ws-transport.ts implement it.
  */
 import type { ParsedSip, SipMessage } from '../wire/sip-message.ts';
-import type { ListenAddress } from './user-agent.ts';
+import type { ListenAddress, TransportName } from './user-agent.ts';
 
-/** The other end of one hop. */
+/** The other end of one hop. Of a WebSocket `connection` says all. */
 export interface Peer {
-  readonly transport: 'udp' | 'tcp';
+  readonly transport: TransportName;
   readonly address: string;
   readonly port: number;
-  /** The TCP connection that a message came over: an answer goes back on it while it lasts. */
+  /** The connection that a message came over: an answer goes back on it while it lasts. */
   readonly connection?: number;
 }
 
 export interface Transport {
   readonly listening: ListenAddress;
   /** What a peer can reach us at: the listening address, or of a wildcard the one that faces the peer. */
-  localAddress(to: { readonly address: string }): { readonly address: string; readonly port: number };
+  localAddress(to: Pick<Peer, 'address' | 'connection'>): { readonly address: string; readonly port: number };
   /** Never throws and never waits; what can't be sent is told by `onSendError`. */
   send(bytes: Uint8Array, to: Peer): void;
   close(): Promise<void>;

@@ -5,6 +5,10 @@
  * ends once, by either side's BYE, by a missing ACK, or by the agent's closing; `ended` then aborts.
  */
 import type { NameAddr, SipUri } from '../wire/sip-uri.ts';
+import type { SipSocket } from './ws-transport.ts';
+
+/** RFC 3261 §18; `ws`: RFC 7118, with TLS or without. */
+export type TransportName = 'udp' | 'tcp' | 'ws';
 
 export interface UserAgent {
   /** Where it listens, with the ports the system gave when 0 was asked for. */
@@ -15,6 +19,10 @@ export interface UserAgent {
   invites(): AsyncIterable<IncomingInvite>;
   /** Places a call. Resolves with the final outcome of the INVITE; never rejects for what the far end says. */
   invite(request: OutgoingInvite, signal: AbortSignal): Promise<InviteOutcome>;
+  /** Whether one more WebSocket from this address is to be taken; when there are too many, whoever has the most may lose one for it. */
+  mayAdopt(address: string): boolean;
+  /** Takes in a WebSocket that a browser opened; it is closed with the agent. */
+  adopt(socket: SipSocket): void;
   /** From now on new INVITEs are answered 503 with Retry-After; what runs goes on. */
   drain(): void;
   /** Cancels what is being placed, ends every dialog with BYE, waits a few seconds for the answers, closes the sockets. */
@@ -33,7 +41,7 @@ export interface SipCounts {
 }
 
 export interface ListenAddress {
-  readonly transport: 'udp' | 'tcp';
+  readonly transport: TransportName;
   readonly address: string;
   readonly port: number;
 }
@@ -45,7 +53,7 @@ export interface IncomingInvite {
   readonly requestUri: SipUri;
   readonly from: NameAddr;
   readonly to: NameAddr;
-  readonly source: { readonly transport: 'udp' | 'tcp'; readonly address: string; readonly port: number };
+  readonly source: { readonly transport: TransportName; readonly address: string; readonly port: number };
   /** The SDP of the INVITE; `undefined` when the caller wants us to offer (RFC 3261 §13.2.1, delayed offer). */
   readonly offer: string | undefined;
   /** Aborts when the caller gives up (CANCEL: 487 was already sent) or the agent closes. */
@@ -122,6 +130,8 @@ export type DialogEnd =
   | { readonly by: 'remote'; readonly reasonHeader: string | undefined }
   | { readonly by: 'local' }
   | { readonly by: 'no-ack' }
+  /** Its WebSocket closed, and the far end did not come back over another. */
+  | { readonly by: 'gone' }
   | { readonly by: 'closed' };
 
 export interface OutgoingInvite {

@@ -22,6 +22,15 @@ const PHONE = [
   'c=IN IP4 192.0.2.7/127',
 ];
 
+/** Of a stream that goes over neither ICE nor DTLS. */
+const PLAIN = {
+  rtcpMux: false,
+  mid: undefined,
+  iceUfrag: undefined,
+  fingerprint: undefined,
+  setup: undefined,
+};
+
 function read(...lines: string[]): SessionDescription {
   const parsed = parseSdp(`${lines.join('\r\n')}\r\n`);
   assert.ok(parsed.ok, parsed.ok ? '' : parsed.reason);
@@ -47,6 +56,7 @@ test('a description is read into its streams', () => {
     packetTimeMs: 30,
     maxPacketTimeMs: 60,
     rtcpPort: 53020,
+    ...PLAIN,
   });
   assert.equal(video?.port, 51372);
   assert.equal(video?.address, '192.0.2.7');
@@ -141,6 +151,7 @@ test('attributes that make no sense are left out', () => {
     packetTimeMs: undefined,
     maxPacketTimeMs: undefined,
     rtcpPort: undefined,
+    ...PLAIN,
   });
 });
 

@@ -7,6 +7,12 @@ import { parse, write } from 'sdp-transform';
 /** The ways media may flow, as the describing side sees them (RFC 8866 §6.7). */
 export type Direction = 'sendrecv' | 'sendonly' | 'recvonly' | 'inactive';
 
+/** Of a certificate (RFC 8122 §5): the hash function's name, and pairs of hexadecimal digits with colons between. */
+export interface Fingerprint {
+  readonly hash: string;
+  readonly value: string;
+}
+
 export interface RtpMap {
   /** Lower-case: encoding names match without regard to case (RFC 8866 §6.6). */
   readonly encoding: string;
@@ -33,12 +39,21 @@ export interface MediaDescription {
   readonly maxPacketTimeMs: number | undefined;
   /** Of `a=rtcp` (RFC 3605). */
   readonly rtcpPort: number | undefined;
+  /** Whether RTCP may come on the port of RTP (RFC 5761). */
+  readonly rtcpMux: boolean;
+  /** What BUNDLE groups call it (RFC 5888). */
+  readonly mid: string | undefined;
+  /** Of ICE (RFC 8839 §5.4) and DTLS (RFC 8122 §5, RFC 8842 §5.1); the session's when the stream has none of its own. */
+  readonly iceUfrag: string | undefined;
+  readonly fingerprint: Fingerprint | undefined;
+  readonly setup: string | undefined;
 }
 
 export interface SessionDescription {
   /** Start and stop of the `t=` line. */
   readonly timing: { readonly start: number; readonly stop: number };
   readonly media: readonly MediaDescription[];
+  readonly iceLite: boolean;
 }
 
 export type ParsedSdp =
@@ -50,7 +65,8 @@ const MAX_LENGTH = 65_536;
 const MAX_LINES = 1000;
 const MAX_STREAMS = 32;
 /** The lines that are read. Each other one would be tried against all that sdp-transform knows: some 15 µs. */
-const READ = /^(?:[vosctm]=|a=(?:rtpmap|ptime|maxptime|rtcp|sendrecv|sendonly|recvonly|inactive)(?::|$))/;
+const READ =
+  /^(?:[vosctm]=|a=(?:rtpmap|ptime|maxptime|rtcp|rtcp-mux|mid|setup|fingerprint|ice-ufrag|ice-lite|sendrecv|sendonly|recvonly|inactive)(?::|$))/;
 
 /** Reads a description. Never throws; missing and malformed attributes are left out. */
 export function parseSdp(text: string): ParsedSdp {
@@ -83,8 +99,15 @@ export function parseSdp(text: string): ParsedSdp {
     session: {
       timing: { start: wholeNumber(timing.start) ?? 0, stop: wholeNumber(timing.stop) ?? 0 },
       media,
+      iceLite: raw.icelite !== undefined,
     },
   };
+}
+
+/** How an end of ours is reached by ICE and DTLS. */
+export interface SecureEnd {
+  readonly ice: { readonly ufrag: string; readonly password: string };
+  readonly fingerprint: Fingerprint;
 }
 
 /** A stream of a description that we write. */
@@ -93,12 +116,16 @@ export interface MediaToWrite {
   readonly port: number;
   readonly protocol: string;
   readonly formats: readonly string[];
+  /** As the offer had it. */
+  readonly mid?: string | undefined;
   /** Left out for a refused stream, which says nothing more. */
   readonly detail?: {
     readonly rtpMaps: readonly { payload: number; codec: string; rate: number; channels?: number }[];
     readonly fmtp: readonly { payload: number; config: string }[];
     readonly packetTimeMs: number;
     readonly direction: Direction;
+    /** Given: over ICE-lite and DTLS, as its server, with RTCP on the same port. */
+    readonly secure?: SecureEnd | undefined;
   };
 }
 
@@ -111,6 +138,8 @@ export function formatSdp(session: {
   readonly media: readonly MediaToWrite[];
 }): string {
   const ipVer = session.address.includes(':') ? 6 : 4;
+  const isSecure = session.media.some(({ detail }) => detail?.secure !== undefined);
+  const mids = session.media.flatMap(({ mid, detail }) => (detail && mid !== undefined ? [mid] : []));
   return write({
     version: 0,
     origin: {
@@ -124,10 +153,14 @@ export function formatSdp(session: {
     name: '-',
     connection: { version: ipVer, ip: session.address },
     timing: { ...session.timing },
-    media: session.media.map(({ kind, port, protocol, formats, detail }) => ({
+    ...(isSecure && { icelite: 'ice-lite' }),
+    // RFC 8843 §7.3: of the streams that are taken.
+    ...(isSecure && mids.length > 0 && { groups: [{ type: 'BUNDLE', mids: mids.join(' ') }] }),
+    media: session.media.map(({ kind, port, protocol, formats, mid, detail }) => ({
       type: kind,
       port,
       protocol,
+      ...(mid !== undefined && { mid }),
       payloads: formats.join(' '),
       rtp: (detail?.rtpMaps ?? []).map(({ channels, ...map }) => ({
         ...map,
@@ -135,8 +168,31 @@ export function formatSdp(session: {
       })),
       fmtp: [...(detail?.fmtp ?? [])],
       ...(detail && { ptime: detail.packetTimeMs, direction: detail.direction }),
+      ...(detail?.secure && secureLines(detail.secure, session.address, port)),
     })),
   });
+}
+
+/** RFC 8445 §5.1.2.1: with the highest priority of its kind; there is no other. */
+const HOST_CANDIDATE = {
+  foundation: '1',
+  component: 1,
+  transport: 'udp',
+  priority: 2_130_706_431,
+  type: 'host',
+} as const;
+
+const FLAGS = { rtcpMux: 'rtcp-mux', endOfCandidates: 'end-of-candidates' } as const;
+
+function secureLines({ ice, fingerprint }: SecureEnd, ip: string, port: number) {
+  return {
+    iceUfrag: ice.ufrag,
+    icePwd: ice.password,
+    fingerprint: { type: fingerprint.hash, hash: fingerprint.value },
+    setup: 'passive',
+    ...FLAGS,
+    candidates: [{ ...HOST_CANDIDATE, ip, port }],
+  };
 }
 
 type Raw = Readonly<Record<string, unknown>>;
@@ -158,7 +214,22 @@ function readMedia(line: string, raw: Raw, session: Raw): MediaDescription | und
     packetTimeMs: wholeNumber(raw.ptime),
     maxPacketTimeMs: wholeNumber(raw.maxptime),
     rtcpPort: wholeNumber(fields(raw.rtcp).port, 65_535),
+    rtcpMux: raw.rtcpMux !== undefined,
+    mid: readToken(raw.mid),
+    iceUfrag: readToken(raw.iceUfrag ?? session.iceUfrag),
+    fingerprint: readFingerprint(raw.fingerprint ?? session.fingerprint),
+    setup: readToken(raw.setup ?? session.setup),
   };
+}
+
+/** The package makes numbers of what looks like one. */
+function readToken(value: unknown): string | undefined {
+  return value === undefined || value === '' ? undefined : String(value);
+}
+
+function readFingerprint(value: unknown): Fingerprint | undefined {
+  const { type, hash } = fields(value);
+  return typeof type === 'string' && typeof hash === 'string' ? { hash: type, value: hash } : undefined;
 }
 
 /** Without the `/ttl` of a multicast address. */

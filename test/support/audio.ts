@@ -33,6 +33,25 @@ export function locate(
   return best;
 }
 
+/**
+ * How well `needle` is heard in `hay` by who stretches and cuts time a little, as jitter buffers do: the correlations of its half seconds, each
+ * looked for where it should be; pauses left out.
+ */
+export function locatePieces(needle: Int16Array, hay: Int16Array, rate: number): readonly number[] {
+  const { offset } = locate(needle, hay);
+  const [length, slack] = [rate / 2, rate / 4];
+  const loud = rms(needle) / 2;
+  return Array.from({ length: Math.floor(needle.length / length) }, (_, piece) => piece * length).flatMap(
+    (at) => {
+      const wanted = needle.subarray(at, at + length);
+      const from = Math.max(0, offset + at - slack);
+      return rms(wanted) < loud
+        ? []
+        : locate(wanted, hay.subarray(from, from + length + 2 * slack)).correlation;
+    },
+  );
+}
+
 function envelope(samples: Int16Array, step: number): Float64Array {
   const result = new Float64Array(Math.ceil(samples.length / step));
   for (let i = 0; i < samples.length; i++) result[Math.floor(i / step)]! += Math.abs(samples[i]!);

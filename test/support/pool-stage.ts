@@ -150,7 +150,8 @@ export function syllables(ms: number): Int16Array {
   });
 }
 
-function towards(port: number): AudioParameters {
+/** PCMU with telephone-event, to a port of this machine. */
+export function towards(port: number): AudioParameters {
   return {
     remote: { address: HERE, port, rtcpPort: port + 1 },
     codec: 'PCMU',

@@ -5,6 +5,8 @@ const PACKAGES = {
   '/usr/bin/sipp': 'sip-tester',
   '/usr/bin/baresip': 'baresip-core',
   '/usr/bin/linphonec': 'linphone-cli',
+  '/usr/bin/openssl': 'openssl',
+  '/usr/bin/chromium': 'chromium',
   '/usr/bin/sox': 'sox',
   '/usr/bin/ffmpeg': 'ffmpeg',
   '/usr/share/asterisk/sounds/en_US_f_Allison': 'asterisk-core-sounds-en-wav',

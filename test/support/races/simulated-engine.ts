@@ -50,7 +50,7 @@ export class SimulatedEngine implements MediaEngine {
     let refused: unknown = new TonearmError('workerFailed', 'no media worker runs');
     for (const { link } of [...this.#workers].sort((a, b) => a.link.load - b.link.load)) {
       try {
-        return await link.openLine(callId);
+        return await link.openLine(callId, false);
       } catch (thrown) {
         refused = thrown;
       }
