@@ -29,7 +29,8 @@ export class IceLite {
   connect({ ice, remoteUfrag }: SecureParameters): void {
     // RFC 8445 §7.2.2: who is asked, then who asks.
     const username = `${ice.ufrag}:${remoteUfrag}`;
-    if (username === this.#username && ice.password === this.#password) return;
+    // RFC 8839 §4.4.1.1.1: a restart changes both, ours always do.
+    if (username === this.#username) return;
     this.#username = username;
     this.#password = ice.password;
     this.#checked.clear();
