@@ -97,7 +97,7 @@ async function play(input: Buffer, transport: 'udp' | 'tcp'): Promise<void> {
   assert.equal(clock.timers, 0, 'timers are left');
 }
 
-const NOTHING = { transactions: 0, dialogs: 0, sources: 0, turnedAway: {} };
+const NOTHING = { transactions: 0, dialogs: 0, pending: 0, sources: 0, turnedAway: {} };
 const CALL = (transport: 'udp' | 'tcp') => ({
   requestUri: `sip:far@${PEER.address}`,
   from: { user: 'bot' },
