@@ -85,7 +85,7 @@ export async function capacity(options: CapacityOptions): Promise<void> {
     await server.kill();
   }
   await bot.close();
-  printResult(steps, ending);
+  printResult(steps, ending, bot.tally);
 }
 
 function stepsUpTo(first: number, max: number): number[] {
@@ -222,9 +222,10 @@ function printRow(cells: readonly string[]): void {
   console.log(cells.map((cell) => cell.padStart(10)).join(' '));
 }
 
-function printResult(steps: readonly Step[], ending: string): void {
+function printResult(steps: readonly Step[], ending: string, recordings: RecordingBot['tally']): void {
   const carried = steps.filter((step) => troubleOf(step) === undefined).at(-1);
   console.log(`\nCarried: ${carried?.calls ?? 0} recorded calls (${ending}).`);
+  console.log(`Recordings that ended: ${recordings.ended}; with every packet, in time: ${recordings.whole}.`);
   if (carried === undefined) process.exitCode = 1;
   const result = {
     bench: 'capacity',
@@ -232,6 +233,7 @@ function printResult(steps: readonly Step[], ending: string): void {
     cpu: cpus()[0]?.model,
     carried: carried?.calls ?? 0,
     ending,
+    recordings,
     steps,
   };
   console.log(JSON.stringify(result));

@@ -9,6 +9,8 @@ export interface RecordingBot {
   recordings(count: number): Promise<void>;
   /** Resolves with when it was told that the caller's recording ended, ms since the epoch; `caller`: the number in its name. */
   ended(caller: number): Promise<number>;
+  /** Recordings that ended, and how many of them have every packet of the caller's, each in time. */
+  readonly tally: { readonly ended: number; readonly whole: number };
   close(): Promise<void>;
 }
 
@@ -20,6 +22,7 @@ export async function startRecordingBot(
   let accepted = 0;
   let refusal: string | undefined;
   let wake = () => {};
+  const tally = { ended: 0, whole: 0 };
   const callers = new Map<string, number>();
   const ends = new Map<number, PromiseWithResolvers<number>>();
   const endOf = (caller: number) => {
@@ -39,6 +42,9 @@ export async function startRecordingBot(
         void act(`${call}/record`, body).then(() => accepted++ && wake());
       else if (isFinalOperation(notification)) {
         endOf(callers.get(call) ?? 0).resolve(now);
+        const { packetsExpected, packetsReceived, packetsLate } = notification.resourceData.endReport;
+        tally.ended++;
+        if (packetsExpected === packetsReceived && packetsLate === 0) tally.whole++;
         if (notification.resourceData.completionReason === 'stopToneDetected')
           void act(`${call}/record`, body);
       }
@@ -63,6 +69,7 @@ export async function startRecordingBot(
 
   return {
     callbackUri: bot.callbackUri,
+    tally,
     async recordings(count) {
       while (accepted < count && refusal === undefined)
         await new Promise<void>((resolve) => {
