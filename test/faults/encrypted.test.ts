@@ -34,6 +34,7 @@ test('a server with a master key keeps no audio in clear, not even when it is ki
       callbackUri: bot.callbackUri,
       ...(dataFolder !== undefined && { dataFolder }),
     });
+    t.after(() => server.kill());
     logs.push(server.log);
     return server;
   };
@@ -42,7 +43,7 @@ test('a server with a master key keeps no audio in clear, not even when it is ki
   const { dataFolder } = first;
   const calling = runSipp({
     port: first.udp,
-    scenario: scenario(dial(), play('caller.pcap'), wait(500)),
+    scenario: scenario(dial(), play('caller.pcap'), wait(6000)),
     files: { 'caller.pcap': pcapFile(speechPackets(readSound('examples/audio/caller.wav'))) },
   });
   const call = callPath(await bot.next('incoming', isState('incoming')));
