@@ -31,7 +31,9 @@ async function act(method, path, body) {
     headers,
     body: body && JSON.stringify(body),
   });
-  if (!reply.ok) console.error(`${method} ${path}: ${reply.status} ${await reply.text()}`);
+  // 404: the caller has hung up meanwhile.
+  if (!reply.ok && reply.status !== 404)
+    console.error(`${method} ${path}: ${reply.status} ${await reply.text()}`);
 }
 
 async function onNotification({ changeType, resource, resourceData: it }) {

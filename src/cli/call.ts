@@ -90,7 +90,10 @@ async function call(
   const narrate = (what: string) => {
     if (!json) print(`${((performance.now() - began) / 1000).toFixed(2).padStart(7)} s  ${what}`);
   };
-  const script = { target, from: { user }, transport, codecs, credentials, steps, timeoutSeconds };
+  const interrupted = new AbortController();
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => interrupted.abort());
+  const { signal } = interrupted;
+  const script = { target, from: { user }, transport, codecs, credentials, steps, timeoutSeconds, signal };
   const { report, recording } = await placeScriptedCall(script, narrate);
   if (options.record !== undefined) save(options.record, recording);
   print(json ? JSON.stringify(report, undefined, 2) : storyOf(report));
@@ -107,7 +110,7 @@ function storyOf({ failure, heard, keys, packets, codec }: CallReport): string {
     ...keys.map(({ key, atMs }) => `heard  ${seconds(atMs)} s  the key ${key}`),
     ...(packets === undefined ? [] : [`${codec}: ${packets.received} packets, ${packets.lost} lost`]),
     failure === undefined ? 'all went as scripted' : `failed: ${failure}`,
-  ].join('\\n');
+  ].join('\n');
 }
 
 function save(file: string, recording: Int16Array): void {

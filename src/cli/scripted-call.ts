@@ -34,6 +34,8 @@ export interface CallScript {
   readonly steps: readonly Step[];
   /** For all of it, the ringing too. */
   readonly timeoutSeconds: number;
+  /** Abort hangs up. */
+  readonly signal?: AbortSignal;
 }
 
 /** Times are milliseconds: of ringing and answer from the INVITE, of all else from the answer. */
@@ -89,7 +91,8 @@ export async function placeScriptedCall(script: CallScript, narrate: Narrate): P
   const listen = [{ transport: script.transport, address, port: 0 }] as const;
   const agent = await createUserAgent({ listen, clock: systemClock, log: silentLog });
   const line = await openRtpLine({ address, ports: PORTS, clock: systemClock, log: silentLog });
-  const timeout = AbortSignal.timeout(script.timeoutSeconds * 1000);
+  const time = AbortSignal.timeout(script.timeoutSeconds * 1000);
+  const timeout = script.signal === undefined ? time : AbortSignal.any([time, script.signal]);
   try {
     const dialled = await dial(script, { agent, line, address, timeout, narrate });
     return 'report' in dialled ? dialled : await talk(script, dialled, { line, timeout, narrate });
@@ -116,9 +119,10 @@ interface Answered {
 
 /** Until the call is answered and its media can flow. */
 async function dial(
-  { target, from, transport, credentials, codecs, timeoutSeconds }: CallScript,
+  script: CallScript,
   { agent, line, address, timeout, narrate }: Parts,
 ): Promise<Answered | ScriptedCall> {
+  const { target, from, transport, credentials, codecs } = script;
   const session = openMediaSession({ address, port: line.port }, codecs);
   const since = stopwatch();
   let ringingMs: number | undefined;
@@ -152,9 +156,7 @@ async function dial(
     return unanswered(
       status,
       reason,
-      timeout.aborted
-        ? `it was not answered within ${timeoutSeconds} s`
-        : `it was refused: ${status} ${reason}`,
+      timeout.aborted ? `it was not answered: ${tooLate(script)}` : `it was refused: ${status} ${reason}`,
     );
   }
   narrate('answered');
@@ -178,7 +180,6 @@ async function talk(
   const listening = new AbortController();
   const heard = line.listen(ear.hear, { signal: listening.signal });
   const over = AbortSignal.any([dialog.ended, timeout]);
-  const late = `not within ${script.timeoutSeconds} s`;
   const steps: StepReport[] = [];
   let failure: string | undefined;
   for (const step of script.steps) {
@@ -186,11 +187,12 @@ async function talk(
     const why = await perform(step, { dialog, line, ear, narrate }, over);
     steps.push({ step: nameOf(step), fromMs, toMs: since(), done: why === undefined });
     if (why === undefined) continue;
-    failure = `${nameOf(step)}: ${why === 'over' ? (dialog.ended.aborted ? 'the far end hung up before' : late) : why}`;
+    failure = `${nameOf(step)}: ${why === 'over' ? (dialog.ended.aborted ? 'the far end hung up before' : tooLate(script)) : why}`;
     break;
   }
   if (failure === undefined) await aborted(over);
-  if (failure === undefined && !dialog.ended.aborted) failure = `the far end did not hang up: ${late}`;
+  if (failure === undefined && !dialog.ended.aborted)
+    failure = `the far end did not hang up: ${tooLate(script)}`;
   const ended = { by: endedBy(dialog, timeout), atMs: since() } as const;
   narrate(failure ?? (ended.by === 'farEnd' ? 'was hung up on' : 'hung up'));
   listening.abort();
@@ -268,6 +270,11 @@ const NOTHING = {
   ended: undefined,
   packets: undefined,
 } as const;
+
+/** Why the time was over. */
+function tooLate({ signal, timeoutSeconds }: CallScript): string {
+  return signal?.aborted ? 'it was interrupted' : `not within ${timeoutSeconds} s`;
+}
 
 function nameOf(step: Step): string {
   switch (step.step) {

@@ -61,7 +61,7 @@ function greeting(server: Tonearm, isNew: boolean, config: Config): string {
 Tonearm takes calls.
 
   call         ${where.join('\n               ')}
-               any softphone on this machine: no registration, PCMU or PCMA, keys as RFC 4733
+               any softphone on this machine: no registration; Opus, G.722, PCMU or PCMA; keys as RFC 4733 or in the audio
                or a web page: ${server.publicUrl.replace(/^http/, 'ws')}/sip with JsSIP or SIP.js
   API          ${server.publicUrl}/beta/app/calls
   application  APP_ID=${application?.id}
