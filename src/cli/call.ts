@@ -20,6 +20,9 @@ interface CallOptions {
   readonly passwordEnv: string;
 }
 
+/** As the command line has it: a sound is not read yet. */
+type AskedStep = Step | { readonly step: 'play'; readonly file: string };
+
 const HELP = `
 Steps are done in the order in which they are given. After the last one the far end is expected to hang up.
 
@@ -34,9 +37,9 @@ and heard, when (milliseconds from the answer), and how the call ended.`;
  * with commander's own, for what is wrong with the command line.
  */
 export function callCommand(print: (text: string) => void, onCode: (code: number) => void): Command {
-  const steps: (Step | { readonly step: 'play'; readonly file: string })[] = [];
+  const steps: AskedStep[] = [];
   const step =
-    <T>(read: (value: string) => (typeof steps)[number]) =>
+    <T>(read: (value: string) => AskedStep) =>
     (value: T) =>
       void steps.push(read(String(value)));
   return new Command('call')
@@ -77,7 +80,7 @@ export function callCommand(print: (text: string) => void, onCode: (code: number
 /** Whether all went as scripted. */
 async function call(
   target: string,
-  asked: readonly (Step | { readonly step: 'play'; readonly file: string })[],
+  asked: readonly AskedStep[],
   options: CallOptions,
   print: (text: string) => void,
 ): Promise<boolean> {

@@ -2,6 +2,7 @@
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
 import { isIPv6 } from 'node:net';
+import { onAbort } from '../call/live-call.ts';
 import { type MediaSession, openMediaSession } from '../call/media-session.ts';
 import { pause, systemClock } from '../clock.ts';
 import { reasonOf, TonearmError } from '../errors.ts';
@@ -321,10 +322,7 @@ function stopwatch(): () => number {
 }
 
 function aborted(signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    if (signal.aborted) resolve();
-    else signal.addEventListener('abort', () => resolve(), { once: true });
-  });
+  return new Promise((resolve) => onAbort(signal, resolve));
 }
 
 /** Where the far end can reach us: what the system would send from. */
