@@ -33,7 +33,8 @@ export async function outcomeOf(
   }
   try {
     const { samples } = seen.take;
-    await parts.recordings.finish(prepared.recordingId, { samples, ...spokenIn(seen) });
+    // The bot need not wait for the file; who reads it waits.
+    await parts.recordings.keep(prepared.recordingId, { samples, ...spokenIn(seen) });
     return settled(seen, prepared);
   } catch (thrown) {
     const { recordingId } = prepared;

@@ -237,7 +237,7 @@ test('a recording that was discarded is 410 for its own token', async (t) => {
 });
 
 test('a growing recording has no length, no validators and no ranges, and is not deleted', async (t) => {
-  const { stage, ask } = await served(t);
+  const { stage, ask, following } = await served(t);
   const { recordingId, accessToken } = await stage.prepare();
   const head = await ask('HEAD', recordingId, accessToken, { range: 'bytes=0-9', 'if-match': '"x"' });
   assert.equal(head.statusCode, 200);
@@ -250,9 +250,10 @@ test('a growing recording has no length, no validators and no ranges, and is not
 
   const take = stage.take(recordingId);
   take.append(babble(5000));
-  const following = ask('GET', recordingId, accessToken, { range: 'bytes=0-9' });
+  const asked = ask('GET', recordingId, accessToken, { range: 'bytes=0-9' });
+  await until(() => following.size === 1);
   await stage.recordings.finish(recordingId, { samples: await take.seal() });
-  const reply = await following;
+  const reply = await asked;
   assert.equal(reply.statusCode, 200);
   assert.equal(reply.headers['content-length'], undefined);
   assert.ok(reply.rawPayload.subarray(44).equals(expectedFile(babble(5000)).subarray(44)));
@@ -301,7 +302,7 @@ async function liveTail(t: TestContext) {
 }
 
 test('a reader over a socket hears the call while it goes on, and gets the finished file byte for byte', {
-  timeout: 30_000,
+  timeout: 120_000,
 }, async (t) => {
   const { stage, prepared, get, ask } = await liveTail(t);
   const { recordingId, accessToken } = prepared;
@@ -335,7 +336,9 @@ test('a reader over a socket hears the call while it goes on, and gets the finis
   }
 });
 
-test('a reader that takes nothing for a while gets everything in the end', { timeout: 30_000 }, async (t) => {
+test('a reader that takes nothing for a while gets everything in the end', {
+  timeout: 120_000,
+}, async (t) => {
   const { stage, prepared, get } = await liveTail(t);
   const { recordingId } = prepared;
   const { response } = await get();
@@ -349,7 +352,7 @@ test('a reader that takes nothing for a while gets everything in the end', { tim
   assert.ok(body.subarray(44).equals(file.subarray(44)));
 });
 
-test('a reader that leaves is let go of, although nothing is being said', { timeout: 30_000 }, async (t) => {
+test('a reader that leaves is let go of, although nothing is being said', { timeout: 120_000 }, async (t) => {
   const { stage, prepared, get, following, port } = await liveTail(t);
   const { asked, response } = await get();
   await once(response, 'data');
@@ -370,7 +373,7 @@ test('a reader that leaves is let go of, although nothing is being said', { time
 });
 
 test('a reader who takes nothing for a minute is let go of, and the file with him: finished or growing', {
-  timeout: 30_000,
+  timeout: 120_000,
 }, async (t) => {
   const { stage, port, audit, following, prepared } = await liveTail(t);
   const finished = await stage.finished(babble(2_000_000));

@@ -63,7 +63,7 @@ function closeAll(sockets: readonly (RtpSocket | undefined)[]): void {
 }
 
 for (const [name, open, skip] of implementations) {
-  const options = { skip, timeout: 20_000 };
+  const options = { skip, timeout: 120_000 };
 
   test(`${name}: what comes is heard whole, from whom it came, of each socket`, options, async (t) => {
     const sockets = open();

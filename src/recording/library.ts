@@ -16,6 +16,11 @@ export interface RecordingLibrary {
   /** So many samples of the spool are final; readers that follow are woken. */
   grown(recordingId: string, samples: number): void;
   /**
+   * Resolves once it is certain that the take is in the spool and will become the finished file, which goes on afterwards: readers that follow end,
+   * whoever opens it meanwhile waits. Rejects as `finish` does with what is found wrong before; what goes wrong later is logged.
+   */
+  keep(recordingId: string, take: CapturedTake): Promise<void>;
+  /**
    * Turns the spooled take into the finished file. Readers that follow end. Throws TonearmError `finishFailed` when the disk refuses it now: it is
    * tried again; `recordingLost` when there is nothing to try again with.
    */

@@ -10,12 +10,15 @@ import {
   babble,
   collect,
   expectedFile,
+  fileOf,
   type RecordingStage,
   stageRecordings,
   until,
 } from '../../test/support/recordings.ts';
 import { missing } from '../../test/support/tools.ts';
 import { parseWav } from '../wire/wav.ts';
+import type { Encoder } from './encoder.ts';
+import { finishFile } from './finish.ts';
 import type { OpenRecording } from './library.ts';
 
 async function staged(
@@ -31,6 +34,21 @@ async function opened<S extends OpenRecording['state']>(stage: RecordingStage, i
   const recording = await stage.recordings.open(id);
   assert.equal(recording.state, state);
   return recording as Extract<OpenRecording, { state: S }>;
+}
+
+/** An encoder that makes no file before it is released. */
+function slowEncoder() {
+  const [asked, released] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+  const encoder: Encoder = {
+    warm() {},
+    async encode(job) {
+      asked.resolve();
+      await released.promise;
+      return finishFile(job);
+    },
+    close: async () => {},
+  };
+  return { encoder, asked: asked.promise, release: released.resolve };
 }
 
 const filesIn = (stage: RecordingStage) =>
@@ -263,6 +281,59 @@ test('a file that somebody removed is gone', async (t) => {
   const { recordingId } = await stage.finished(babble(4000));
   rmSync(join(stage.folder, 'finished', `${recordingId}.wav`));
   assert.equal((await stage.recordings.open(recordingId)).state, 'gone');
+});
+
+test('what is kept is told before its file is made: who opens it meanwhile gets the file, or is told when to come again', async (t) => {
+  const slow = slowEncoder();
+  const stage = await staged(t, { encoder: slow.encoder });
+  const { recordingId } = await stage.prepare();
+  const told = await stage.capture(recordingId, babble(9000));
+  await stage.recordings.keep(recordingId, told);
+  assert.deepEqual(readdirSync(join(stage.folder, 'finished')), []);
+
+  const [patient, other] = [stage.recordings.open(recordingId), stage.recordings.open(recordingId)];
+  await slow.asked;
+  await stage.clock.advance(20_000);
+  const again = { state: 'waiting', applicationId: 'application', retryInMs: 2000 };
+  assert.deepEqual([await patient, await other], [again, again]);
+  assert.equal(await stage.recordings.delete(recordingId), false);
+
+  const waiting = stage.recordings.open(recordingId);
+  slow.release();
+  assert.equal((await waiting).state, 'finished');
+  assert.ok((await fileOf(stage, recordingId)).equals(expectedFile(babble(9000))));
+});
+
+test('nothing is kept of what is not in the spool, and a file that fails later is logged and tried again', {
+  skip: process.platform !== 'linux',
+}, async (t) => {
+  const stage = await staged(t);
+  const nothing = await stage.prepare();
+  await assert.rejects(stage.recordings.keep(nothing.recordingId, { samples: 800 }), {
+    code: 'recordingLost',
+  });
+  const { recordingId } = await stage.prepare();
+  const told = await stage.capture(recordingId, babble(800));
+  symlinkSync('/dev/full', join(stage.folder, 'finished', `${recordingId}.wav.part`));
+  await stage.recordings.keep(recordingId, told);
+  await until(() => stage.recordings.waiting === 1);
+  assert.deepEqual(
+    stage.logged.map(({ message }) => message),
+    ['a recording could not be finished'],
+  );
+  await stage.clock.advance(10_000);
+  await until(() => stage.recordings.waiting === 0);
+  assert.ok((await fileOf(stage, recordingId)).equals(expectedFile(babble(800))));
+});
+
+test('what an earlier process kept is to be waited for until it is recovered', async (t) => {
+  const stage = await staged(t);
+  const { recordingId } = await stage.prepare();
+  await stage.capture(recordingId, babble(800));
+  await stage.restart();
+  assert.equal((await stage.recordings.open(recordingId)).state, 'waiting');
+  await stage.recordings.recover();
+  assert.equal((await stage.recordings.open(recordingId)).state, 'finished');
 });
 
 test('a disk that is full when the file is finished is told; the audio stays, and is finished as soon as there is room', {

@@ -5,7 +5,7 @@
 import { type KeyObject, randomUUID } from 'node:crypto';
 import { access, constants, mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Clock } from '../clock.ts';
+import { type Clock, pause } from '../clock.ts';
 import { reasonOf, TonearmError } from '../errors.ts';
 import type { Log } from '../log.ts';
 import { type AccessTokens, accessTokens } from './access-token.ts';
@@ -74,6 +74,9 @@ export type Recordings = RecordingLibrary & {
 
 /** A recording that is gone is told as gone for so long at least, or as long as a token could ask for it. */
 const REMEMBER_GONE_MS = 86_400_000;
+/** Who opens a recording whose file is being made waits so long; then it is told to come again. */
+const WAIT_FOR_FILE_MS = 20_000;
+const MAKING_RETRY_MS = 2000;
 /** `trimSilence` leaves so much on either side of speech. */
 const KEPT_AROUND_SPEECH_MS = 200;
 
@@ -99,6 +102,12 @@ export async function openRecordings(options: RecordingsOptions): Promise<Record
   return recordings;
 }
 
+/** `kept`: the take was found, and the rest is a matter of time. */
+interface Finishing {
+  readonly kept: Promise<void>;
+  readonly finished: Promise<FinishedRecording>;
+}
+
 class FolderRecordings implements Recordings {
   readonly spoolFolder: string;
   readonly room: Room;
@@ -108,8 +117,9 @@ class FolderRecordings implements Recordings {
   readonly #tokens: AccessTokens;
   readonly #retention: Retention;
   readonly #live = new Map<string, LiveTail>();
-  readonly #finishing = new Map<string, Promise<FinishedRecording>>();
+  readonly #finishing = new Map<string, Finishing>();
   readonly #late: LateFiles;
+  #isRecovered = false;
   readonly #encoder: Encoder;
   readonly #masterKeys: MasterKeys;
 
@@ -171,12 +181,38 @@ class FolderRecordings implements Recordings {
     this.#live.get(recordingId)?.grown(samples);
   }
 
+  keep(recordingId: string, take: CapturedTake): Promise<void> {
+    const { kept, finished } = this.#beginFinish(recordingId, take);
+    finished.catch(async (thrown: unknown) => {
+      const isToldOf = await kept.then(
+        () => false,
+        () => true,
+      );
+      if (!isToldOf)
+        this.#options.log.error(
+          { recordingId, error: reasonOf(thrown) },
+          'a recording could not be finished',
+        );
+    });
+    return kept;
+  }
+
   finish(recordingId: string, take: CapturedTake): Promise<FinishedRecording> {
-    let finishing = this.#finishing.get(recordingId);
-    if (finishing === undefined) {
-      finishing = this.#finish(recordingId, take).finally(() => this.#finishing.delete(recordingId));
-      this.#finishing.set(recordingId, finishing);
-    }
+    return this.#beginFinish(recordingId, take).finished;
+  }
+
+  #beginFinish(recordingId: string, take: CapturedTake): Finishing {
+    const running = this.#finishing.get(recordingId);
+    if (running !== undefined) return running;
+    const kept = Promise.withResolvers<void>();
+    const finished = this.#finish(recordingId, take, kept.resolve).finally(() =>
+      this.#finishing.delete(recordingId),
+    );
+    finished.then(() => kept.resolve(), kept.reject);
+    // Not everybody who finishes one waits for both.
+    kept.promise.catch(() => {});
+    const finishing = { kept: kept.promise, finished };
+    this.#finishing.set(recordingId, finishing);
     return finishing;
   }
 
@@ -195,8 +231,8 @@ class FolderRecordings implements Recordings {
     await this.#bury(recordingId, record);
   }
 
-  recover(): Promise<readonly RecoveredRecording[]> {
-    return recoverSpool({
+  async recover(): Promise<readonly RecoveredRecording[]> {
+    const recovered = await recoverSpool({
       spoolFolder: this.spoolFolder,
       finishedFolder: this.#finishedFolder,
       records: this.#records,
@@ -207,11 +243,14 @@ class FolderRecordings implements Recordings {
       finish: (id, samples) => this.finish(id, { samples }),
       discard: (id) => this.discard(id),
     });
+    this.#isRecovered = true;
+    return recovered;
   }
 
   async open(recordingId: string): Promise<OpenRecording> {
     const id = recordingIdOf(recordingId);
     if (id === undefined) return { state: 'unknown' };
+    if (!(await this.#isMade(id))) return this.#waiting(await this.#records.get(id), MAKING_RETRY_MS);
     let record = await this.#records.get(id);
     const tail = this.#live.get(id);
     // It may have been finished meanwhile.
@@ -222,10 +261,11 @@ class FolderRecordings implements Recordings {
       const follow = (signal: AbortSignal) => tail.follow(signal);
       return { state: 'recording', applicationId, ...fileOf(id, 'wav'), follow };
     }
-    if (record.state === 'prepared')
-      return this.#late.has(id)
-        ? { state: 'waiting', applicationId, retryInMs: this.#late.retryInMs }
-        : { state: 'unknown' };
+    if (record.state === 'prepared') {
+      if (this.#late.has(id)) return this.#waiting(record, this.#late.retryInMs);
+      // What an earlier process captured: its turn comes.
+      return this.#isRecovered ? { state: 'unknown' } : this.#waiting(record, MAKING_RETRY_MS);
+    }
     if (record.state === 'gone' || this.#endOf(record) <= this.#options.clock.now())
       return { state: 'gone', applicationId };
     const path = this.#path(id, record);
@@ -241,6 +281,23 @@ class FolderRecordings implements Recordings {
       lastModified,
       read: (from, to) => this.#read(id, record, from, to),
     };
+  }
+
+  /** Whether the recording's file is not being made, or no more, within the time that a reader waits. */
+  async #isMade(recordingId: string): Promise<boolean> {
+    const finishing = this.#finishing.get(recordingId);
+    if (finishing === undefined) return true;
+    const waited = new AbortController();
+    const made = finishing.finished.then(
+      () => true,
+      () => true,
+    );
+    const late = pause(this.#options.clock, WAIT_FOR_FILE_MS, waited.signal).then(() => false);
+    return Promise.race([made, late]).finally(() => waited.abort());
+  }
+
+  #waiting(record: RecordingRecord | undefined, retryInMs: number): OpenRecording {
+    return { state: 'waiting', applicationId: record?.applicationId, retryInMs };
   }
 
   /** The key is looked for only now: who cannot read a recording can delete it. */
@@ -276,20 +333,20 @@ class FolderRecordings implements Recordings {
   async close(): Promise<void> {
     this.#retention.close();
     this.#late.close();
-    await Promise.allSettled(this.#finishing.values());
+    await Promise.allSettled([...this.#finishing.values()].map(({ finished }) => finished));
     await this.#encoder.close();
     for (const tail of this.#live.values())
       tail.fail(new TonearmError('recordingsClosed', 'the server is stopping'));
   }
 
-  async #finish(recordingId: string, take: CapturedTake): Promise<FinishedRecording> {
+  async #finish(recordingId: string, take: CapturedTake, onKept: () => void): Promise<FinishedRecording> {
     const tail = this.#live.get(recordingId);
     try {
       const record = await this.#records.get(recordingId);
       if (record === undefined || record.state === 'gone')
         throw new TonearmError('recordingLost', 'it is not known any more');
       if (record.state === 'finished') return describe(recordingId, record);
-      const finished = await this.#makeFile(recordingId, record, take, tail);
+      const finished = await this.#makeFile(recordingId, record, take, tail, onKept);
       this.#live.delete(recordingId);
       await tail?.hold();
       await this.#forgetTake(recordingId);
@@ -315,6 +372,7 @@ class FolderRecordings implements Recordings {
     prepared: PreparedRecord,
     { samples, speech }: CapturedTake,
     tail: LiveTail | undefined,
+    onKept: () => void,
   ): Promise<FinishedRecord> {
     const spool = pcmPath(this.spoolFolder, recordingId);
     const journal = await readJournal(this.spoolFolder, recordingId);
@@ -332,6 +390,7 @@ class FolderRecordings implements Recordings {
       this.#options.log.warn(what, 'a recording is shorter than what was heard: the spool lost some of it');
     }
     tail?.end(length);
+    onKept();
     const [begin, end] = prepared.trimSilence === true ? aroundSpeech(speech, length) : [0, length];
     const file = await this.#encoder.encode({
       from: spool,

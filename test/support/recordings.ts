@@ -145,11 +145,11 @@ export async function collect(body: AsyncIterable<Uint8Array>): Promise<Buffer> 
   return Buffer.concat(pieces);
 }
 
-/** Waits for what happens without being asked for; rejects when it has not happened in 10 s. */
+/** Waits for what happens without being asked for; rejects when it has not happened in a minute. */
 export async function until(condition: () => boolean | Promise<boolean>): Promise<void> {
-  const deadline = performance.now() + 10_000;
+  const deadline = performance.now() + 60_000;
   while (!(await condition())) {
-    if (performance.now() > deadline) throw new Error('it did not happen in 10 s');
+    if (performance.now() > deadline) throw new Error('it did not happen in a minute');
     await new Promise((resolve) => setImmediate(resolve));
   }
 }

@@ -1,6 +1,7 @@
 /** A recording library of names only: what was asked of it is in `log`. */
 import { TonearmError } from '../../src/errors.ts';
 import type {
+  CapturedTake,
   FinishedRecording,
   OpenRecording,
   PreparedRecording,
@@ -37,7 +38,11 @@ export class ScriptedRecordings implements RecordingLibrary {
     this.log.push(`grown ${recordingId} ${samples}`);
   }
 
-  async finish(recordingId: string, take: { samples: number; rate: number }): Promise<FinishedRecording> {
+  async keep(recordingId: string, take: CapturedTake): Promise<void> {
+    await this.finish(recordingId, take);
+  }
+
+  async finish(recordingId: string, take: CapturedTake): Promise<FinishedRecording> {
     await this.gate;
     this.log.push(`finish ${recordingId} ${take.samples}`);
     if (this.broken === 'finish') throw new TonearmError('finishFailed', 'the disk is full');

@@ -148,7 +148,7 @@ export class WholeServer {
         return prepared;
       },
       grown: (...growth: Parameters<Recordings['grown']>) => recordings.grown(...growth),
-      finish: (...take: Parameters<Recordings['finish']>) => recordings.finish(...take),
+      keep: (...take: Parameters<Recordings['keep']>) => recordings.keep(...take),
       discard: async (id: string) => {
         await gates.pass('discard');
         await recordings.discard(id);
