@@ -1,6 +1,6 @@
 /**
  * The traces of live and recently ended calls, as the console reads them and as those who see something of a call fill them.
- * trace-store.ts keeps them in memory; src/trace-calls.ts and src/compose.ts lead there what happens.
+ * trace-store.ts keeps them in memory; src/trace-calls.ts leads there what happens.
  */
 import type { CallRow, CallTrace, ConsoleEvents, TraceDetail } from './wire.ts';
 
@@ -25,27 +25,37 @@ export type TraceNews = {
   };
 }['call' | 'trace' | 'reset'];
 
-/** Where those who see something of a call put it. Never throws, never waits. */
+/** Where those who see something of a call put it. Nothing of it waits. */
 export interface TraceFeed {
-  /**
-   * A call as it now stands. With its first row a call is known: it is decided whether it is traced, and what came before, under its own id
-   * or under `sipCallId`, becomes the beginning of its trace.
-   */
-  call(row: Omit<CallRow, 'hasErrors'>, sipCallId: string | undefined): void;
-  /** Of a call that is known. `error`: what went wrong, in words. */
-  add(callId: string, detail: TraceDetail, more?: { readonly error?: string; readonly at?: number }): void;
-  /** As `add`, of a call that may become known in a moment: it is kept for that while, and then forgotten. */
-  addEarly(
-    callId: string,
-    detail: TraceDetail,
-    more?: { readonly error?: string; readonly at?: number },
-  ): void;
-  /** A SIP message as it is on the wire; its Call-ID says whose it is. */
-  sip(
-    direction: 'in' | 'out',
-    bytes: Uint8Array,
-    peer: { readonly transport: string; readonly address: string; readonly port: number },
-  ): void;
+  /** Whether a call is remembered. */
+  knows(callId: string): boolean;
   /** Whether the events of this call are kept; of one that is not known yet, whether they would be. */
   wants(callId: string): boolean;
+  /**
+   * A call becomes known. It is decided whether it is traced, and what came before, under its own id or under `sipCallId`, becomes the
+   * beginning of its trace. Does nothing when it is known already.
+   */
+  begin(row: Omit<CallRow, 'hasErrors'>, sipCallId: string | undefined): void;
+  /** A row changes; `endedAt` makes it one of an ended call, which is forgotten when there are many. */
+  change(callId: string, changes: Partial<Pick<CallRow, 'state' | 'endedAt' | 'ending' | 'running'>>): void;
+  /** Of a call that is known; `happened` is asked only when it is kept. */
+  add(callId: string, happened: () => Happened): void;
+  /** As `add`; of a call that is not known it is kept for the moment until it is, if that comes. */
+  addEarly(callId: string, happened: () => Happened): void;
+  /** A SIP message as it is on the wire; its Call-ID says whose it is. */
+  sip(direction: 'in' | 'out', bytes: Uint8Array, peer: SipPeer): void;
+}
+
+export interface Happened {
+  readonly detail: TraceDetail;
+  /** What went wrong, in words. */
+  readonly error?: string | undefined;
+  /** Default: now. */
+  readonly at?: number | undefined;
+}
+
+export interface SipPeer {
+  readonly transport: string;
+  readonly address: string;
+  readonly port: number;
 }
