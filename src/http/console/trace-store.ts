@@ -3,7 +3,7 @@ import type { Clock } from '../../clock.ts';
 import { openEarlyEvents } from './early-events.ts';
 import { callIdOf, isInvite, sipHappened, textOf } from './sip-traffic.ts';
 import { openReaders } from './trace-readers.ts';
-import type { Happened, TraceFeed, Traces } from './traces.ts';
+import type { Happened, RowChanges, TraceFeed, Traces } from './traces.ts';
 import type { CallRow, TraceDetail, TraceEvent } from './wire.ts';
 
 export interface TracesOptions {
@@ -67,8 +67,10 @@ export function openTraces({
   const endedFirst = () => [...ended].find((callId) => calls.get(callId)?.events !== undefined);
   const hasRoom = () => traced < mostCalls || endedFirst() !== undefined;
 
-  const update = (call: Remembered, changes: Partial<CallRow>) => {
-    call.row = { ...call.row, ...changes };
+  const update = (call: Remembered, changes: RowChanges & { readonly hasErrors?: true }) => {
+    const row: Record<string, unknown> = { ...call.row, ...changes };
+    for (const [member, value] of Object.entries(changes)) if (value === undefined) delete row[member];
+    call.row = row as unknown as CallRow;
     readers.tell({ event: 'call', data: call.row });
   };
 

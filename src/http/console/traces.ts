@@ -37,7 +37,7 @@ export interface TraceFeed {
    */
   begin(row: Omit<CallRow, 'hasErrors'>, sipCallId: string | undefined): void;
   /** A row changes; `endedAt` makes it one of an ended call, which is forgotten when there are many. */
-  change(callId: string, changes: Partial<Pick<CallRow, 'state' | 'endedAt' | 'ending' | 'running'>>): void;
+  change(callId: string, changes: RowChanges): void;
   /** Of a call that is known; `happened` is asked only when it is kept. */
   add(callId: string, happened: () => Happened): void;
   /** As `add`; of a call that is not known it is kept for the moment until it is, if that comes. */
@@ -45,6 +45,11 @@ export interface TraceFeed {
   /** A SIP message as it is on the wire; its Call-ID says whose it is. */
   sip(direction: 'in' | 'out', bytes: Uint8Array, peer: SipPeer): void;
 }
+
+/** `undefined` takes a member away. */
+export type RowChanges = {
+  readonly [Member in 'state' | 'endedAt' | 'ending' | 'running']?: CallRow[Member] | undefined;
+};
 
 export interface Happened {
   readonly detail: TraceDetail;
