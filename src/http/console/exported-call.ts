@@ -45,7 +45,7 @@ function byTime(a: TraceEvent, b: TraceEvent): number {
 }
 
 function separator({ method, path, status, at }: Requested): string {
-  return `### ${timeOf(at)} ${method} ${oneLine(path.split('/').at(-1) ?? '')}: ${status}`;
+  return `### ${timeOf(at)} ${method} ${literal(path.split('/').at(-1) ?? '')}: ${status}`;
 }
 
 function notified({ number, attempt, target, status, error, at, body }: Notified): string[] {

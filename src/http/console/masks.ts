@@ -12,7 +12,7 @@ export function maskedSip(text: string): string {
         `$1 ${MASK}`,
       )
       // RFC 4568 §9.1
-      .replace(/^(a=crypto:[^ \r\n]{0,16} [^ \r\n]{0,64} ).*$/gim, `$1${MASK}`)
+      .replace(/^(a=crypto:(?:\d{1,9} [\w-]{1,64} )?).*$/gim, `$1${MASK}`)
       .replace(/^(a=ice-pwd:|a=key-mgmt:|k=).*$/gim, `$1${MASK}`)
       .replace(/(sips?:[^@\s:;<>]{1,64}):[^@\s<>]{1,64}@/gi, `$1:${MASK}@`)
   );
