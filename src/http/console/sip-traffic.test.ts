@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { callIdOf, sipHappened, textOf } from './sip-traffic.ts';
 
-const PEER = { transport: 'udp', address: '2001:db8::1', port: 5060 };
+const PEER = { transport: 'udp', address: '2001:db8::1', port: 5060 } as const;
 
 for (const [status, error] of [
   ['100 Trying', undefined],

@@ -1,6 +1,7 @@
 /** A SIP message on the wire as the console shows it. Pure, and of any bytes. */
+import type { Peer } from '../../sip/transport.ts';
 import { maskedSip } from './masks.ts';
-import type { Happened, SipPeer } from './traces.ts';
+import type { Happened } from './traces.ts';
 
 /** Longest part of a message that is shown. */
 const MOST_BYTES = 8192;
@@ -23,7 +24,7 @@ export function isInvite(text: string): boolean {
   return text.startsWith('INVITE ');
 }
 
-export function sipHappened(direction: 'in' | 'out', text: string, peer: SipPeer): Happened {
+export function sipHappened(direction: 'in' | 'out', text: string, peer: Peer): Happened {
   const { transport, address, port } = peer;
   const host = address.includes(':') ? `[${address}]` : address;
   const shown = maskedSip(text);

@@ -15,7 +15,7 @@ const row = (id: string): Omit<CallRow, 'hasErrors'> => ({
   callee: 'voicemail',
   createdAt: 0,
 });
-const PEER = { transport: 'udp', address: '192.0.2.9', port: 5060 };
+const PEER = { transport: 'udp', address: '192.0.2.9', port: 5060 } as const;
 const state = (name: string, error?: string) => (): Happened => ({
   detail: { kind: 'state', state: name },
   error,

@@ -2,6 +2,7 @@
  * The traces of live and recently ended calls, as the console reads them and as those who see something of a call fill them.
  * trace-store.ts keeps them in memory; src/trace-calls.ts leads there what happens.
  */
+import type { Peer } from '../../sip/transport.ts';
 import type { CallRow, CallTrace, ConsoleEvents, TraceDetail } from './wire.ts';
 
 /** What the console shows. Everything is gone with the process. */
@@ -43,7 +44,7 @@ export interface TraceFeed {
   /** As `add`; of a call that is not known it is kept for the moment until it is, if that comes. */
   addEarly(callId: string, happened: () => Happened): void;
   /** A SIP message as it is on the wire; its Call-ID says whose it is. */
-  sip(direction: 'in' | 'out', bytes: Uint8Array, peer: SipPeer): void;
+  sip(direction: 'in' | 'out', bytes: Uint8Array, peer: Peer): void;
 }
 
 /** `undefined` takes a member away. */
@@ -57,10 +58,4 @@ export interface Happened {
   readonly error?: string | undefined;
   /** Default: now. */
   readonly at?: number | undefined;
-}
-
-export interface SipPeer {
-  readonly transport: string;
-  readonly address: string;
-  readonly port: number;
 }
