@@ -25,6 +25,10 @@ import { spellingOf } from './graph/spelling.ts';
 import { tokenRoutes } from './graph/token-routes.ts';
 import { createTokens } from './graph/tokens.ts';
 import { undeliveredRoutes } from './graph/undelivered-routes.ts';
+import { traceAttempts } from './http/console/traced-attempts.ts';
+import { traceHearing } from './http/console/traced-hearing.ts';
+import { traceRequests } from './http/console/traced-requests.ts';
+import type { TraceFeed } from './http/console/traces.ts';
 import { healthRoutes } from './http/health.ts';
 import { recordingRoutes } from './http/recordings.ts';
 import { buildHttp, listenHttp } from './http/server.ts';
@@ -46,6 +50,7 @@ import { openSqliteStore } from './store/sqlite-store.ts';
 import type { Store } from './store/store.ts';
 import { tellBots } from './tell-bots.ts';
 import { readTls } from './tls-files.ts';
+import { traceCalls } from './trace-calls.ts';
 
 /** A running server. */
 export interface Tonearm {
@@ -60,17 +65,23 @@ export interface Tonearm {
   close(): Promise<void>;
 }
 
+/** Who looks on, for the console. */
+export interface Watchers {
+  /** Where all that happens to calls is put; `undefined`: nobody looks on, and it costs nothing. */
+  readonly traces?: TraceFeed | undefined;
+}
+
 /** How long a stop waits for the last notifications; what is not received by then is sent after the next start. */
 const LAST_NOTIFICATIONS_MS = 3000;
 
 /** Starts a server. Throws TonearmError with a message that says what to change; nothing is left open then. */
-export async function startTonearm(config: Config, log: Log): Promise<Tonearm> {
+export async function startTonearm(config: Config, log: Log, watchers: Watchers = {}): Promise<Tonearm> {
   const closing: (() => Promise<void> | void)[] = [];
   const closeAll = async () => {
     for (const close of closing.splice(0).reverse()) await close();
   };
   try {
-    return await start(config, log, (close) => closing.push(close), closeAll);
+    return await start(config, log, watchers, (close) => closing.push(close), closeAll);
   } catch (thrown) {
     await closeAll();
     throw thrown;
@@ -80,6 +91,7 @@ export async function startTonearm(config: Config, log: Log): Promise<Tonearm> {
 async function start(
   config: Config,
   log: Log,
+  { traces }: Watchers,
   atClose: (close: () => Promise<void> | void) => void,
   close: () => Promise<void>,
 ): Promise<Tonearm> {
@@ -147,10 +159,15 @@ async function start(
     clock,
     log,
     schedule: { retryForMs: config.notifications.retryFor },
+    onAttempt: traces && traceAttempts(traces),
   });
   atClose(() => notifier.close());
   const telling = tellBots({ cluster, notifier, clock, log });
   atClose(() => telling.stop());
+
+  const nameOf = (applicationId: string) => applications.get(applicationId)?.name;
+  const tracing = traces && traceCalls({ cluster, traces, nameOf, clock, log });
+  atClose(() => tracing?.stop());
 
   let calls: Calls | undefined;
   let signalling: UserAgent | undefined;
@@ -178,7 +195,7 @@ async function start(
       }),
       openApiRoutes({ publicUrl }),
       limitRequests(config.http.requestsPerMinute, [
-        callRoutes({ ask, create, tokens, publicUrl, callbacks }),
+        traceRequests(traces, clock, [callRoutes({ ask, create, tokens, publicUrl, callbacks })]),
         undeliveredRoutes({ notifier, tokens, publicUrl }),
       ]),
       tokenRoutes({ tokens, publicUrl, clock }),
@@ -229,6 +246,7 @@ async function start(
     workers: config.media.workers,
     sockets: config.media.sockets,
     dtmf: config.media.dtmf,
+    watch: traces && traceHearing(traces),
     log,
   });
   atClose(() => engine.close());
@@ -245,6 +263,7 @@ async function start(
     listen: sipListen,
     limits,
     webSockets: config.webrtc.connections,
+    onWire: traces?.sip,
     clock,
     log,
   });

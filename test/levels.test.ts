@@ -18,6 +18,7 @@ const LEVELS: Readonly<Record<string, number>> = {
   'recording-keys.ts': 5,
   'tell-bots.ts': 5,
   'tls-files.ts': 5,
+  'trace-calls.ts': 5,
   cli: 5,
   graph: 4,
   http: 4,

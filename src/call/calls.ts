@@ -235,6 +235,7 @@ function incomingSnapshot(
 ): CallSnapshot {
   return {
     ...emptySnapshot(application, now),
+    sipCallId: invite.callId,
     direction: 'incoming',
     state: 'incoming',
     caller: partyOf(invite.from),
@@ -250,6 +251,7 @@ function outgoingSnapshot(request: CallRequest, application: Application, now: n
   const { target, callbackUri, preFetch, subject, spelling, clientRequestId } = request;
   return {
     ...emptySnapshot(application, now),
+    sipCallId: randomUUID(),
     direction: 'outgoing',
     state: 'establishing',
     caller: { kind: 'application', id: application.id, displayName: application.name },

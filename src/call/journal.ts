@@ -48,7 +48,7 @@ export interface Journal {
   tellCall(fact: Extract<Fact, { kind: 'call' }>): Promise<boolean>;
   tellOperation(fact: Extract<Fact, { kind: 'operation' }>, record: OperationRecord): Promise<boolean>;
   /** Not kept. */
-  tellProgress(fact: Extract<Fact, { kind: 'progress' }>): void;
+  tellPassing(fact: Extract<Fact, { kind: 'asked' | 'progress' }>): void;
   /** Keeps an operation of which there is nothing to tell yet. `false` when it could not be kept. */
   keep(record: OperationRecord): Promise<boolean>;
   forget(record: OperationRecord): Promise<void>;
@@ -96,7 +96,7 @@ export function openJournal({ store, cluster, clock, log, retentionMs }: Journal
         await put(key, record);
         return kept;
       }),
-    tellProgress: (fact) => void inTurn(() => publish(callKey(fact.callId), fact)),
+    tellPassing: (fact) => void inTurn(() => publish(callKey(fact.callId), fact)),
     keep: (record) => inTurn(() => put(keyOf(record), record)),
     forget: (record) =>
       inTurn(async () => {

@@ -13,14 +13,8 @@ import { Connection, type ConnectionEvents } from './connection.ts';
 import type { DialPlan } from './dial-plan.ts';
 import * as endings from './endings.ts';
 import { type Journal, type JournalParts, openJournal } from './journal.ts';
-import type { CallSnapshot, Command, Reply, SipOutcome } from './model.ts';
-import {
-  type CallStart,
-  type OperationParts,
-  type OperationStart,
-  type Operations,
-  openOperations,
-} from './operations.ts';
+import type { CallSnapshot, CallStart, Command, OperationStart, Reply, SipOutcome } from './model.ts';
+import { type OperationParts, type Operations, openOperations } from './operations.ts';
 import { callEnded, callNotFound, operationNotFound, refuse } from './refusal.ts';
 import { advance, type CallEvent, pressed } from './states.ts';
 import { referTo, transfer } from './transfer.ts';

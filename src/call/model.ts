@@ -49,6 +49,8 @@ export interface Tone {
 
 export interface CallSnapshot {
   readonly id: string;
+  /** What SIP calls it: the Call-ID of its dialog. `undefined`: kept by a version that did not say. */
+  readonly sipCallId?: string | undefined;
   /** Counts changes: the weak ETag. */
   readonly revision: number;
   readonly applicationId: string;
@@ -150,6 +152,13 @@ export type Fact =
       readonly call: CallSnapshot;
       readonly operation: OperationSnapshot;
     }
+  /** An operation was taken, and may begin. Not told to bots. */
+  | {
+      readonly kind: 'asked';
+      readonly callId: string;
+      readonly operation: OperationSnapshot;
+      readonly command: OperationStart;
+    }
   /** Not told to bots: for logs, the console and the demo. */
   | {
       readonly kind: 'progress';
@@ -228,6 +237,12 @@ export type Command = { readonly applicationId: string } & (
   /** How a third party names the call's dialog to its far end: for a transfer that replaces it. */
   | { readonly name: 'getDialog' }
 );
+
+/** What runs on the line, one after the other. */
+export type MediaStart = Extract<Command, { name: 'playPrompt' | 'record' }>;
+/** What is done as soon as it is asked for, by the call itself. */
+export type CallStart = Extract<Command, { name: 'subscribeToTone' | 'mute' | 'unmute' }>;
+export type OperationStart = MediaStart | CallStart | Extract<Command, { name: 'cancelMedia' }>;
 
 export interface OperationCommand {
   readonly clientContext: string | undefined;

@@ -86,7 +86,7 @@ test('streaming tells the location when recording starts, and has the take writt
   assert.ok(stage.recordings.log.includes('grown recording-1 2000'));
 });
 
-test('progress is published in its place among the facts', async () => {
+test('what was asked for, and progress, are published in their place among the facts', async () => {
   const { stage, line } = await established();
   await stage.start({ name: 'record', request: streaming });
   line.running.record(8000);
@@ -96,7 +96,7 @@ test('progress is published in its place among the facts', async () => {
   const order = stage.facts
     .slice(3)
     .map((fact) => (fact.kind === 'progress' ? fact.progress.phase : fact.kind));
-  assert.deepEqual(order, ['running', 'recording', 'operation', 'speech', 'operation']);
+  assert.deepEqual(order, ['asked', 'running', 'recording', 'operation', 'speech', 'operation']);
 });
 
 const endings: readonly [what: string, end: Parameters<typeof endWith>[0], told: string, kept: boolean][] = [

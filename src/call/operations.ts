@@ -12,16 +12,18 @@ import type { MediaLine, OperationRun } from '../operation/media-engine.ts';
 import type { OperationEnd, OperationProgress } from '../operation/operation.ts';
 import type { PreparedRecording } from '../recording/library.ts';
 import type { Journal, OperationRecord } from './journal.ts';
-import type { CallEnding, CallSnapshot, Command, OperationKind, OperationSnapshot, Reply } from './model.ts';
+import type {
+  CallEnding,
+  CallSnapshot,
+  CallStart,
+  OperationKind,
+  OperationSnapshot,
+  OperationStart,
+  Reply,
+} from './model.ts';
 import { discard, type OutcomeParts, outcomeOf, readable } from './outcome.ts';
 import { refuse } from './refusal.ts';
 import { type SpecSettings, specOf } from './specs.ts';
-
-/** What runs on the line, one after the other. */
-export type MediaStart = Extract<Command, { name: 'playPrompt' | 'record' }>;
-/** What is done as soon as it is asked for, by the call itself. */
-export type CallStart = Extract<Command, { name: 'subscribeToTone' | 'mute' | 'unmute' }>;
-export type OperationStart = MediaStart | CallStart | Extract<Command, { name: 'cancelMedia' }>;
 
 export interface OperationParts extends OutcomeParts, SpecSettings {
   readonly prompts: PromptLibrary;
@@ -119,7 +121,7 @@ export function openOperations(owner: OperationsOwner, parts: OperationParts): O
     if (progress.phase === 'running' && operation.status === 'notStarted')
       change(entry, { status: 'running' });
     if (progress.phase === 'grown' && prepared) recordings.grown(prepared.recordingId, progress.samples);
-    journal.tellProgress({
+    journal.tellPassing({
       kind: 'progress',
       callId: operation.callId,
       operationId: operation.id,
@@ -201,6 +203,7 @@ export function openOperations(owner: OperationsOwner, parts: OperationParts): O
       entries.set(id, entry);
       if (command.idempotencyKey !== undefined) keys.set(command.idempotencyKey, entry);
       const { operation } = entry.record;
+      journal.tellPassing({ kind: 'asked', callId, operation, command });
       tail = conclude(entry, begin(entry, command, line), tail);
       return { ok: true, operation };
     },

@@ -34,6 +34,7 @@ export function outgoingSide(
         to: requestUri,
         credentials,
         sdp: connection.offer(),
+        callId: call.snapshot.sipCallId,
         handler: connection.handler,
         onProgress(status, sdp) {
           if (call.over) return;

@@ -2,8 +2,7 @@
 import type { Key, Sensitivity } from '../media/line.ts';
 import type { OperationSpec, PromptSpec } from '../operation/operation.ts';
 import type { PreparedRecording, RecordingLibrary } from '../recording/library.ts';
-import type { OperationSnapshot, RecordRequest } from './model.ts';
-import type { MediaStart } from './operations.ts';
+import type { MediaStart, OperationSnapshot, RecordRequest } from './model.ts';
 
 export interface SpecSettings {
   /** Longest pause between two keys of one stop tone. */

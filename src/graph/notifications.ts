@@ -8,7 +8,7 @@ import { isGuid } from './spelling.ts';
 
 /** `undefined`: bots are not told of this. */
 export function spellFact(fact: Fact): NewNotification | undefined {
-  if (fact.kind === 'progress') return undefined;
+  if (fact.kind === 'progress' || fact.kind === 'asked') return undefined;
   const { call, change } = fact;
   if (fact.kind === 'operation') {
     const { operation } = fact;

@@ -67,6 +67,9 @@ export function audioOf({ samples, at }: Readonly<Frame>): Int16Array {
   return samples.subarray(at, at + FRAME_SAMPLES);
 }
 
+/** What changed in what a line hears: the caller began to speak, or stopped, or pressed a key. */
+export type Heard = { readonly what: 'speech' | 'silence' } | { readonly what: 'key'; readonly key: Key };
+
 /** What a line has heard since it was opened. */
 export interface LineReport {
   /** dBov. */

@@ -2,7 +2,9 @@ import assert from 'node:assert/strict';
 import { createSocket, type Socket } from 'node:dgram';
 import { once } from 'node:events';
 import { test } from 'node:test';
-import { USUAL } from '../../test/support/wired-line.ts';
+import { encodeMuLaw } from '../../test/support/mu-law.ts';
+import { datagrams, packetsOf } from '../../test/support/sender.ts';
+import { USUAL, wiredLine } from '../../test/support/wired-line.ts';
 import { systemClock } from '../clock.ts';
 import { silentLog } from '../log.ts';
 import { decodeG711, encodeG711 } from '../wire/g711.ts';
@@ -322,6 +324,27 @@ test('speech breaks into what plays, and is all there from its onset', async () 
     await line.close();
     phone.socket.close();
   }
+});
+
+test('who watches what a line hears is told when the caller begins to speak, stops, and presses a key', () => {
+  const second = (sample: (index: number) => number) =>
+    encodeMuLaw(Int16Array.from({ length: 8000 }, (_, index) => sample(index)));
+  const quiet = second(() => 0);
+  const voice = second(
+    (index) => ((((index * 120) / 8000) % 1) - 0.5) * 16_000 * Math.sin((Math.PI * 4 * index) / 8000) ** 2,
+  );
+  const wire = wiredLine();
+  const told: string[] = [];
+  wire.line.watchHearing((heard) => told.push(heard.what === 'key' ? heard.key : heard.what));
+  const packets = packetsOf([
+    { says: quiet },
+    { says: voice },
+    { says: quiet },
+    { key: '9' },
+    { says: quiet },
+  ]);
+  for (const _ of wire.ticks(datagrams(packets), 5000));
+  assert.deepEqual(told, ['speech', 'silence', '9']);
 });
 
 test('sending that fails is counted, stops no listening, and fails what plays within two seconds', async () => {

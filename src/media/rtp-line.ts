@@ -18,6 +18,7 @@ import { Latch } from './latch.ts';
 import {
   type BargeIn,
   type Frame,
+  type Heard,
   type Key,
   type Line,
   type LineReport,
@@ -118,6 +119,9 @@ export class RtpLine implements Line {
   #watch: BargeInWatch | undefined;
   #brokeIn: ((end: PlayEnd) => void) | undefined;
   #onKey: ((key: Key) => void) | undefined;
+  #onHeard: ((heard: Heard) => void) | undefined;
+  /** As `#onHeard` was told last. */
+  #spoke = false;
   #received = 0;
   #invalid = 0;
   #strays = 0;
@@ -307,6 +311,11 @@ export class RtpLine implements Line {
     this.#onKey = onKey;
   }
 
+  /** Tells of every change in what it hears from now on, whoever listens besides. */
+  watchHearing(onHeard: (heard: Heard) => void): void {
+    this.#onHeard = onHeard;
+  }
+
   /** Says goodbye by RTCP, ends who listens and what plays, gives the ports back. Idempotent. */
   async close(): Promise<void> {
     if (this.#closed) return;
@@ -384,7 +393,14 @@ export class RtpLine implements Line {
   };
 
   #heard(frame: Readonly<Frame>): void {
-    if (frame.tone !== undefined) this.#onKey?.(frame.tone);
+    if (frame.tone !== undefined) {
+      this.#onKey?.(frame.tone);
+      this.#onHeard?.({ what: 'key', key: frame.tone });
+    }
+    if (frame.speech !== this.#spoke) {
+      this.#spoke = frame.speech;
+      this.#onHeard?.({ what: frame.speech ? 'speech' : 'silence' });
+    }
     const end = this.#watch?.(frame);
     if (end === undefined) return;
     this.#watch = undefined;

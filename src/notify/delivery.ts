@@ -9,8 +9,14 @@ import type { StoredNotification } from './outbox.ts';
 import { retryAfterMs } from './retry-schedule.ts';
 
 export type Attempt =
-  | { readonly outcome: 'received' }
-  | { readonly outcome: 'failed'; readonly error: string; readonly retryAfterMs: number }
+  | { readonly outcome: 'received'; readonly status?: number }
+  | {
+      readonly outcome: 'failed';
+      readonly error: string;
+      readonly retryAfterMs: number;
+      /** `undefined`: there was no answer. */
+      readonly status?: number;
+    }
   /** No attempt will ever do: not worth a retry. */
   | { readonly outcome: 'refused'; readonly error: string }
   /** Broken off from our side: counts for nothing. */
@@ -69,9 +75,10 @@ export async function deliver(
     );
     await drain(response, options.clock);
     const { statusCode = 0, headers } = response;
-    if (statusCode >= 200 && statusCode < 300) return { outcome: 'received' };
+    if (statusCode >= 200 && statusCode < 300) return { outcome: 'received', status: statusCode };
     return {
       outcome: 'failed',
+      status: statusCode,
       error: `answered ${statusCode}`,
       retryAfterMs: retryAfterMs(headers['retry-after'] ?? null, options.clock.now()),
     };

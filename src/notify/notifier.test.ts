@@ -12,6 +12,7 @@ import {
   startStaged as start,
 } from '../../test/support/notifier-stage.ts';
 import { callbackRules } from '../outbound/callbacks.ts';
+import type { AttemptMade } from './notifier.ts';
 import { openSqliteOutbox } from './sqlite-outbox.ts';
 
 test('a notification arrives with its body, its token, its number and its id', async (t) => {
@@ -83,6 +84,28 @@ test('anything but 2xx is tried again with the same id after growing pauses, a f
     seen.map(({ headers }) => headers.authorization),
     [1, 2, 3, 4, 5].map((number) => `Bearer token-${number}`),
   );
+});
+
+test('each attempt is told of when it is over: the answer, how long it took, and when there will be another', async (t) => {
+  const bot = await openBot(t);
+  const told: AttemptMade[] = [];
+  const { notifier, clock, warnings } = start(t, { onAttempt: (made) => told.push(made) });
+  await notifier.append(notification(bot.url, 'a', 'one'));
+  const first = await bot.next();
+  await clock.advance(30);
+  first.answer.writeHead(503, { 'retry-after': '2' }).end();
+  await warnings.next();
+  await clock.advance(2000);
+  await bot.answerNext(202);
+  await notifier.settled('a');
+  const inShort = told.map(({ notification: { lane, sequence }, attempt, status, error, ms, ...rest }) => ({
+    what: `${lane} ${sequence}, attempt ${attempt}: ${status} ${error ?? ''} after ${ms}`,
+    next: rest.nextAttemptInMs,
+  }));
+  assert.deepEqual(inShort, [
+    { what: 'a 1, attempt 1: 503 answered 503 after 30', next: 2000 },
+    { what: 'a 1, attempt 2: 202  after 0', next: undefined },
+  ]);
 });
 
 test('Retry-After holds the next attempt back', async (t) => {

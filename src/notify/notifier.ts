@@ -9,7 +9,7 @@ import { Connections } from '../outbound/connections.ts';
 import { type Resolve, sharedResolve } from '../outbound/request.ts';
 import { type Attempt, type DeliveryOptions, deliver } from './delivery.ts';
 import { openLanes } from './lanes.ts';
-import type { Notifier } from './outbox.ts';
+import type { Notifier, StoredNotification } from './outbox.ts';
 import { defaultSchedule, pauseAfter, type RetrySchedule } from './retry-schedule.ts';
 import type { Bounds, NextOfLane, PendingNotification, SqliteOutbox } from './sqlite-outbox.ts';
 import { steadyOutbox } from './steady-outbox.ts';
@@ -26,6 +26,8 @@ export interface NotifierOptions {
   readonly schedule?: Partial<RetrySchedule>;
   /** Makes one attempt; default: over HTTP. Tests pass one without a network. */
   readonly deliver?: typeof deliver;
+  /** Told of each attempt when it is over, before the next one of its lane. Must not throw. */
+  readonly onAttempt?: ((made: AttemptMade) => void) | undefined;
   /** Default 10,000. */
   readonly attemptTimeoutMs?: number;
   /** Attempts at one time to one application at one origin; default 64. */
@@ -43,6 +45,23 @@ export interface NotifierOptions {
   /** 0 ≤ random < 1; default Math.random. */
   readonly random?: () => number;
 }
+
+/** One attempt, as it ended. */
+export interface AttemptMade {
+  readonly notification: StoredNotification;
+  /** Counts from 1. */
+  readonly attempt: number;
+  /** The bot's answer; `undefined`: there was none. */
+  readonly status: number | undefined;
+  /** `undefined`: it was received. */
+  readonly error: string | undefined;
+  readonly ms: number;
+  /** `undefined`: there will be no other. */
+  readonly nextAttemptInMs: number | undefined;
+}
+
+/** What is not broken off. */
+type Settled = Exclude<Attempt, { outcome: 'aborted' }>;
 
 const DAY = 86_400_000;
 const SWEEP_EVERY_MS = 60_000;
@@ -120,13 +139,31 @@ export function startNotifier(options: NotifierOptions): Notifier {
     return true;
   };
 
-  const settle = (
-    notification: PendingNotification,
-    attempt: Exclude<Attempt, { outcome: 'aborted' }>,
-    startedAt: number,
-  ) => {
+  const settle = (notification: PendingNotification, attempt: Settled, startedAt: number) => {
     const now = clock.now();
-    if (attempt.outcome === 'received') return outbox.delivered(notification.id, now);
+    const nextAttemptInMs = note(notification, attempt, startedAt, now);
+    const received = attempt.outcome === 'received';
+    options.onAttempt?.({
+      notification,
+      attempt: notification.attempts + 1,
+      status: attempt.outcome === 'refused' ? undefined : attempt.status,
+      error: received ? undefined : attempt.error,
+      ms: now - startedAt,
+      nextAttemptInMs,
+    });
+  };
+
+  /** Gives the pause before the next attempt, when there is to be one. */
+  const note = (
+    notification: PendingNotification,
+    attempt: Settled,
+    startedAt: number,
+    now: number,
+  ): number | undefined => {
+    if (attempt.outcome === 'received') {
+      outbox.delivered(notification.id, now);
+      return undefined;
+    }
     const attempts = notification.attempts + 1;
     const pauseMs =
       attempt.outcome === 'refused'
@@ -156,6 +193,7 @@ export function startNotifier(options: NotifierOptions): Notifier {
       outbox.failed(notification.id, attempt.error, startedAt, now + pauseMs);
       log.warn({ ...what, nextAttemptInMs: pauseMs }, 'a notification was not received: it is tried again');
     }
+    return pauseMs;
   };
 
   const bound = (now: number) => {

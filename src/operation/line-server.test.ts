@@ -7,6 +7,7 @@ import { testRing } from '../../test/support/spooled-take.ts';
 import { settle } from '../../test/support/virtual-clock.ts';
 import { TonearmError } from '../errors.ts';
 import { type Log, silentLog } from '../log.ts';
+import type { Heard } from '../media/line.ts';
 import type { AudioParameters } from '../media/session-description.ts';
 import { type OwnedLine, serveLines } from './line-server.ts';
 import type { FromWorker } from './protocol.ts';
@@ -29,6 +30,11 @@ class ScriptedOwnedLine extends ScriptedLine implements OwnedLine {
   connect(): void {}
   mute(): void {}
   watchKeys(): void {}
+  /** Hears something, once it is watched. */
+  hears: (heard: Heard) => void = () => {};
+  watchHearing(onHeard: (heard: Heard) => void): void {
+    this.hears = onHeard;
+  }
   override async close(): Promise<void> {
     this.closes++;
     super.close();
@@ -60,6 +66,19 @@ test('a line that cannot be opened is refused with its code; what has none is li
     server.take({ type: 'openLine', line: 1, callId: 'c1' });
     await settle();
     assert.deepEqual(sent, [{ type: 'lineRefused', line: 1, code, message: 'full' }]);
+  }
+});
+
+test('what a line hears is told of a line that is watched, and of no other', async () => {
+  for (const watched of [true, false]) {
+    const line = new ScriptedOwnedLine([]);
+    const { server, sent } = serverStage(async () => line);
+    server.take({ type: 'openLine', line: 1, callId: 'c1', watched });
+    await settle();
+    line.hears({ what: 'speech' });
+    line.hears({ what: 'key', key: '5' });
+    const heard = sent.flatMap((message) => (message.type === 'heard' ? message.heard : []));
+    assert.deepEqual(heard, watched ? [{ what: 'speech' }, { what: 'key', key: '5' }] : []);
   }
 });
 

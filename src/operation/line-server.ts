@@ -1,7 +1,7 @@
 /** The worker's side of the protocol: owns the lines of one worker and their queues. */
 import { reasonOf, TonearmError } from '../errors.ts';
 import type { Log } from '../log.ts';
-import type { Key, Line } from '../media/line.ts';
+import type { Heard, Key, Line } from '../media/line.ts';
 import type { AudioParameters } from '../media/session-description.ts';
 import type { AudioRing, Take } from '../recording/take.ts';
 import type { Fingerprint } from '../wire/sdp.ts';
@@ -21,6 +21,7 @@ export interface OwnedLine extends Line {
   connect(parameters: AudioParameters): void;
   mute(muted: boolean): void;
   watchKeys(onKey: (key: Key) => void): void;
+  watchHearing(onHeard: (heard: Heard) => void): void;
   close(): Promise<void>;
 }
 
@@ -56,14 +57,15 @@ export function serveLines(
   const operations = new Map<number, Operation>();
   let closing = false;
 
-  const open = async (id: number, callId: string, secure: boolean) => {
+  const open = async ({ line: id, callId, secure, watched }: Extract<ToWorker, { type: 'openLine' }>) => {
     try {
-      const line = await parts.openLine(callId, secure);
+      const line = await parts.openLine(callId, secure === true);
       if (closing) {
         await line.close();
         throw new TonearmError('engineClosed', 'the media engine is closing: no more lines are opened');
       }
       const openTake: QueueParts['openTake'] = (spec, onGrown) => parts.openTake(line, spec, onGrown);
+      if (watched) line.watchHearing((heard) => send({ type: 'heard', line: id, heard }));
       lines.set(id, { line, queue: createQueue(line, { beep: parts.beep, openTake }) });
       send({ type: 'lineOpened', line: id, port: line.port, fingerprint: line.fingerprint });
     } catch (thrown) {
@@ -111,9 +113,7 @@ export function serveLines(
   const act = (message: Exclude<ToWorker, { type: 'close' }>) => {
     switch (message.type) {
       case 'openLine': {
-        const opened = open(message.line, message.callId, message.secure === true).finally(() =>
-          opening.delete(opened),
-        );
+        const opened = open(message).finally(() => opening.delete(opened));
         opening.add(opened);
         break;
       }

@@ -8,7 +8,7 @@ import { type PortRange, shareOfPorts } from '../media/ports.ts';
 import type { MediaEngine } from './media-engine.ts';
 import type { WorkerStart } from './protocol.ts';
 import { linkSpool } from './spool-link.ts';
-import { linkWorker, type WorkerLink } from './worker-link.ts';
+import { linkWorker, type OnHeard, type WorkerLink } from './worker-link.ts';
 
 export interface PoolOptions {
   /** Where lines bind their ports. */
@@ -21,6 +21,8 @@ export interface PoolOptions {
   readonly dtmf?: DtmfMode | undefined;
   /** At least 1; never more than there are pairs of ports. */
   readonly workers: number;
+  /** Who is to be told what the line of this call hears; asked when it opens. Default: nobody. */
+  readonly watch?: ((callId: string) => OnHeard | undefined) | undefined;
   readonly log: Log;
 }
 
@@ -139,11 +141,12 @@ export async function openPool(
   return {
     async openLine({ callId, secure = false }) {
       const links = places.flatMap(({ link }) => link ?? []).sort((a, b) => a.load - b.load);
+      const onHeard = options.watch?.(callId);
       let refused: unknown = new TonearmError('workerFailed', 'no media worker runs; one is being started');
       for (const link of links) {
         if (closing.signal.aborted) break;
         try {
-          return await link.openLine(callId, secure);
+          return await link.openLine(callId, secure, onHeard);
         } catch (thrown) {
           refused = thrown;
           if (!triesNext(thrown)) throw thrown;

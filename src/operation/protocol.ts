@@ -4,7 +4,7 @@
  */
 import type { MessagePort } from 'node:worker_threads';
 import type { DtmfMode } from '../media/keys.ts';
-import type { Key } from '../media/line.ts';
+import type { Heard, Key } from '../media/line.ts';
 import type { PortRange } from '../media/ports.ts';
 import type { AudioParameters } from '../media/session-description.ts';
 import type { Fingerprint } from '../wire/sdp.ts';
@@ -23,7 +23,14 @@ export interface WorkerStart {
 }
 
 export type ToWorker =
-  | { readonly type: 'openLine'; readonly line: number; readonly callId: string; readonly secure?: boolean }
+  | {
+      readonly type: 'openLine';
+      readonly line: number;
+      readonly callId: string;
+      readonly secure?: boolean;
+      /** What it hears is to be told. */
+      readonly watched?: boolean;
+    }
   | { readonly type: 'connect'; readonly line: number; readonly parameters: AudioParameters }
   | { readonly type: 'mute'; readonly line: number; readonly muted: boolean }
   | { readonly type: 'watchKeys'; readonly line: number }
@@ -63,6 +70,8 @@ export type FromWorker =
     }
   /** Of a line whose keys are watched. */
   | { readonly type: 'key'; readonly line: number; readonly key: Key }
+  /** Of a line that is watched. */
+  | { readonly type: 'heard'; readonly line: number; readonly heard: Heard }
   | { readonly type: 'progress'; readonly operation: number; readonly progress: OperationProgress }
   /** The last message of an operation. */
   | { readonly type: 'ended'; readonly operation: number; readonly end: OperationEnd }

@@ -2,13 +2,16 @@
 import type { Worker } from 'node:worker_threads';
 import { reasonOf, TonearmError } from '../errors.ts';
 import type { Log } from '../log.ts';
-import type { Key } from '../media/line.ts';
+import type { Heard, Key } from '../media/line.ts';
 import type { MediaLine, OperationRun } from './media-engine.ts';
 import type { OperationEnd, OperationProgress, OperationSpec, PromptDelivery } from './operation.ts';
 import type { FromWorker, ToWorker } from './protocol.ts';
 import type { WorkerSpool } from './spool-link.ts';
 import type { Tell } from './stage.ts';
 import { withTake } from './take-summary.ts';
+
+/** Told of each change in what a line hears. */
+export type OnHeard = (heard: Heard) => void;
 
 export interface WorkerLink {
   /** Lines that are open or being opened. */
@@ -18,7 +21,7 @@ export interface WorkerLink {
   /** Resolves when the thread is gone, whyever, and all that it carried has ended. */
   readonly gone: Promise<void>;
   /** Throws TonearmError `noPorts`, `mediaAddress`, `engineClosed`, or `workerFailed` when the worker dies meanwhile. */
-  openLine(callId: string, secure: boolean): Promise<MediaLine>;
+  openLine(callId: string, secure: boolean, onHeard?: OnHeard): Promise<MediaLine>;
   /** Asks the worker to end everything and stop. */
   close(): void;
 }
@@ -28,6 +31,7 @@ interface LinkedLine {
   readonly failed: AbortController;
   readonly closed: PromiseWithResolvers<void>;
   onKey: ((key: Key) => void) | undefined;
+  readonly onHeard: OnHeard | undefined;
   closing: boolean;
 }
 
@@ -78,6 +82,9 @@ export function linkWorker(worker: Worker, log: Log, spool: Pick<WorkerSpool, 'a
         break;
       case 'key':
         lines.get(message.line)?.onKey?.(message.key);
+        break;
+      case 'heard':
+        lines.get(message.line)?.onHeard?.(message.heard);
         break;
       case 'progress': {
         const operation = operations.get(message.operation);
@@ -191,13 +198,14 @@ export function linkWorker(worker: Worker, log: Log, spool: Pick<WorkerSpool, 'a
     },
     ready: ready.promise,
     gone: gone.promise,
-    openLine(callId, secure) {
+    openLine(callId, secure, onHeard) {
       if (death !== undefined) return Promise.reject(death);
       const id = ++numbers;
       const opened = Promise.withResolvers<MediaLine>();
       const closed = Promise.withResolvers<void>();
-      lines.set(id, { opened, closed, failed: new AbortController(), onKey: undefined, closing: false });
-      post({ type: 'openLine', line: id, callId, secure });
+      const failed = new AbortController();
+      lines.set(id, { opened, closed, failed, onKey: undefined, onHeard, closing: false });
+      post({ type: 'openLine', line: id, callId, secure, watched: onHeard !== undefined });
       return opened.promise;
     },
     close() {

@@ -19,6 +19,7 @@ export function deliver(
 ): void {
   try {
     if (!handler.hear(from, bytes.length)) return;
+    handler.onWire?.('in', bytes, from);
     const parsed = broken === undefined ? parseSipMessage(bytes) : refused(bytes, broken);
     if (parsed.ok) handler.onMessage(parsed.message, from, via, bytes.length);
     else handler.onUnparsable(parsed, from, via);

@@ -21,7 +21,7 @@ import { createSources, DEFAULT_LIMITS, type Source, type SourceLimits, type Sou
 import { openTcp } from './tcp-transport.ts';
 import { DEFAULT_TIMERS, type TimerValues } from './timers.ts';
 import { TransactionLayer, type TransactionUser } from './transactions.ts';
-import type { Peer, Transport, TransportHandler } from './transport.ts';
+import type { OnWire, Peer, Transport, TransportHandler } from './transport.ts';
 import { openUdp } from './udp-transport.ts';
 import type {
   DialogHandler,
@@ -49,6 +49,8 @@ export interface UserAgentOptions {
   readonly referPatienceMs?: number;
   /** An address of a name that a far end gives; default: asks name servers. */
   readonly resolve?: typeof resolveName;
+  /** Told of each message that is read or sent, retransmissions included: for whoever watches. Must not throw. */
+  readonly onWire?: OnWire | undefined;
   /** Opens a transport; default: real sockets. Tests pass one without a network. */
   readonly open?: (listen: ListenAddress, handler: TransportHandler, log: Log) => Promise<Transport>;
 }
@@ -151,6 +153,7 @@ class Endpoint implements UserAgent, TransactionUser {
   }
 
   readonly #handler: TransportHandler = {
+    onWire: (direction, bytes, peer) => this.#options.onWire?.(direction, bytes, peer),
     hear: (from, bytes) => this.#sources.hear(from, bytes),
     mayConnect: (address, open) => this.#sources.mayConnect(address, open),
     isTrusted: (address) => this.#sources.isTrusted(address),

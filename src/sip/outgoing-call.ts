@@ -167,7 +167,7 @@ function inviteOf(call: OutgoingInvite, transport: Transport, peer: Peer): SipRe
     uri: call.requestUri,
     from: `${name}<sip:${at}${host}>;tag=${newTag()}`,
     to: inBrackets(call.to),
-    callId: randomBytes(16).toString('hex'),
+    callId: call.callId ?? randomBytes(16).toString('hex'),
     cseq: 1,
     contact: contactFor(transport, peer),
     headers: { Allow: ALLOW, ...call.headers },

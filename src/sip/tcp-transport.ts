@@ -62,6 +62,7 @@ class TcpTransport implements Transport, TcpConnectionOwner {
   }
 
   send(bytes: Uint8Array, to: Peer): void {
+    this.#handler.onWire?.('out', bytes, to);
     try {
       this.#connectionTo(to).write(bytes);
     } catch (thrown) {

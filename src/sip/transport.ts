@@ -23,12 +23,16 @@ export interface Transport {
   close(): Promise<void>;
 }
 
+export type OnWire = (direction: 'in' | 'out', bytes: Uint8Array, peer: Peer) => void;
+
 export interface TransportHandler {
   /** A message of so many bytes came. `false`: it is not to be read. */
   hear(from: Peer, bytes: number): boolean;
   /** Whether a connection from there is to be taken, beside those that are `open`; sources that are trusted have no limit of their own. */
   mayConnect(address: string, open: number): boolean;
   isTrusted(address: string): boolean;
+  /** Told of each message as it is on the wire, before it is read, and before it is sent. The bytes are good for the length of the call. */
+  readonly onWire?: OnWire | undefined;
   onMessage(message: SipMessage, from: Peer, via: Transport, bytes: number): void;
   onUnparsable(parsed: Extract<ParsedSip, { ok: false }>, from: Peer, via: Transport): void;
   /** Sending to this peer failed for good: RFC 3261 §18.4. */

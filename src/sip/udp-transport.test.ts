@@ -64,6 +64,30 @@ test('a datagram that is not to be read is not read, nor answered', async (t) =>
   assert.deepEqual([heard, seen.refused], [[OPTIONS.length, 8, OPTIONS.length], []]);
 });
 
+test('whoever watches the wire is told of what is read and what is sent', async (t) => {
+  const told: string[] = [];
+  const seen = transportRecorder();
+  const transport = await openUdp(
+    { transport: 'udp', address: '127.0.0.1', port: 0 },
+    {
+      ...seen.handler,
+      onWire: (direction, bytes, { port }) =>
+        told.push(`${direction} ${port} ${Buffer.from(bytes).toString()}`),
+    },
+    silentLog,
+  );
+  t.after(() => transport.close());
+  const socket = createSocket('udp4').bind(0, '127.0.0.1');
+  t.after(() => socket.close());
+  await once(socket, 'listening');
+  for (const bytes of ['\r\n\r\n', OPTIONS]) socket.send(bytes, transport.listening.port, '127.0.0.1');
+  await seen.until(() => seen.messages.length === 1);
+  transport.send(Buffer.from('an answer'), seen.messages[0]!.from);
+  await once(socket, 'message');
+  const { port } = socket.address();
+  assert.deepEqual(told, [`in ${port} ${OPTIONS}`, `out ${port} an answer`]);
+});
+
 test('what can’t be sent is told of, and what could is not held up', async (t) => {
   const { seen, transport, socket } = await stage(t);
   const { port } = socket.address();

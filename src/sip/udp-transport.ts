@@ -38,6 +38,7 @@ export async function openUdp(
     listening: { ...listen, port: socket.address().port },
     localAddress: (to) => ({ address: facing(listen.address, to.address), port: transport.listening.port }),
     send(bytes, to) {
+      handler.onWire?.('out', bytes, to);
       const failed = (error: Error | null) => error !== null && handler.onSendError(to, error);
       try {
         socket.send(bytes, to.port, to.address, failed);

@@ -148,6 +148,8 @@ export interface OutgoingInvite {
   /** Where to send it, when that is not the Request-URI's host and port. */
   readonly destination?: { readonly address: string; readonly port: number };
   readonly sdp: string;
+  /** Its Call-ID: globally unique (RFC 3261 §8.1.1.4); default: a new one. */
+  readonly callId?: string | undefined;
   readonly headers?: Readonly<Record<string, string>>;
   /** What a challenge (401, 407) to the INVITE or to a later request of its dialog is answered with. */
   readonly credentials?: { readonly username: string; readonly password: string } | undefined;

@@ -52,6 +52,7 @@ export function openWs(options: {
     listening: NOWHERE,
     localAddress: (to) => socketOf(to)?.socket.local ?? NOWHERE,
     send(bytes, to) {
+      handler.onWire?.('out', bytes, to);
       const socket = socketOf(to)?.socket;
       if (socket !== undefined) socket.send(Buffer.from(bytes).toString('utf8'));
       else queueMicrotask(() => handler.onSendError(to, new Error('The WebSocket is closed')));

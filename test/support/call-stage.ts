@@ -172,8 +172,8 @@ export function setStage(options: Partial<Omit<CallsOptions, keyof StageParts>> 
     ring,
     create,
     callIds,
-    /** What the bot was told, in short; progress is left out. */
-    told: () => facts.flatMap((fact) => (fact.kind === 'progress' ? [] : [inShort(fact)])),
+    /** What the bot was told, in short. */
+    told: () => facts.flatMap((fact) => inShort(fact) ?? []),
     /** Rings, is answered, and the ACK comes. */
     async establish(invite: InviteOptions = {}): Promise<ScriptedInvite> {
       const ringing = await ring(invite);
@@ -207,7 +207,8 @@ export function setStage(options: Partial<Omit<CallsOptions, keyof StageParts>> 
   };
 }
 
-function inShort(fact: Exclude<Fact, { kind: 'progress' }>): string {
+function inShort(fact: Fact): string | undefined {
+  if (fact.kind !== 'operation' && fact.kind !== 'call') return undefined;
   if (fact.kind === 'operation') {
     const { kind, status, end, recording } = fact.operation;
     const what = [fact.change, kind, status, end?.by, recording && 'with recording'];
