@@ -51,7 +51,9 @@ interface Asked {
 
 const FORMATS: readonly RecordingFormat[] = ['wav', 'wav', 'wav', 'mp3', 'flac', 'ogg'];
 /** One in so many recordings is compared with what was said. */
-const LISTEN_TO = 10;
+const LISTEN_TO = 20;
+/** So many are looked at at once. */
+const LOOKS_AT_ONCE = 4;
 /** A length may differ by so much from what the caller sent meanwhile, by the numbers of its packets: a key at the end is cut off. */
 const SLACK_MS = 400;
 
@@ -62,7 +64,7 @@ export async function startSoakBot(api: () => string, random: Random): Promise<S
   const asked = new Map<string, Asked>();
   const speech = speechOf();
   const said = asSaid(speech);
-  const inTurn = atMost(1);
+  const inTurn = atMost(LOOKS_AT_ONCE);
   const looking = new Set<Promise<void>>();
 
   const bot: Bot = await startBot({

@@ -55,9 +55,9 @@ export async function soak(options: SoakOptions): Promise<void> {
     config: {
       media: { address: '127.0.0.1', ports: MEDIA_PORTS, workers: 1 },
       http: { listen: '127.0.0.1:0', requestsPerMinute: 10_000_000 },
-      // What is kept reaches its full number while the bench is young.
-      recordings: { retention: '45s' },
-      calls: { retention: '45s' },
+      // What is kept reaches its full number while the bench is young; whoever looks at the recordings may be behind by so much.
+      recordings: { retention: '120s' },
+      calls: { retention: '120s' },
     },
     env: { NODE_OPTIONS: `--import ${pathToFileURL(join(import.meta.dirname, 'count-timers.ts'))}` },
   });
@@ -82,6 +82,7 @@ export async function soak(options: SoakOptions): Promise<void> {
   }
   const churned = await calm(generator, server);
   await bot.looked();
+  await pause(systemClock, LAST_TIMERS_MS);
   const after = await lookIdle();
   print(after, bot);
   const dropped = droppedDatagrams(server.pid);

@@ -2,12 +2,24 @@
  * How V8 sizes its heaps, for a process of four threads whose garbage comes in bursts, as calls are set up (docs/decisions/0012-small-heaps.md).
  * Node.js has these settings for the command line only, and one may not have the choice there.
  */
-import { setFlagsFromString } from 'node:v8';
+import { getHeapSpaceStatistics, setFlagsFromString } from 'node:v8';
 
-/** To be called before anything else: both are looked at whenever a heap of any thread would grow. */
+/** Of the main thread's young generation, both halves: it grows up to here. A scavenge a megabyte would be a pause every 20 ms. */
+const YOUNG_BYTES = 16 << 20;
+/** V8 makes it small again whenever little is going on. */
+const LOOK_EVERY_MS = 1000;
+
+/** To be called before anything else: V8 looks at both settings whenever a heap of any thread would grow. */
 export function keepHeapsSmall(): void {
-  // The young generation stays as it is once the server is up: else a thousand calls in ten seconds leave it at 112 MB for good.
-  setFlagsFromString('--semi-space-growth-factor=1');
   // What is live may grow by so much per cent before the old generation is collected; by default it may double and more.
   setFlagsFromString('--heap-growing-percent=20');
+  boundYoung();
+  setInterval(boundYoung, LOOK_EVERY_MS).unref();
+}
+
+/** Left to itself it grows while calls are set up, to 112 MB, and stays there. */
+function boundYoung(): void {
+  const young = getHeapSpaceStatistics().find(({ space_name }) => space_name === 'new_space');
+  const factor = young !== undefined && young.space_size < YOUNG_BYTES ? 2 : 1;
+  setFlagsFromString(`--semi-space-growth-factor=${factor}`);
 }
