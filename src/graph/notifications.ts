@@ -6,7 +6,10 @@ import { dialectOf } from './dialects.ts';
 import { type CallChange, spellCall, spellCallChange, spellTone } from './resources.ts';
 import { isGuid } from './spelling.ts';
 
-/** `undefined`: bots are not told of this. */
+/**
+ * `undefined`: bots are not told of this. What is told once has the same key whatever the revision: after a kill it may be told anew by a process that does
+ * not know how far the one before had got.
+ */
 export function spellFact(fact: Fact): NewNotification | undefined {
   if (fact.kind === 'progress') return undefined;
   const { call, change } = fact;
@@ -16,15 +19,19 @@ export function spellFact(fact: Fact): NewNotification | undefined {
     if (!dialect.tellsOf(operation)) return undefined;
     return {
       ...addressed(call, operation.clientRequestId),
-      key: `op:${operation.id}:${operation.revision}:${change}`,
+      key: `op:${operation.id}:${change === 'deleted' ? change : operation.revision}`,
       body: JSON.stringify(dialect.envelope(change, dialect.spellOperation(call, operation))),
     };
   }
   return {
     ...addressed(call, undefined),
-    key: `call:${call.revision}:${change}`,
+    key: `call:${isOver(call) ? call.state : call.revision}`,
     body: JSON.stringify(dialectOf(call.spelling).envelope(change, spellCallFact(fact))),
   };
+}
+
+function isOver({ state }: CallSnapshot): boolean {
+  return state === 'terminating' || state === 'terminated';
 }
 
 function spellCallFact({

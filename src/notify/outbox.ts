@@ -18,7 +18,7 @@ export interface NewNotification {
 }
 
 export interface StoredNotification extends NewNotification {
-  /** GUID, the same on every retry: header `tonearm-notification-id`. */
+  /** GUID, the same on every retry, and whenever its key is appended to its lane: header `tonearm-notification-id`. */
   readonly id: string;
   /** 1, 2, 3 … within the lane: header `tonearm-sequence`. */
   readonly sequence: number;
@@ -40,8 +40,10 @@ export interface Undelivered {
 }
 
 export interface Notifier {
-  /** Durable when it resolves; delivery goes on in the background. */
+  /** Durable when it resolves, if the disk takes it; delivery goes on in the background. */
   append(notification: NewNotification): Promise<void>;
+  /** Whether all that was appended is durable. What the disk had refused is tried again first. */
+  isDurable(): boolean;
   /** What the retries gave up on, oldest first: so many of it from `skip` on, and how much there is. */
   undelivered(applicationId: string, page: Page): Promise<Undelivered>;
   /** Tries one again. `false` when there is no such undelivered notification of the application. */
