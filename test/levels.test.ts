@@ -35,6 +35,7 @@ const LEVELS: Readonly<Record<string, number>> = {
   'clock.ts': 0,
   'errors.ts': 0,
   'log.ts': 0,
+  'network-of.ts': 0,
 };
 
 const src = join(import.meta.dirname, '..', 'src');
