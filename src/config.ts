@@ -75,7 +75,7 @@ const SETTINGS = {
     trustProxy: setting(
       boolean,
       'false',
-      'whether X-Forwarded-For says who asks: only behind a proxy that sets it',
+      'whether the last address in X-Forwarded-For says who asks: only behind one proxy that adds it',
     ),
     maxConnections: setting(
       integer(16, 1_000_000),
