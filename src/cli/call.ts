@@ -43,7 +43,6 @@ export function callCommand(print: (text: string) => void, onCode: (code: number
     (value: T) =>
       void steps.push(read(String(value)));
   return new Command('call')
-    .exitOverride()
     .description('place a call, do what the script says, and tell what was heard')
     .argument('<target>', 'a SIP URI, such as sip:voicemail@127.0.0.1:5060')
     .addOption(
