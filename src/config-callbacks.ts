@@ -4,16 +4,15 @@ import { type CallbackRules, callbackRules } from './outbound/callbacks.ts';
 
 /** Where bots may have themselves told: what the configuration allows, and this machine when nobody else reaches the server. */
 export function callbacksOf(config: Config): CallbackRules {
-  return callbackRules({ ...config.callbacks, loopback: isOfThisMachineAlone(config) });
+  const isLocal = isApiLocal(config) && config.sip.listen.every(({ address }) => isLoopbackAddress(address));
+  return callbackRules({ ...config.callbacks, loopback: isLocal });
 }
 
-/** A proxy before it would bring others in. */
-function isOfThisMachineAlone({ http, sip }: Config): boolean {
-  const isLocal = ({ address }: { readonly address: string }) => isLoopbackAddress(address);
+/** Whether only programs on this machine reach the API. A proxy before it would bring others in. */
+export function isApiLocal({ http }: Config): boolean {
   const publicHost = URL.parse(http.publicUrl ?? 'http://localhost/')?.hostname.replace(/^\[|\]$/g, '') ?? '';
   return (
-    isLocal(http.listen) &&
-    sip.listen.every(isLocal) &&
+    isLoopbackAddress(http.listen.address) &&
     !http.trustProxy &&
     (publicHost === 'localhost' || isLoopbackAddress(publicHost))
   );

@@ -14,6 +14,7 @@ const LEVELS: Readonly<Record<string, number>> = {
   'config-lists.ts': 5,
   'config-trunks.ts': 5,
   'config-values.ts': 5,
+  'config-weak-secrets.ts': 5,
   'kept-applications.ts': 5,
   'recording-keys.ts': 5,
   'tell-bots.ts': 5,
