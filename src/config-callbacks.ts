@@ -4,16 +4,18 @@ import { type CallbackRules, callbackRules } from './outbound/callbacks.ts';
 
 /** Where bots may have themselves told: what the configuration allows, and this machine when nobody else reaches the server. */
 export function callbacksOf(config: Config): CallbackRules {
-  const isLocal = isApiLocal(config) && config.sip.listen.every(({ address }) => isLoopbackAddress(address));
-  return callbackRules({ ...config.callbacks, loopback: isLocal });
+  const isAlone = isOfThisMachineAlone(config) && config.sip.listen.every(isLocal);
+  return callbackRules({ ...config.callbacks, loopback: isAlone });
 }
 
-/** Whether only programs on this machine reach the API. A proxy before it would bring others in. */
-export function isApiLocal({ http }: Config): boolean {
+/** Whether HTTP is for nobody but who is at this machine. A proxy before it would bring others in. */
+export function isOfThisMachineAlone({ http }: Pick<Config, 'http'>): boolean {
   const publicHost = URL.parse(http.publicUrl ?? 'http://localhost/')?.hostname.replace(/^\[|\]$/g, '') ?? '';
   return (
-    isLoopbackAddress(http.listen.address) &&
-    !http.trustProxy &&
-    (publicHost === 'localhost' || isLoopbackAddress(publicHost))
+    isLocal(http.listen) && !http.trustProxy && (publicHost === 'localhost' || isLoopbackAddress(publicHost))
   );
+}
+
+function isLocal({ address }: { readonly address: string }): boolean {
+  return isLoopbackAddress(address);
 }

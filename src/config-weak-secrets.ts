@@ -1,5 +1,5 @@
 import type { Config } from './config.ts';
-import { isApiLocal } from './config-callbacks.ts';
+import { isOfThisMachineAlone } from './config-callbacks.ts';
 import type { Log } from './log.ts';
 
 /** Whoever is asked for one makes it as long as this. */
@@ -11,7 +11,7 @@ const FEWEST_DIFFERENT = 6;
  * error: a server that worked yesterday starts.
  */
 export function warnOfWeakSecrets(config: Config, log: Log): void {
-  if (isApiLocal(config)) return;
+  if (isOfThisMachineAlone(config)) return;
   for (const { id, secret } of config.applications) {
     if (secret === undefined || (secret.length >= SHORTEST && new Set(secret).size >= FEWEST_DIFFERENT))
       continue;

@@ -6,10 +6,7 @@ import { dialectOf } from './dialects.ts';
 import { type CallChange, spellCall, spellCallChange, spellTone } from './resources.ts';
 import { isGuid } from './spelling.ts';
 
-/**
- * `undefined`: bots are not told of this. What is told once has the same key whatever the revision: after a kill it may be told anew by a process that does
- * not know how far the one before had got.
- */
+/** `undefined`: bots are not told of this. */
 export function spellFact(fact: Fact): NewNotification | undefined {
   if (fact.kind === 'progress') return undefined;
   const { call, change } = fact;
@@ -30,6 +27,10 @@ export function spellFact(fact: Fact): NewNotification | undefined {
   };
 }
 
+/**
+ * What is told once has the same key whatever the revision: after a kill it may be told anew by a process that does not know how far the one before
+ * had got.
+ */
 function isOver({ state }: CallSnapshot): boolean {
   return state === 'terminating' || state === 'terminated';
 }

@@ -53,7 +53,7 @@ export function createPrompts(options: PromptOptions): PromptLibrary {
   async function load(applicationId: string, uri: string, keepAs: string | undefined): Promise<PromptAudio> {
     const audio = await inTurn(applicationId, uri, () => fetchAndDecode(uri, limits));
     if ('tooMany' in audio) {
-      const message = about(uri) + audio.tooMany;
+      const message = `the prompt ${shown(uri)}: ${audio.tooMany}`;
       options.log.warn({ applicationId, reason: message }, 'a prompt was not fetched: too many wait');
       return { ok: false, why: 'unavailable', message };
     }
@@ -84,11 +84,12 @@ async function fetchAndDecode(
   uri: string,
   limits: FetchLimits & { readonly wide: boolean },
 ): Promise<PromptAudio> {
+  const about = `the prompt ${shown(uri)}: `;
   try {
     const fetched = await fetchPrompt(uri, limits);
-    if (!fetched.ok) return { ok: false, why: 'unavailable', message: about(uri) + fetched.message };
+    if (!fetched.ok) return { ok: false, why: 'unavailable', message: about + fetched.message };
     const parsed = parseWav(fetched.bytes);
-    if (!parsed.ok) return { ok: false, why: 'undecodable', message: about(uri) + parsed.reason };
+    if (!parsed.ok) return { ok: false, why: 'undecodable', message: about + parsed.reason };
     const { audio } = parsed;
     const { rate, frames } = audio;
     const source: AudioSource = { rate, frames, read: (from, to) => readMono(audio, from, to) };
@@ -99,7 +100,7 @@ async function fetchAndDecode(
     wide.set((await bringTo(2 * LINE_RATE, source)).subarray(0, wide.length));
     return { ok: true, samples, wide };
   } catch (error) {
-    return { ok: false, why: 'unavailable', message: about(uri) + reasonOf(error) };
+    return { ok: false, why: 'unavailable', message: about + reasonOf(error) };
   }
 }
 
@@ -110,11 +111,10 @@ async function bringTo(rate: number, source: AudioSource): Promise<Int16Array> {
   return samples;
 }
 
-/** What a message about it begins with: the URI without what may be secret in it, credentials and the query. */
-function about(uri: string): string {
-  const shown = uri
+/** A URI without what may be secret in it: credentials and the query. */
+function shown(uri: string): string {
+  return uri
     .replace(/[?#].*$/s, '')
     .replace(/\/\/[^/]*@/, '//')
     .slice(0, 200);
-  return `the prompt ${shown}: `;
 }

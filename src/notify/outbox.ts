@@ -40,16 +40,16 @@ export interface Undelivered {
 }
 
 export interface Notifier {
-  /** Durable when it resolves, if the disk takes it; delivery goes on in the background. */
+  /** Durable when it resolves; delivery goes on in the background. */
   append(notification: NewNotification): Promise<void>;
-  /** Whether all that was appended is durable. What the disk had refused is tried again first. */
-  isDurable(): boolean;
   /** What the retries gave up on, oldest first: so many of it from `skip` on, and how much there is. */
   undelivered(applicationId: string, page: Page): Promise<Undelivered>;
   /** Tries one again. `false` when there is no such undelivered notification of the application. */
   resend(applicationId: string, id: string): Promise<boolean>;
   /** Resolves when nothing of this lane is pending any more. For draining and tests. */
   settled(lane: string): Promise<void>;
+  /** Whether all that was appended is durable indeed: a disk may refuse it. What it had refused is tried again first. */
+  isDurable(): boolean;
   /** Ends deliveries; what is pending stays in the outbox for the next start. */
   close(): Promise<void>;
 }
