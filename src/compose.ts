@@ -100,7 +100,9 @@ async function start(
   const masterKeys = readMasterKeys(config, log);
   makeFolder(config.data);
   const file = openSqliteStore(join(config.data, 'tonearm.db'));
-  const store = owingStore(file, { clock, log });
+  // What bots are told must not be noted as told before it is in the outbox.
+  let isTold = () => true;
+  const store = owingStore(file, { clock, log, mayWrite: () => isTold() });
   atClose(() => store.close());
   const outbox = openSqliteOutbox(join(config.data, OUTBOX_FILE));
   atClose(() => outbox.close());
@@ -161,6 +163,7 @@ async function start(
     schedule: { retryForMs: config.notifications.retryFor },
     onAttempt: traces && traceAttempts(traces),
   });
+  isTold = notifier.isDurable;
   atClose(() => notifier.close());
   const telling = tellBots({ cluster, notifier, clock, log });
   atClose(() => telling.stop());

@@ -339,7 +339,7 @@ test('a file that is not there, and one that is not YAML, are named', () => {
     code: 'badConfig',
     message: /none\.yaml can't be read/,
   });
-  assert.match(complaint('http: [unclosed'), /tonearm-\d+\.yaml is no YAML: .* at line 1/);
+  assert.match(complaint('http: [unclosed'), /tonearm-\d+\.yaml is no YAML: .* at line 1, column \d+\.$/);
   assert.match(complaint('a: 1\na: 2'), /no YAML: Map keys must be unique/);
 });
 

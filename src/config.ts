@@ -75,7 +75,7 @@ const SETTINGS = {
     trustProxy: setting(
       boolean,
       'false',
-      'whether X-Forwarded-For says who asks: only behind a proxy that sets it',
+      'whether the last address in X-Forwarded-For says who asks: only behind one proxy that adds it',
     ),
     maxConnections: setting(
       integer(16, 1_000_000),
@@ -319,8 +319,9 @@ function readYaml(content: string, name: string): unknown {
   try {
     return parse(content, { schema: 'failsafe' });
   } catch (thrown) {
-    // Below the first line the message quotes the source, which holds secrets.
-    throw new TonearmError('badConfig', `${name} is no YAML: ${reasonOf(thrown).split('\n')[0]}`);
+    // Below the first line the message quotes the source, which holds secrets; the colon leads there.
+    const why = reasonOf(thrown).split('\n')[0]?.replace(/:$/, '');
+    throw new TonearmError('badConfig', `${name} is no YAML: ${why}.`);
   }
 }
 

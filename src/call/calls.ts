@@ -149,7 +149,7 @@ export function createCalls(options: CallsOptions): Calls {
     } catch (thrown) {
       return refuse('unavailable', `The call could not be placed: ${reasonOf(thrown)}`);
     }
-    for (const media of request.preFetch) void parts.prompts.get(media);
+    for (const media of request.preFetch) void parts.prompts.get(media, application.id);
     log.info(
       { callId, scenarioId, clientRequestId, application: application.id, target: dialling.requestUri },
       'a call is placed',

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { recordsOf } from '../../test/contracts/store-contract.ts';
 import { setStage } from '../../test/support/call-stage.ts';
 import { OFFER, withDirection } from '../../test/support/scripted-sip.ts';
 import { settle } from '../../test/support/virtual-clock.ts';
@@ -328,12 +329,16 @@ test('a call is seen by its own application and by no other', async () => {
   assert.deepEqual(stage.told(), ESTABLISHED);
 });
 
-test('a store that fails: 503 for the caller, and the bot is told all the same', async () => {
+test('a store that fails: 503 for the caller, and the bot, which would not be told of the end after a kill, is told of nothing', async () => {
   const stage = setStage();
   stage.store.broken = true;
   const invite = await stage.ring();
   assert.deepEqual(invite.sent, ['ring', 'reject 503']);
-  assert.deepEqual(stage.told(), ['created incoming', 'deleted terminated']);
+  assert.deepEqual(stage.told(), []);
+  stage.store.broken = false;
+  await stage.clock.advance(5000);
+  assert.equal((await recordsOf(stage.store, '')).length, 0, 'nor does it come into the store later');
+  assert.equal(stage.clock.timers, 0);
 });
 
 /** Of what the line was told, one after the other. */

@@ -42,7 +42,9 @@ export function incomingSide(
     call.change({ preFetch });
     if (preFetch.length === 0) return pickUp(connection, call);
     // What cannot be had fails the operation that asks for it, not the call. Meanwhile the bot may still hang up.
-    const fetched = Promise.allSettled(preFetch.map((media) => call.parts.prompts.get(media)));
+    const fetched = Promise.allSettled(
+      preFetch.map((media) => call.parts.prompts.get(media, call.snapshot.applicationId)),
+    );
     void fetched.then(() => pickUp(connection, call));
     return { ok: true, call: call.snapshot };
   };

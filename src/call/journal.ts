@@ -44,9 +44,11 @@ export interface JournalParts {
 
 /** Everything is done in the order it was asked for. A store that fails is logged, and what was to be told is told all the same. */
 export interface Journal {
-  /** Resolves when it was published; `false` when it could not be kept. */
-  tellCall(fact: Extract<Fact, { kind: 'call' }>): Promise<boolean>;
-  tellOperation(fact: Extract<Fact, { kind: 'operation' }>, record: OperationRecord): Promise<boolean>;
+  /** Tells the first fact of a call, unless it cannot be kept: `false`, and nothing was told. */
+  begin(fact: Extract<Fact, { kind: 'call' }>): Promise<boolean>;
+  /** Resolves when it was published. */
+  tellCall(fact: Extract<Fact, { kind: 'call' }>): Promise<void>;
+  tellOperation(fact: Extract<Fact, { kind: 'operation' }>, record: OperationRecord): Promise<void>;
   /** Not kept. */
   tellPassing(fact: Extract<Fact, { kind: 'asked' | 'progress' }>): void;
   /** Keeps an operation of which there is nothing to tell yet. `false` when it could not be kept. */
@@ -79,29 +81,39 @@ export function openJournal({ store, cluster, clock, log, retentionMs }: Journal
     );
   const publish = (key: string, fact: Fact) => attempt('publishing', key, () => cluster.publish(fact));
 
+  const forget = (key: string) => attempt('deleting from the store', key, () => store.delete(key));
+  const tellKept = async (fact: Extract<Fact, { kind: 'call' }>) => {
+    const key = callKey(fact.call.id);
+    await publish(key, fact);
+    await put(key, { call: fact.call });
+  };
+
   return {
-    tellCall: (fact) =>
+    begin: (fact) =>
       inTurn(async () => {
         const key = callKey(fact.call.id);
         const kept = await put(key, { call: fact.call, untold: fact });
-        await publish(key, fact);
-        await put(key, { call: fact.call });
+        if (kept) await tellKept(fact);
+        else await forget(key);
         return kept;
+      }),
+    tellCall: (fact) =>
+      inTurn(async () => {
+        await put(callKey(fact.call.id), { call: fact.call, untold: fact });
+        await tellKept(fact);
       }),
     tellOperation: (fact, record) =>
       inTurn(async () => {
         const key = keyOf(record);
-        const kept = await put(key, { ...record, untold: fact });
+        await put(key, { ...record, untold: fact });
         await publish(key, fact);
         await put(key, record);
-        return kept;
       }),
     tellPassing: (fact) => void inTurn(() => publish(callKey(fact.callId), fact)),
     keep: (record) => inTurn(() => put(keyOf(record), record)),
     forget: (record) =>
       inTurn(async () => {
-        const key = keyOf(record);
-        await attempt('deleting from the store', key, () => store.delete(key));
+        await forget(keyOf(record));
       }),
     seal: (call, operations) =>
       inTurn(async () => {

@@ -100,9 +100,14 @@ export class LiveCall {
     );
     try {
       if (first === 'created') this.#side.begin(this);
-      const kept = await this.#journal.tellCall({ kind: 'call', change: first, call: this.#call });
-      if (!kept) this.end(endings.notKept);
+      const kept = await this.#journal.begin({ kind: 'call', change: first, call: this.#call });
       onKept(kept);
+      if (!kept) {
+        // What a bot is told of must have an end, and the next process would not know of it.
+        this.end(endings.notKept);
+        await this.#closeLine();
+        return;
+      }
       if (first === 'updated' && !this.over) this.#side.begin(this);
       await this.#over.promise;
       await this.#windUp();
@@ -181,14 +186,18 @@ export class LiveCall {
   async #windUp(): Promise<void> {
     // A command under way may still open a line or queue an operation, and cleans up after itself when it sees the ending.
     await this.#busy;
-    await this.#connection?.line.close().catch((thrown: unknown) => {
-      this.parts.log.error({ callId: this.#call.id, error: reasonOf(thrown) }, 'a line could not be closed');
-    });
+    await this.#closeLine();
     await this.#operations.concluded();
     const ending = this.#ending?.ending;
     this.step('ending', { ending });
     this.step('ended', { ending });
     await this.#journal.seal(this.#call, this.#operations.records());
+  }
+
+  async #closeLine(): Promise<void> {
+    await this.#connection?.line.close().catch((thrown: unknown) => {
+      this.parts.log.error({ callId: this.#call.id, error: reasonOf(thrown) }, 'a line could not be closed');
+    });
   }
 
   async #answerCommand(command: Command): Promise<Reply> {

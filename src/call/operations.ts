@@ -145,7 +145,7 @@ export function openOperations(owner: OperationsOwner, parts: OperationParts): O
         return Promise.resolve(DONE);
       }
       const asked = command.name === 'record' ? command.request.prompts : command.prompts;
-      const deliveries = asked.map((prompt) => parts.prompts.get(prompt));
+      const deliveries = asked.map((prompt) => parts.prompts.get(prompt, command.applicationId));
       const { operation, prepared } = entry.record;
       const usual = parts.sensitivityOf(command.applicationId);
       const spec = specOf(command, operation, prepared, parts, usual);

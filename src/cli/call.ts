@@ -4,8 +4,9 @@ import { Command, InvalidArgumentError, Option } from 'commander';
 import { reasonOf, TonearmError } from '../errors.ts';
 import { CODEC_NAMES, type Codec } from '../media/codecs.ts';
 import { KEYS } from '../media/keys.ts';
-import { type Key, LINE_RATE } from '../media/line.ts';
+import type { Key } from '../media/line.ts';
 import { pcmWavHeader } from '../wire/wav.ts';
+import type { Recording } from './ear.ts';
 import { type CallReport, placeScriptedCall, type Step } from './scripted-call.ts';
 import { readSoundFile } from './sound-file.ts';
 
@@ -43,7 +44,6 @@ export function callCommand(print: (text: string) => void, onCode: (code: number
     (value: T) =>
       void steps.push(read(String(value)));
   return new Command('call')
-    .exitOverride()
     .description('place a call, do what the script says, and tell what was heard')
     .argument('<target>', 'a SIP URI, such as sip:voicemail@127.0.0.1:5060')
     .addOption(
@@ -58,7 +58,10 @@ export function callCommand(print: (text: string) => void, onCode: (code: number
     .addOption(new Option('--keys <keys>', 'such as "1,2,#"').argParser(step(readKeys)))
     .option('--hang-up', 'do not wait for the far end to hang up')
     .on('option:hang-up', () => void steps.push({ step: 'hangUp' }))
-    .option('--record <file>', 'what was heard, from the answer to the end, as WAV')
+    .option(
+      '--record <file>',
+      'what was heard, from the answer to the end, as WAV: 16 kHz of Opus and G.722, else 8 kHz',
+    )
     .option('--json', 'a report for programs, in the place of the story')
     .option('--from <user>', 'who calls: a number or a name', 'tonearm')
     .addOption(new Option('--transport <transport>').choices(['udp', 'tcp']).default('udp'))
@@ -116,10 +119,10 @@ function storyOf({ failure, heard, keys, packets, codec }: CallReport): string {
   ].join('\n');
 }
 
-function save(file: string, recording: Int16Array): void {
-  const audio = Buffer.from(recording.buffer, recording.byteOffset, recording.byteLength);
+function save(file: string, { samples, rate }: Recording): void {
+  const audio = Buffer.from(samples.buffer, samples.byteOffset, samples.byteLength);
   try {
-    writeFileSync(file, Buffer.concat([pcmWavHeader(LINE_RATE, recording.length), audio]));
+    writeFileSync(file, Buffer.concat([pcmWavHeader(rate, samples.length), audio]));
   } catch (cause) {
     throw new TonearmError('badCall', `${file} cannot be written: ${reasonOf(cause)}`, { cause });
   }

@@ -76,5 +76,16 @@ test('keys are told with their places, and all that was heard is the recording',
   ear.hear({ ...emptyFrame(), samples, at: 0, position: 800 });
   ear.hear({ ...emptyFrame(), samples, at: 160, position: 960, tone: '5' as Key, toneOnset: 1000 });
   assert.deepEqual(ear.keys, [{ key: '5', atMs: 25 }]);
-  assert.deepEqual(ear.recording(), samples);
+  assert.deepEqual(ear.recording(), { samples, rate: 8000 });
+});
+
+test('of a wide-band call the recording is what the line keeps at 16 kHz', () => {
+  const wide = Int16Array.from({ length: 1280 }, (_, at) => at);
+  const ear = new Ear({ samples: wide, at: 0, size: 640 });
+  for (const position of [480, 640, 800])
+    ear.hear({ ...emptyFrame(), samples: silence(20), at: 0, position });
+  assert.deepEqual(ear.recording(), {
+    samples: Int16Array.from([...wide.subarray(960), ...wide.subarray(0, 640)]),
+    rate: 16_000,
+  });
 });

@@ -1,5 +1,7 @@
 /** What a scripted caller hears: sounds and beeps with their places in the call, keys, and all of it as one recording. */
+
 import { audioOf, FRAME_SAMPLES, type Frame, type Key, LINE_RATE } from '../media/line.ts';
+import type { AudioRing } from '../media/line-memory.ts';
 import { isTone } from './pure-tone.ts';
 
 /** Times are milliseconds from the answer. */
@@ -16,11 +18,18 @@ export interface HeardKey {
   readonly atMs: number;
 }
 
+/** Of one channel. */
+export interface Recording {
+  readonly samples: Int16Array;
+  readonly rate: 8000 | 16_000;
+}
+
 /** What can be waited for. `silence`: a second of it, after something was heard. */
 export type Awaited = 'sound' | 'beep' | 'silence';
 
 /** A frame that is louder can be heard; line noise and comfort noise are not sound. */
 const AUDIBLE = 200;
+const WIDE_RATE = 16_000;
 const FRAME_MS = (FRAME_SAMPLES * 1000) / LINE_RATE;
 /** Pauses of speech that are shorter are part of it. */
 const PAUSE_MS = 600;
@@ -33,6 +42,7 @@ const EDGE_FRAMES = 2;
 export class Ear {
   readonly sounds: Sound[] = [];
   readonly keys: HeardKey[] = [];
+  readonly #ring: WideRing | undefined;
   readonly #audio: Int16Array[] = [];
   #origin = -1;
   #quiet = 0;
@@ -41,11 +51,16 @@ export class Ear {
   #inBeep = false;
   #waiting: { readonly what: Awaited; readonly heard: () => void } | undefined;
 
+  /** @param ring where the line keeps what it hears at 16 kHz, when that is to be the recording */
+  constructor(ring?: WideRing) {
+    this.#ring = ring;
+  }
+
   /** To be called with each frame. */
   readonly hear = (frame: Readonly<Frame>): undefined => {
     if (this.#origin < 0) this.#origin = frame.position;
     const audio = audioOf(frame).slice();
-    this.#audio.push(audio);
+    this.#audio.push(this.#ring === undefined ? audio : wideOf(frame, this.#ring));
     const ms = this.#ms(frame.position);
     if (frame.tone !== undefined) this.keys.push({ key: frame.tone, atMs: this.#ms(frame.toneOnset) });
     const level = rootMeanSquare(audio);
@@ -74,11 +89,15 @@ export class Ear {
     }
   }
 
-  /** All of it at LINE_RATE. */
-  recording(): Int16Array {
-    const all = new Int16Array(this.#audio.length * FRAME_SAMPLES);
-    for (const [index, audio] of this.#audio.entries()) all.set(audio, index * FRAME_SAMPLES);
-    return all;
+  /** All of it. */
+  recording(): Recording {
+    const [rate, size] =
+      this.#ring === undefined
+        ? ([LINE_RATE, FRAME_SAMPLES] as const)
+        : ([WIDE_RATE, 2 * FRAME_SAMPLES] as const);
+    const samples = new Int16Array(this.#audio.length * size);
+    for (const [index, audio] of this.#audio.entries()) samples.set(audio, index * size);
+    return { samples, rate };
   }
 
   #ms(position: number): number {
@@ -121,6 +140,13 @@ export class Ear {
     this.#inBeep = inBeep;
     if (this.#waiting !== undefined && isHeard[this.#waiting.what]) this.#waiting.heard();
   }
+}
+
+type WideRing = Pick<AudioRing, 'samples' | 'at' | 'size'>;
+
+function wideOf({ position }: Readonly<Frame>, { samples, at, size }: WideRing): Int16Array {
+  const begin = at + 2 * (position % size);
+  return samples.slice(begin, begin + 2 * FRAME_SAMPLES);
 }
 
 function rootMeanSquare(samples: Int16Array): number {

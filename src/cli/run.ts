@@ -11,7 +11,7 @@ const OLDEST_NODE = 24;
 /** Errors that are the operator's to put right in the configuration or the command line. */
 const WRONG_ASKED = new Set(['badConfig', 'badCall', 'badTarget', 'noSound']);
 
-/** The command line. Resolves with the exit code: 0 after a clean stop, 2 for a bad configuration, 1 for the rest. */
+/** The command line. Resolves with the exit code: 0 after a clean stop, 2 for a bad configuration or command line, 1 for the rest. */
 export async function run(argv: readonly string[]): Promise<number> {
   const major = Number(process.versions.node.split('.')[0]);
   if (major < OLDEST_NODE) {
@@ -51,6 +51,7 @@ export async function run(argv: readonly string[]): Promise<number> {
       },
     ),
   );
+  throwInsteadOfExit(program);
   try {
     await program.parseAsync(argv as string[]);
   } catch (thrown) {
@@ -60,6 +61,12 @@ export async function run(argv: readonly string[]): Promise<number> {
     return thrown instanceof TonearmError && WRONG_ASKED.has(thrown.code) ? 2 : 1;
   }
   return code;
+}
+
+/** What is wrong with a command line is ours to give a code. */
+function throwInsteadOfExit(command: Command): void {
+  command.exitOverride();
+  for (const one of command.commands) throwInsteadOfExit(one);
 }
 
 /** Every setting: its key in the file, its environment variable, what it means, and what it is when nobody says. */

@@ -7,14 +7,14 @@ import { type MediaSession, openMediaSession } from '../call/media-session.ts';
 import { pause, systemClock } from '../clock.ts';
 import { reasonOf, TonearmError } from '../errors.ts';
 import { silentLog } from '../log.ts';
-import type { Codec } from '../media/codecs.ts';
+import { type Codec, isWide } from '../media/codecs.ts';
 import { type Key, LINE_RATE } from '../media/line.ts';
 import { openRtpLine, type RtpLine } from '../media/rtp-line.ts';
 import { createUserAgent } from '../sip/endpoint.ts';
 import { locate } from '../sip/next-hop.ts';
 import type { Dialog, DialogEnd, DialogHandler, UserAgent } from '../sip/user-agent.ts';
 import { parseSipUri } from '../wire/sip-uri.ts';
-import { type Awaited, Ear, type HeardKey, type Sound } from './ear.ts';
+import { type Awaited, Ear, type HeardKey, type Recording, type Sound } from './ear.ts';
 import type { SoundFile } from './sound-file.ts';
 
 export type Step =
@@ -76,8 +76,8 @@ interface StepReport {
 
 export interface ScriptedCall {
   readonly report: CallReport;
-  /** What was heard from the answer to the end, at LINE_RATE. */
-  readonly recording: Int16Array;
+  /** What was heard from the answer to the end; at 16 kHz when the codec carries as much. */
+  readonly recording: Recording;
 }
 
 /** Of a call's own port pair. */
@@ -150,7 +150,7 @@ async function dial(
   const unanswered = (status: number, reason: string, failure: string): ScriptedCall => {
     narrate(failure);
     const report = { ...NOTHING, target, failure, status, reason, ringingMs };
-    return { report, recording: new Int16Array(0) };
+    return { report, recording: { samples: new Int16Array(0), rate: LINE_RATE } };
   };
   if (!outcome.answered) {
     const { status, reason } = outcome;
@@ -177,7 +177,7 @@ async function talk(
   { line, timeout, narrate }: Pick<Parts, 'line' | 'timeout' | 'narrate'>,
 ): Promise<ScriptedCall> {
   const since = stopwatch();
-  const ear = new Ear();
+  const ear = new Ear(isWide(answered.codec) ? line.ring(1) : undefined);
   const listening = new AbortController();
   const heard = line.listen(ear.hear, { signal: listening.signal });
   const over = AbortSignal.any([dialog.ended, timeout]);

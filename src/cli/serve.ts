@@ -4,6 +4,7 @@ import { pino } from 'pino';
 import { startTonearm, type Tonearm } from '../compose.ts';
 import { type Config, readConfig } from '../config.ts';
 import { DEFAULT_CALLBACK, DEFAULT_FILE, defaultApplication } from '../config-applications.ts';
+import { warnOfWeakSecrets } from '../config-weak-secrets.ts';
 import { readKeptApplications } from '../kept-applications.ts';
 import { keepHeapsSmall } from './small-heaps.ts';
 
@@ -24,6 +25,7 @@ export async function serve(options: { readonly config?: string; readonly data?:
   // A log that cannot be written, on a full disk or because nobody reads it any more, must not end the calls.
   output.on('error', () => {});
   const log = pino({ level: config.log.level, base: null }, output);
+  warnOfWeakSecrets(config, log);
   const stop = stopSignal();
   const server = await startTonearm(config, log);
   // What scripts wait for.

@@ -12,7 +12,7 @@ export type SoundFile = Pick<Extract<PromptAudio, { ok: true }>, 'samples' | 'wi
 export async function readSoundFile(file: string): Promise<SoundFile> {
   const path = resolve(file);
   const prompts = createPrompts({ allow: [`file:${dirname(path)}`], clock: systemClock, log: silentLog });
-  const sound = await prompts.get({ uri: pathToFileURL(path).href, resourceId: undefined });
+  const sound = await prompts.get({ uri: pathToFileURL(path).href, resourceId: undefined }, 'cli');
   if (!sound.ok) throw new TonearmError('noSound', `${file}: ${sound.message}`);
   return sound;
 }

@@ -156,8 +156,24 @@ test('what a restart ended says so in its end report, whatever kind of operation
     assert.deepEqual(data.endReport, { rule: 'error', recovered: true });
     assert.match(data.resultInfo.message, /the server was restarted/);
   }
-  const { data } = ofOperation({ kind: 'playPrompt', status: 'completed', end: { by: 'finished' } });
+  const { data } = ofOperation({ kind: 'mute', status: 'completed', end: { by: 'finished' } });
   assert.equal('endReport' in data, false);
+});
+
+test('a prompt tells what ended it and what was heard meanwhile, in either dialect', () => {
+  const report = {
+    noiseFloorDbov: -61,
+    packetsExpected: 50,
+    packetsReceived: 49,
+    packetsLate: 0,
+    concealedMs: 20,
+  };
+  for (const spelling of ['app', 'communications']) {
+    const end = { by: 'finished', report } as const;
+    const { data } = ofOperation({ kind: 'playPrompt', status: 'completed', spelling, end });
+    assert.deepEqual(data.endReport, { rule: 'finished', ...report });
+    assert.equal('completionReason' in data, false);
+  }
 });
 
 test('a streaming record tells its location while it runs, without a result', () => {

@@ -16,15 +16,23 @@ export function spellFact(fact: Fact): NewNotification | undefined {
     if (!dialect.tellsOf(operation)) return undefined;
     return {
       ...addressed(call, operation.clientRequestId),
-      key: `op:${operation.id}:${operation.revision}:${change}`,
+      key: `op:${operation.id}:${change === 'deleted' ? change : operation.revision}`,
       body: JSON.stringify(dialect.envelope(change, dialect.spellOperation(call, operation))),
     };
   }
   return {
     ...addressed(call, undefined),
-    key: `call:${call.revision}:${change}`,
+    key: `call:${isOver(call) ? call.state : call.revision}`,
     body: JSON.stringify(dialectOf(call.spelling).envelope(change, spellCallFact(fact))),
   };
+}
+
+/**
+ * What is told once has the same key whatever the revision: after a kill it may be told anew by a process that does not know how far the one before
+ * had got.
+ */
+function isOver({ state }: CallSnapshot): boolean {
+  return state === 'terminating' || state === 'terminated';
 }
 
 function spellCallFact({

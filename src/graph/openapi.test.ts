@@ -101,6 +101,16 @@ test('every operation has a summary, known tags and answers with descriptions; p
   }
 });
 
+test('a recording is told to be had in each of its formats', () => {
+  for (const status of ['200', '206'])
+    assert.deepEqual(Object.keys(document.paths['/recordings/{id}'].get.responses[status].content), [
+      'audio/wav',
+      'audio/mpeg',
+      'audio/flac',
+      'audio/ogg',
+    ]);
+});
+
 test('every route that is served is in it, and what is in it is served', () => {
   const described = new Set(operations().map(({ name }) => name));
   const served = new Set(routes.map(({ method, path }) => `${method} ${path.replaceAll(/:(\w+)/g, '{$1}')}`));

@@ -13,8 +13,8 @@ export interface OperationResource<Type extends string = string> extends Resourc
 }
 
 /**
- * `endReport` is ours: which rule ended a record, and what was heard until then. Of other operations only when the server was restarted under
- * them: `recovered`.
+ * `endReport` is ours: which rule ended a record or a prompt, and what was heard until then. Of other operations only when the server was restarted
+ * under them: `recovered`.
  */
 export interface Completion {
   readonly completionReason?: CompletionReason;
@@ -54,6 +54,7 @@ export function completion({ kind, end }: OperationSnapshot): Completion {
     ...(recovered && { recovered }),
     ...report,
   };
+  if (kind === 'playPrompt') return { endReport };
   if (kind !== 'record') return recovered ? { endReport } : {};
   return { completionReason: spellEnding(kind, end).completionReason, endReport };
 }

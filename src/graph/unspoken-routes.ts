@@ -2,6 +2,7 @@
  * Routes whose own files know nothing of the API's documentation: tokens, recordings, health. By method and path, as they are
  * registered.
  */
+import { FORMATS } from '../recording/formats.ts';
 import { answered, errors, type Response, type RouteDescription } from './route-description.ts';
 
 interface Unspoken {
@@ -62,7 +63,12 @@ const METADATA = tokens("Where the keys of the server's tokens are.", {
 
 const audio = (description: string): Response => ({
   description,
-  content: { 'audio/wav': { schema: { type: 'string', format: 'binary' } } },
+  content: Object.fromEntries(
+    Object.values(FORMATS).map(({ contentType }) => [
+      contentType,
+      { schema: { type: 'string', format: 'binary' } },
+    ]),
+  ),
 });
 
 /** `METHOD /path`, or `METHOD|METHOD /path`, to what it is. */

@@ -1,13 +1,16 @@
 /** What clients try with bytes, connections and patience; over raw sockets. */
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { connect, type Socket } from 'node:net';
+import type { Server } from 'node:http';
+import { connect, createServer, type Socket } from 'node:net';
+import { PassThrough } from 'node:stream';
 import { type TestContext, test } from 'node:test';
 import type { FastifyPluginAsync } from 'fastify';
 import { CERTIFICATE, KEY } from '../../test/support/certificate.ts';
 import { settle, VirtualClock } from '../../test/support/virtual-clock.ts';
 import { errorAnswers } from '../graph/error-answers.ts';
 import { silentLog } from '../log.ts';
+import { limitConnections } from './limits.ts';
 import { buildHttp, type HttpOptions, listenHttp } from './server.ts';
 
 /** Short enough for a test; what is tested is that they end. */
@@ -238,6 +241,20 @@ test('one address gets half of the connections, and another its own', {
   };
   assert.deepEqual(await from('127.0.0.2', 5), ['open', 'open', 'open', 'open', 'closed']);
   assert.deepEqual(await from('127.0.0.3', 2), ['open', 'open']);
+});
+
+test('the addresses of one IPv6 network, 64 bits of them, count as one', () => {
+  const server = Object.assign(createServer(), { closeIdleConnections() {} }) as unknown as Server;
+  limitConnections(server, { most: 8, perAddress: 2, clock: new VirtualClock(), log: silentLog });
+  const isTaken = (remoteAddress: string) => {
+    const socket = Object.assign(new PassThrough(), { remoteAddress });
+    server.emit('connection', socket);
+    return !socket.destroyed;
+  };
+  const taken = ['2001:db8::1', '2001:db8::2', '2001:db8::3', '2001:db8:0:1::1', '::ffff:192.0.2.1'].map(
+    isTaken,
+  );
+  assert.deepEqual(taken, [true, true, false, true, true]);
 });
 
 function connectionsOf(server: {

@@ -3,6 +3,7 @@ import { createServer, type IncomingMessage, type RequestListener, type Server }
 import { createServer as createTlsServer } from 'node:https';
 import type { Clock } from '../clock.ts';
 import type { Log } from '../log.ts';
+import { networkOf } from '../network-of.ts';
 
 export interface HttpTimes {
   /** From the connection, or the end of the last request, to the end of the headers. */
@@ -57,14 +58,14 @@ export function createTimedServer(
 }
 
 /**
- * Closes connections beyond `most`, and beyond half of it from one address, unless all come through a proxy. Those that only wait for
+ * Closes connections beyond `most`, and beyond half of it from one address (of IPv6, one network of 64 bits), unless all come through a proxy. Those that only wait for
  * another request make room.
  */
 export function limitConnections(
   server: Server,
   { most, perAddress, clock, log }: { most: number; perAddress: number; clock: Clock; log: Log },
 ): void {
-  const byAddress = new Map<string, number>();
+  const byNetwork = new Map<string, number>();
   let warnedAt = -Infinity;
   const refused = (remote: string | undefined) => {
     server.closeIdleConnections();
@@ -76,17 +77,18 @@ export function limitConnections(
   server.on('drop', (data) => refused(data?.remoteAddress));
   server.on('connection', (socket) => {
     const { remoteAddress = '' } = socket;
-    const open = (byAddress.get(remoteAddress) ?? 0) + 1;
+    const network = networkOf(remoteAddress);
+    const open = (byNetwork.get(network) ?? 0) + 1;
     if (open > perAddress) {
       refused(remoteAddress);
       socket.destroy();
       return;
     }
-    byAddress.set(remoteAddress, open);
+    byNetwork.set(network, open);
     socket.once('close', () => {
-      const left = (byAddress.get(remoteAddress) ?? 1) - 1;
-      if (left === 0) byAddress.delete(remoteAddress);
-      else byAddress.set(remoteAddress, left);
+      const left = (byNetwork.get(network) ?? 1) - 1;
+      if (left === 0) byNetwork.delete(network);
+      else byNetwork.set(network, left);
     });
   });
 }

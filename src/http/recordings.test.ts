@@ -273,13 +273,24 @@ test('a file that vanishes between the look and the read is a fault, not half a 
     delete: async () => false,
   };
   await app.register(recordingRoutes({ recordings, sendError, log: silentLog, clock: stage.clock }));
-  const reply = await app.inject({
-    url: `/recordings/${recordingId}`,
-    headers: { authorization: `Bearer ${accessToken}` },
-  });
-  assert.equal(reply.statusCode, 500);
-  assert.equal(reply.json().error.code, '9999');
-  assert.equal(reply.headers['content-length'], String(reply.rawPayload.length));
+  for (const range of [{}, { range: 'bytes=0-9' }]) {
+    const reply = await app.inject({
+      url: `/recordings/${recordingId}`,
+      headers: { authorization: `Bearer ${accessToken}`, ...range },
+    });
+    assert.equal(reply.statusCode, 500);
+    assert.equal(reply.json().error.code, '9999');
+    const { date: _, connection: __, ...headers } = reply.headers;
+    assert.deepEqual(
+      headers,
+      {
+        'cache-control': 'private, no-store',
+        'content-type': 'application/json; charset=utf-8',
+        'content-length': String(reply.rawPayload.length),
+      },
+      'nothing of the file is told',
+    );
+  }
 });
 
 /** A growing recording, read over a real socket. */

@@ -147,6 +147,14 @@ export function recordingRoutes(options: RecordingRoutesOptions): FastifyPluginA
         : refuse(reply, 410, 'ResourceGone', GONE);
     };
 
+    // A body that breaks before anything of it was sent: it may be a file that is gone, or was tampered with.
+    server.setErrorHandler((error, _request, reply) => {
+      undescribe(reply);
+      for (const name of ['accept-ranges', 'content-range', 'etag', 'last-modified'])
+        reply.removeHeader(name);
+      // On to who answers for the whole server.
+      throw error;
+    });
     server.route<{ Params: { id: string } }>({
       method: ['GET', 'HEAD'],
       url: '/recordings/:id',

@@ -195,3 +195,18 @@ test('bytes that are no HTTP are answered 400', async () => {
   socket.destroy();
   await app.close();
 });
+
+test('who asks is whom the last proxy names, if it is trusted, and not whom the request says it came from', async (t) => {
+  const route: FastifyPluginAsync = async (app) => {
+    app.get('/', async ({ ip }) => ip);
+  };
+  const headers = { 'x-forwarded-for': '203.0.113.7, 198.51.100.1' };
+  for (const [trustProxy, ip] of [
+    [true, '198.51.100.1'],
+    [false, '192.0.2.1'],
+  ] as const) {
+    const app = await buildHttp({ plugins: [route], errors, log: silentLog, trustProxy });
+    t.after(() => app.close());
+    assert.equal((await app.inject({ url: '/', remoteAddress: '192.0.2.1', headers })).body, ip);
+  }
+});

@@ -27,7 +27,7 @@ export interface TlsMaterial {
 }
 
 export interface HttpOptions {
-  /** Whether X-Forwarded-For says who asks; default: false. */
+  /** Whether the last address in X-Forwarded-For says who asks: what is before it, whoever asks may have written. Default: false. */
   readonly trustProxy?: boolean;
   /** Given, the server speaks HTTPS only. */
   readonly tls?: TlsMaterial | undefined;
@@ -60,7 +60,8 @@ export async function buildHttp({
   clock = systemClock,
 }: HttpOptions): Promise<FastifyInstance> {
   const app = Fastify({
-    trustProxy,
+    // One hop: `true` would take the first address, which anybody chooses.
+    trustProxy: trustProxy && ((_address: string, hop: number) => hop === 0),
     serverFactory: (handler) => createTimedServer(handler, tls, times),
     logger: false,
     bodyLimit: BODY_LIMIT,

@@ -13,7 +13,7 @@ export interface SipUpgradeOptions {
   readonly origins: readonly string[];
   /** Where we are reached. */
   readonly publicUrl: string;
-  /** Whether X-Forwarded-For says whose connection it is. */
+  /** Whether the last address in X-Forwarded-For says whose connection it is. */
   readonly trustProxy: boolean;
   /** Takes a connection from this address; `undefined`: there is no room for it, or nobody who could. */
   readonly adopt: (address: string) => ((socket: SipSocket) => void) | undefined;

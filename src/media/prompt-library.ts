@@ -5,9 +5,13 @@
 export interface PromptLibrary {
   /**
    * Starts at once; never rejects. With a resourceId a uri is fetched once and kept, without one it is fetched each time;
-   * requests for the same at the same time share one fetch.
+   * requests of an application for the same at the same time share one fetch. Of what an application asks for, so much at a time is fetched, in all and
+   * from one host; so much more may wait; the rest is `unavailable` at once.
    */
-  get(prompt: { readonly uri: string; readonly resourceId: string | undefined }): Promise<PromptAudio>;
+  get(
+    prompt: { readonly uri: string; readonly resourceId: string | undefined },
+    applicationId: string,
+  ): Promise<PromptAudio>;
 }
 
 /** Structurally the same as operation/'s PromptDelivery. */

@@ -28,8 +28,13 @@ function library(options: Partial<PromptOptions>): PromptLibrary {
   });
 }
 
-function get(prompts: PromptLibrary, uri: string, resourceId?: string): Promise<PromptAudio> {
-  return prompts.get({ uri, resourceId });
+function get(
+  prompts: PromptLibrary,
+  uri: string,
+  resourceId?: string,
+  applicationId = 'application',
+): Promise<PromptAudio> {
+  return prompts.get({ uri, resourceId }, applicationId);
 }
 
 /** The samples; fails with the message when there are none. */
@@ -324,4 +329,29 @@ test('an entry that cannot be a rule is refused with what would be one', () => {
       { code: 'invalidPromptRule', message: /^prompts\.allow: "/ },
       entry,
     );
+});
+
+test('what waits for a host that says nothing has a bound; prompts from elsewhere, and of another application, do not wait for it', async (t) => {
+  const [full, more] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+  const silent = await serve(t, () => {
+    if (silent.asked.length === 16) full.resolve();
+    if (silent.asked.length === 17) more.resolve();
+  });
+  const other = await serve(t, always(toneFile()));
+  const logged: string[] = [];
+  const log = { ...silentLog, warn: (_: object, message: string) => void logged.push(message) };
+  const prompts = library({ allow: [`${silent.origin}/`, `${other.origin}/`], log });
+  for (let n = 0; n < 1000; n++) void get(prompts, `${silent.origin}/${n}.wav`);
+  await assertFails(
+    get(prompts, `${silent.origin}/more.wav`),
+    'unavailable',
+    /^the prompt .*more\.wav: 1000 prompts .* from its host already$/,
+  );
+  assert.deepEqual(logged, ['a prompt was not fetched: too many wait']);
+  await samplesOf(get(prompts, `${other.origin}/a.wav`));
+  await samplesOf(get(prompts, `${other.origin}/a.wav`, undefined, 'another'));
+  await full.promise;
+  void get(prompts, `${silent.origin}/other.wav`, undefined, 'another');
+  await more.promise;
+  assert.equal(silent.asked[16], '/other.wav', 'a turn of its own');
 });

@@ -7,11 +7,11 @@ import type { Log } from '../log.ts';
 import { type Resolve, sharedResolve } from '../outbound/request.ts';
 import { parseWav, readMono } from '../wire/wav.ts';
 import { LINE_RATE } from './line.ts';
-import { perHost } from './per-host.ts';
 import { promptCache } from './prompt-cache.ts';
 import { type FetchLimits, fetchPrompt } from './prompt-fetch.ts';
 import type { PromptAudio, PromptLibrary } from './prompt-library.ts';
 import { readPromptRules } from './prompt-rules.ts';
+import { promptTurns } from './prompt-turns.ts';
 import { type AudioSource, resampledLength, resampleSteps } from './resample.ts';
 
 export interface PromptOptions {
@@ -33,8 +33,8 @@ export interface PromptOptions {
   readonly resolve?: Resolve | undefined;
 }
 
-/** Prompts of one host that are fetched and decoded at a time. */
-const AT_ONCE = 16;
+/** Prompts that are fetched and decoded. A host that takes its time lets none of another application wait. */
+const TURNS = { atOnce: 16, ofHost: 1000, atOnceOfApplication: 64, ofApplication: 4000 };
 
 /** Makes a prompt library. Throws TonearmError `invalidPromptRule`. */
 export function createPrompts(options: PromptOptions): PromptLibrary {
@@ -47,28 +47,34 @@ export function createPrompts(options: PromptOptions): PromptLibrary {
     wide: options.wide ?? false,
   };
   const kept = promptCache(options.cacheBytes ?? 256_000_000);
-  const inTurn = perHost(AT_ONCE);
+  const inTurn = promptTurns(TURNS);
   const underWay = new Map<string, Promise<PromptAudio>>();
 
-  async function load(uri: string, keepAs: string | undefined): Promise<PromptAudio> {
-    const audio = await inTurn(uri, () => fetchAndDecode(uri, limits));
+  async function load(applicationId: string, uri: string, keepAs: string | undefined): Promise<PromptAudio> {
+    const audio = await inTurn(applicationId, uri, () => fetchAndDecode(uri, limits));
+    if ('tooMany' in audio) {
+      const message = `the prompt ${shown(uri)}: ${audio.tooMany}`;
+      options.log.warn({ applicationId, reason: message }, 'a prompt was not fetched: too many wait');
+      return { ok: false, why: 'unavailable', message };
+    }
     if (!audio.ok) options.log.info({ why: audio.why, reason: audio.message }, 'prompt failed');
     else if (keepAs !== undefined) kept.set(keepAs, audio);
     return audio;
   }
 
   return {
-    get({ uri, resourceId }) {
+    get({ uri, resourceId }, applicationId) {
       // The URI belongs to the key: two bots may well call different prompts "greeting".
       const key = JSON.stringify([uri, resourceId ?? null]);
       const prompt = kept.get(key);
       if (prompt !== undefined) return Promise.resolve({ ...prompt, ok: true });
-      const begun = underWay.get(key);
+      // Each application waits in its own queue.
+      const task = `${applicationId} ${key}`;
+      const begun = underWay.get(task);
       if (begun !== undefined) return begun;
-      const loading = load(uri, resourceId === undefined ? undefined : key).finally(() =>
-        underWay.delete(key),
-      );
-      underWay.set(key, loading);
+      const keepAs = resourceId === undefined ? undefined : key;
+      const loading = load(applicationId, uri, keepAs).finally(() => underWay.delete(task));
+      underWay.set(task, loading);
       return loading;
     },
   };

@@ -246,6 +246,7 @@ export function startNotifier(options: NotifierOptions): Notifier {
       }
       lanes.wake(notification.lane);
     },
+    isDurable: () => outbox.isWritten(),
     async undelivered(applicationId, page) {
       return outbox.undelivered(applicationId, page);
     },

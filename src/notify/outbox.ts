@@ -18,7 +18,7 @@ export interface NewNotification {
 }
 
 export interface StoredNotification extends NewNotification {
-  /** GUID, the same on every retry: header `tonearm-notification-id`. */
+  /** GUID, the same on every retry, and whenever its key is appended to its lane: header `tonearm-notification-id`. */
   readonly id: string;
   /** 1, 2, 3 … within the lane: header `tonearm-sequence`. */
   readonly sequence: number;
@@ -48,6 +48,8 @@ export interface Notifier {
   resend(applicationId: string, id: string): Promise<boolean>;
   /** Resolves when nothing of this lane is pending any more. For draining and tests. */
   settled(lane: string): Promise<void>;
+  /** Whether all that was appended is durable indeed: a disk may refuse it. What it had refused is tried again first. */
+  isDurable(): boolean;
   /** Ends deliveries; what is pending stays in the outbox for the next start. */
   close(): Promise<void>;
 }

@@ -1,9 +1,9 @@
 /**
  * The outbox on disk: one SQLite file, every step of a delivery a row that a killed process finds again.
  */
-import { randomUUID } from 'node:crypto';
 import { DatabaseSync, type SQLOutputValue, type StatementSync } from 'node:sqlite';
 import { reasonOf, TonearmError } from '../errors.ts';
+import { idOf } from './notification-id.ts';
 import type { NewNotification, Page, StoredNotification, Undelivered } from './outbox.ts';
 
 /** Which notification of a lane is next, without what it says: lanes that wait are many. */
@@ -123,13 +123,24 @@ export class SqliteOutbox {
   }
 
   /** `false` when the lane has had this key already: the first stays as it is. */
-  append(notification: NewNotification, now: number, id: string = randomUUID()): boolean {
+  append(notification: NewNotification, now: number): boolean {
     const { lane, key, target, applicationId, tenantId, body, headers } = notification;
     return this.#atomically(() => {
       if (this.knows(lane, key)) return false;
       const sequence = Number(this.#count.get(lane, now)?.last);
       this.#insert.run(
-        ...[id, lane, key, sequence, target, applicationId, tenantId, body, JSON.stringify(headers), now],
+        ...[
+          idOf(lane, key),
+          lane,
+          key,
+          sequence,
+          target,
+          applicationId,
+          tenantId,
+          body,
+          JSON.stringify(headers),
+          now,
+        ],
       );
       return true;
     });

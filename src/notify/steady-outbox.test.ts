@@ -1,31 +1,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { FullableOutbox } from '../../test/support/fullable-outbox.ts';
 import { notification } from '../../test/support/notification.ts';
 import { VirtualClock } from '../../test/support/virtual-clock.ts';
 import { silentLog } from '../log.ts';
-import { SqliteOutbox } from './sqlite-outbox.ts';
 import { steadyOutbox } from './steady-outbox.ts';
-
-/** On a disk that a test fills. */
-class FullableOutbox extends SqliteOutbox {
-  full = false;
-  #write<T>(step: () => T): T {
-    if (this.full) throw new Error('database or disk is full');
-    return step();
-  }
-  override append(...args: Parameters<SqliteOutbox['append']>) {
-    return this.#write(() => super.append(...args));
-  }
-  override failed(...args: Parameters<SqliteOutbox['failed']>) {
-    this.#write(() => super.failed(...args));
-  }
-  override delivered(...args: Parameters<SqliteOutbox['delivered']>) {
-    this.#write(() => super.delivered(...args));
-  }
-  override gaveUp(...args: Parameters<SqliteOutbox['gaveUp']>) {
-    this.#write(() => super.gaveUp(...args));
-  }
-}
 
 function stage(most?: number) {
   const clock = new VirtualClock();
@@ -166,4 +145,15 @@ test('what waits for the disk has a bound, and a close writes what it can', () =
   file.full = false;
   outbox.close();
   assert.equal(file.lastOf('a'), 2);
+});
+
+test('a process that was killed with a full disk, and its successor, tell the same under the same id', () => {
+  const [before, after] = [stage(), stage()];
+  before.file.full = true;
+  for (const { outbox } of [before, after]) outbox.append(notification('a', 'one'), 1);
+  assert.equal(before.outbox.isWritten(), false);
+  assert.equal(after.outbox.isWritten(), true);
+  assert.equal(after.outbox.head('a')?.id, before.outbox.head('a')?.id);
+  after.outbox.append(notification('b', 'one'), 1);
+  assert.notEqual(after.outbox.head('b')?.id, after.outbox.head('a')?.id);
 });

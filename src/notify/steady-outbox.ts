@@ -1,11 +1,12 @@
 /**
  * The outbox while its disk refuses: what cannot be written down is delivered all the same, from memory, in the same order and under the same
- * numbers and ids, and is written down when the disk takes it again. A process that is killed meanwhile has lost it.
+ * numbers and ids, and is written down when the disk takes it again. A process that is killed meanwhile has lost it, and the next one, which tells the
+ * ends anew, does it under the same ids.
  */
-import { randomUUID } from 'node:crypto';
 import type { Clock, Timer } from '../clock.ts';
 import { reasonOf } from '../errors.ts';
 import type { Log } from '../log.ts';
+import { idOf } from './notification-id.ts';
 import type { NewNotification } from './outbox.ts';
 import type { NextOfLane, PendingNotification, SqliteOutbox } from './sqlite-outbox.ts';
 
@@ -19,6 +20,8 @@ export interface SteadyOutbox
   append(notification: NewNotification, now: number): void;
   next(lane: string): NextOfLane | undefined;
   head(lane: string): PendingNotification | undefined;
+  /** Whether nothing waits for the disk, after another attempt to write what does. */
+  isWritten(): boolean;
   /** Makes a last attempt to write what waits for the disk. */
   close(): void;
 }
@@ -66,8 +69,10 @@ export function steadyOutbox(file: SqliteOutbox, { clock, log, most = 20_000 }: 
     });
   };
 
+  const isWritten = () => unwritten.length === 0 || catchUp();
+
   const write = (step: () => void, remember: () => void) => {
-    if (unwritten.length === 0 || catchUp()) {
+    if (isWritten()) {
       try {
         return step();
       } catch (thrown) {
@@ -100,8 +105,8 @@ export function steadyOutbox(file: SqliteOutbox, { clock, log, most = 20_000 }: 
   return {
     append(notification, now) {
       const { lane, key } = notification;
-      const id = randomUUID();
-      const step = () => void file.append(notification, now, id);
+      const id = idOf(lane, key);
+      const step = () => void file.append(notification, now);
       write(step, () => {
         const before = appended.get(lane) ?? [];
         if (before.some((one) => one.key === key) || file.knows(lane, key)) return;
@@ -145,13 +150,14 @@ export function steadyOutbox(file: SqliteOutbox, { clock, log, most = 20_000 }: 
     version: () => file.version(),
     bound(most, now) {
       // What was delivered meanwhile is not to be given up.
-      if (unwritten.length > 0 && !catchUp()) return { gaveUp: 0, forgotten: 0 };
+      if (!isWritten()) return { gaveUp: 0, forgotten: 0 };
       return file.bound(most, now);
     },
     sweep: (before) => file.sweep(before),
+    isWritten,
     close() {
       retry?.cancel();
-      if (unwritten.length > 0 && !catchUp())
+      if (!isWritten())
         log.error({ steps: unwritten.length }, 'the outbox ends without what its disk refused');
     },
   };

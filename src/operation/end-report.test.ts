@@ -1,6 +1,13 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { onePrompt, operationStage, ready, recordSpec, tune } from '../../test/support/operation-stage.ts';
+import {
+  onePrompt,
+  operationStage,
+  promptSpec,
+  ready,
+  recordSpec,
+  tune,
+} from '../../test/support/operation-stage.ts';
 import { press, quiet, type Step, speech, steps, when } from '../../test/support/scripted-line.ts';
 import { reportSince } from './end-report.ts';
 import type { PromptDelivery } from './operation.ts';
@@ -78,6 +85,21 @@ for (const { by, script, spec, prompt = ready(tune(1000, 7)), packets, fails } o
     assert.equal(report.speechEndMs === undefined, report.speechStartMs === undefined);
   });
 }
+
+test('a prompt: there is a report of what was heard while it was played, or until it was broken into', async () => {
+  for (const [script, bargeIn, ms] of [
+    [quiet(1000), false, 1000],
+    [[...quiet(500), ...press('5'), ...quiet(1000)], true, 500],
+  ] as const) {
+    const stage = operationStage(script);
+    const run = stage.run(promptSpec({ bargeIn }), [ready(tune(1000, 7))]);
+    assert.equal((await run.ended).by, 'finished');
+    const [report] = stage.reports;
+    assert.ok(report !== undefined && Math.abs(report.packetsExpected - ms / 20) <= 1, `${ms} ms`);
+    assert.equal(report.packetsReceived, report.packetsExpected);
+    assert.equal('speechStartMs' in report, false);
+  }
+});
 
 test('a disk that refuses the take, and an engine that fails, leave the report', async () => {
   const stage = operationStage([...speech(1000), ...quiet(3000)], (take) => {

@@ -1,4 +1,4 @@
-/** What a recording's end report says of the line. Pure. */
+/** What an operation's end report says of the line. Pure. */
 import { LINE_RATE, type LineReport } from '../media/line.ts';
 import type { EndReport } from './operation.ts';
 

@@ -1,8 +1,9 @@
 /** Plays prompts to the caller: the whole of `playPrompt`, and what a recording begins with. */
 import { reasonOf } from '../errors.ts';
 import { LINE_RATE, type PlayEnd } from '../media/line.ts';
+import { reportSince } from './end-report.ts';
 import type { OperationEnding, PlayPromptSpec, PromptDelivery, PromptSpec } from './operation.ts';
-import { type Ended, type Stage, stoppedBy } from './stage.ts';
+import { type Ended, failed, type Stage, stoppedBy } from './stage.ts';
 
 export type Played =
   | { readonly by: 'end' }
@@ -11,8 +12,14 @@ export type Played =
   /** There is no going on. */
   | { readonly by: 'over'; readonly end: Ended };
 
-/** Plays its prompts in order; the caller's breaking in is an end like any other. */
+/** Plays its prompts in order; the caller's breaking in is an end like any other. Never rejects. */
 export async function playPrompt(spec: PlayPromptSpec, stage: Stage, signal: AbortSignal): Promise<Ended> {
+  const before = stage.line.report();
+  const ended = await perform(spec, stage, signal).catch(failed);
+  return { ...ended, report: reportSince(before, stage.line.report()) };
+}
+
+async function perform(spec: PlayPromptSpec, stage: Stage, signal: AbortSignal): Promise<Ended> {
   stage.line.sensitivity = spec.sensitivity;
   let played: Played;
   do played = await playPrompts(spec.prompts, spec.bargeIn, stage, signal);

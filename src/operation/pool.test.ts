@@ -155,8 +155,8 @@ test('cancelled, running or waiting, from the main thread', async (t) => {
   assert.deepEqual(await waits.ended, { by: 'cancelled' });
   runs.cancel();
   runs.cancel();
-  assert.deepEqual(await runs.ended, { by: 'cancelled' });
-  assert.deepEqual(await next.ended, { by: 'finished' });
+  assert.equal((await runs.ended).by, 'cancelled');
+  assert.equal((await next.ended).by, 'finished');
   next.cancel();
 });
 
@@ -165,9 +165,9 @@ test('a prompt that could not be fetched, and one whose delivery rejects, fail t
   const line = await stage.pool.openLine({ callId: 'c1' });
   const gone: PromptDelivery = { ok: false, why: 'undecodable', message: 'not audio' };
   const first = await line.run(promptSpec(), [Promise.resolve(gone)], () => {}).ended;
-  assert.deepEqual(first, { by: 'promptUndecodable', message: 'not audio' });
+  assert.deepEqual([first.by, first.message], ['promptUndecodable', 'not audio']);
   const second = await line.run(promptSpec(), [Promise.reject(new Error('lost'))], () => {}).ended;
-  assert.deepEqual(second, { by: 'promptUnavailable', message: 'lost' });
+  assert.deepEqual([second.by, second.message], ['promptUnavailable', 'lost']);
 });
 
 test('lines go to the worker with the fewest, each in its share of the ports, until all are taken', async (t) => {
@@ -249,7 +249,7 @@ test('a defect in a worker seals its takes, is logged, and leaves other workers 
   if (!doomed.failed.aborted) await once(doomed.failed, 'abort');
   assert.ok(stage.logged.includes('a media worker failed'));
   assert.equal(other.failed.aborted, false);
-  assert.deepEqual(await other.run(promptSpec({ prompts: [] }), [], () => {}).ended, { by: 'finished' });
+  assert.equal((await other.run(promptSpec({ prompts: [] }), [], () => {}).ended).by, 'finished');
 });
 
 test('a worker that dies again and again is started after longer and longer pauses', async (t) => {

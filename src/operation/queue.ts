@@ -85,9 +85,7 @@ function perform(line: Line, entry: Entry, parts: QueueParts): Promise<Operation
   const { spec, prompts, tell } = entry;
   const stage: Stage = { line, prompts, beep: parts.beep, tell };
   const { signal } = entry.stop;
-  return spec.kind === 'record'
-    ? performRecord(spec, stage, parts, signal)
-    : playPrompt(spec, stage, signal).catch(failed);
+  return spec.kind === 'record' ? performRecord(spec, stage, parts, signal) : playPrompt(spec, stage, signal);
 }
 
 /** Opens the take when recording starts, seals it whatever happens, and says what is in it. Never rejects. */

@@ -20,7 +20,7 @@ let files = 0;
 
 function newTake(t: { after(fn: () => void): void }, shape = SHAPE) {
   const path = join(folder, `${++files}`);
-  const file = openSync(path, 'w');
+  const file = openSync(path, 'w+');
   t.after(() => closeSync(file));
   return { path, take: new EncryptedTake(file, KEY, shape) };
 }
@@ -165,6 +165,15 @@ test('what was written beyond the end of a take goes when it ends', async (t) =>
   assert.equal(readFileSync(path).length, ends[1]?.bytes);
   take.end(30);
   assert.deepEqual(await measured(path), { bytes: 60 });
+});
+
+test('a take can be cut anywhere, so that nothing of what follows is in it', async (t) => {
+  for (const length of [0, 5, 10, 11, 30, 59, 60]) {
+    const { path, take, samples } = filled(t, [10, 20, 30]);
+    take.cut(length);
+    assert.deepEqual(await measured(path), { bytes: 2 * length }, `${length} samples`);
+    assert.deepEqual(await samplesOf(path, 0, length), samples.slice(0, length));
+  }
 });
 
 test('another recording, key, rate or number of channels does not open it', async (t) => {

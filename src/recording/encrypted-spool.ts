@@ -6,7 +6,7 @@
  */
 import { ftruncateSync } from 'node:fs';
 import type { FileHandle } from 'node:fs/promises';
-import { bytesOf, readFrom, writeAll } from './file-bytes.ts';
+import { bytesOf, readAll, readFrom, writeAll } from './file-bytes.ts';
 import {
   HEADER_BYTES,
   NONE,
@@ -37,7 +37,7 @@ interface Spot {
   readonly after: number;
 }
 
-/** Writes to an empty file. The caller closes it. */
+/** Writes to an empty file, which it may read too. The caller closes it. */
 export class EncryptedTake {
   readonly #file: number;
   readonly #width: number;
@@ -58,12 +58,8 @@ export class EncryptedTake {
   /** As TakeFiles.write; only what comes next, or the newest once more. */
   write(samples: Int16Array, at: number): void {
     const spot = this.#spotOf(at);
-    const number = this.#numbers++;
-    const prefix = Buffer.alloc(PREFIX_BYTES);
-    prefix.writeUInt32BE(samples.byteLength);
-    prefix.writeUInt32BE(number, 4);
-    const place = { number, after: spot.after, last: false };
-    const bytes = this.#segments.encrypt(bytesOf(samples), place, prefix);
+    const number = this.#numbers;
+    const bytes = this.#encrypt(bytesOf(samples), spot.after);
     writeAll(this.#file, bytes, spot.offset);
     this.#newest = spot;
     this.#next = {
@@ -78,6 +74,37 @@ export class EncryptedTake {
     ftruncateSync(this.#file, (samples === this.#newest?.at ? this.#newest : this.#next).offset);
   }
 
+  /** As `end`, and without a journal that says how much of the last segment is meant: that one is written once more, without the rest. */
+  cut(samples: number): void {
+    const wanted = samples * this.#width * 2;
+    let [at, offset, after] = [0, HEADER_BYTES, NONE];
+    while (at < wanted) {
+      const { length, number } = readPrefix(readAll(this.#file, PREFIX_BYTES, offset));
+      const kept = wanted - at;
+      if (length > kept) {
+        const encrypted = readAll(this.#file, length + TAG_BYTES, offset + PREFIX_BYTES);
+        const plain = this.#segments.decrypt(encrypted, { number, after, last: false });
+        // Over what is there, and only then is the file cut: who dies in between keeps all that is wanted.
+        const bytes = this.#encrypt(plain.subarray(0, kept), after);
+        writeAll(this.#file, bytes, offset);
+        offset += bytes.length;
+        break;
+      }
+      at += length;
+      offset += PREFIX_BYTES + length + TAG_BYTES;
+      after = number;
+    }
+    ftruncateSync(this.#file, offset);
+  }
+
+  #encrypt(plain: Uint8Array, after: number): Buffer {
+    const number = this.#numbers++;
+    const prefix = Buffer.alloc(PREFIX_BYTES);
+    prefix.writeUInt32BE(plain.length);
+    prefix.writeUInt32BE(number, 4);
+    return this.#segments.encrypt(plain, { number, after, last: false }, prefix);
+  }
+
   #spotOf(at: number): Spot {
     if (at === this.#next.at) return this.#next;
     if (this.#newest?.at !== at)
@@ -86,6 +113,10 @@ export class EncryptedTake {
     ftruncateSync(this.#file, this.#newest.offset);
     return this.#newest;
   }
+}
+
+function readPrefix(prefix: Buffer): { readonly length: number; readonly number: number } {
+  return { length: prefix.readUInt32BE(), number: prefix.readUInt32BE(4) };
 }
 
 /** Reads an encrypted take from its beginning on, while it grows too. For one reader; the handle may be shared. */
@@ -154,8 +185,7 @@ export class EncryptedTakeReader {
     const { offset, after } = this.#next;
     const prefix = await this.#bytes(offset, PREFIX_BYTES, readAhead);
     if (prefix === undefined) return false;
-    const length = prefix.readUInt32BE();
-    const number = prefix.readUInt32BE(4);
+    const { length, number } = readPrefix(prefix);
     if (length > MAX_BYTES) throw new Error(`segment ${number} says that it has ${length} bytes`);
     const encrypted = await this.#bytes(offset + PREFIX_BYTES, length + TAG_BYTES, readAhead);
     if (encrypted === undefined) return false;

@@ -1,5 +1,5 @@
 /** Bytes on their way to files and back. */
-import { writeSync } from 'node:fs';
+import { readSync, writeSync } from 'node:fs';
 import type { FileHandle } from 'node:fs/promises';
 
 /** Where a finished file is written to. */
@@ -33,6 +33,17 @@ export function bytesOf(samples: Int16Array): Buffer {
 export function writeAll(file: number, bytes: Uint8Array, position: number): void {
   for (let done = 0; done < bytes.length; )
     done += writeSync(file, bytes, done, bytes.length - done, position + done);
+}
+
+/** So many bytes from `position` on. Throws when they are not there. */
+export function readAll(file: number, length: number, position: number): Buffer {
+  const bytes = Buffer.alloc(length);
+  for (let done = 0; done < length; ) {
+    const read = readSync(file, bytes, done, length - done, position + done);
+    if (read === 0) throw new Error(`the file ends before byte ${position + length}`);
+    done += read;
+  }
+  return bytes;
 }
 
 /** Fills `bytes` from `position` of the file on. Resolves with how many there were. */

@@ -374,6 +374,26 @@ test('a disk that is full when the file is finished is told; the audio stays, an
   assert.deepEqual(readdirSync(stage.recordings.spoolFolder), []);
 });
 
+test('a file that comes later holds all that readers were given, though whoever ended it knew of less', {
+  skip: process.platform !== 'linux',
+}, async (t) => {
+  const stage = await staged(t);
+  const samples = babble(20_000);
+  const { recordingId } = await stage.prepare();
+  const { body } = await bodyOf(stage, recordingId);
+  const reading = collect(body);
+  await stage.capture(recordingId, samples);
+  symlinkSync('/dev/full', join(stage.folder, 'finished', `${recordingId}.wav.part`));
+  // As when a worker died: it had told of so much.
+  await assert.rejects(stage.recordings.finish(recordingId, { samples: 9000 }), { code: 'finishFailed' });
+  const read = await reading;
+  assert.ok(read.subarray(44).equals(expectedFile(samples).subarray(44)));
+  await stage.clock.advance(10_000);
+  await until(() => stage.recordings.waiting === 0);
+  const late = await opened(stage, recordingId, 'finished');
+  assert.ok((await collect(late.read(0, late.bytes))).equals(expectedFile(samples)));
+});
+
 test('what a full disk left unfinished is finished by the next start', {
   skip: process.platform !== 'linux',
 }, async (t) => {

@@ -359,7 +359,8 @@ class FolderRecordings implements Recordings {
       const spool = pcmPath(this.spoolFolder, recordingId);
       const isLost = cause instanceof TonearmError && cause.code === 'recordingLost';
       if (isLost) this.#late.delete(recordingId);
-      else this.#late.add(recordingId, take);
+      // Readers may have been given more than the caller knows of, and their tail is gone now.
+      else this.#late.add(recordingId, { ...take, samples: Math.max(take.samples, tail?.samples ?? 0) });
       const then = isLost ? '' : `; what there is of it stays in ${spool} and is tried again`;
       const message = `recording ${recordingId} could not be finished: ${reasonOf(cause)}${then}`;
       throw new TonearmError(isLost ? 'recordingLost' : 'finishFailed', message, { cause });

@@ -61,7 +61,7 @@ export function openTakeFiles(
   const whose = { recordingId, callId, operationId, rate, channels };
   const journal = key === undefined ? whose : ({ ...whose, encrypted: true } as const);
   writeJournal(folder, { ...journal, sealed: undefined });
-  const file = openSync(pcmPath(folder, recordingId), 'w', 0o600);
+  const file = openSync(pcmPath(folder, recordingId), 'w+', 0o600);
   try {
     const audio =
       key === undefined
@@ -71,8 +71,12 @@ export function openTakeFiles(
       write: (samples, at) => audio.write(samples, at),
       seal(samples) {
         try {
-          audio.end(samples);
+          // Before the audio goes: so whoever dies, or has no room for it, in between leaves nothing that was cut off.
           writeJournal(folder, { ...journal, sealed: samples });
+          audio.end(samples);
+        } catch (thrown) {
+          audio.cut(samples);
+          throw thrown;
         } finally {
           closeSync(file);
         }
@@ -84,12 +88,14 @@ export function openTakeFiles(
   }
 }
 
-function plainTake(file: number, shape: TakeShape): Pick<EncryptedTake, 'write' | 'end'> {
+function plainTake(file: number, shape: TakeShape): Pick<EncryptedTake, 'write' | 'end' | 'cut'> {
   const bytesAt = 2 * widthOf(shape);
+  // It may hold what was cut off again.
+  const end = (samples: number) => ftruncateSync(file, samples * bytesAt);
   return {
     write: (samples, at) => writeAll(file, bytesOf(samples), at * bytesAt),
-    // It may hold what was cut off again.
-    end: (samples) => ftruncateSync(file, samples * bytesAt),
+    end,
+    cut: end,
   };
 }
 

@@ -2,7 +2,6 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { VirtualClock } from '../../test/support/virtual-clock.ts';
 import { type Log, silentLog } from '../log.ts';
-import { networkOf } from './network-of.ts';
 import { createSources, DEFAULT_LIMITS, type SourceLimits } from './sources.ts';
 import type { Peer } from './transport.ts';
 
@@ -166,17 +165,4 @@ test('what is turned away is counted, and logged at most once in ten seconds wit
   assert.deepEqual(logged.slice(1), [
     { source: '203.0.113.1', stranger: true, reason: 'requests', since: 900 },
   ]);
-});
-
-test('a source of IPv6 is its network of 64 bits, one of mapped IPv4 its IPv4 address', () => {
-  for (const [address, network] of [
-    ['192.0.2.1', '192.0.2.1'],
-    ['::ffff:192.0.2.1', '192.0.2.1'],
-    ['2001:db8:1:2:3:4:5:6', '2001:db8:1:2::'],
-    ['2001:db8::6', '2001:db8:0:0::'],
-    ['::1', '0:0:0:0::'],
-    ['fe80::1%eth0', 'fe80:0:0:0::'],
-    ['2001:db8:1:2::', '2001:db8:1:2::'],
-  ] as const)
-    assert.equal(networkOf(address), network);
 });

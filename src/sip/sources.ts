@@ -7,7 +7,7 @@
  */
 import type { Clock } from '../clock.ts';
 import type { Log } from '../log.ts';
-import { networkOf } from './network-of.ts';
+import { networkOf } from '../network-of.ts';
 import { type Bucket, fullBucket, take } from './token-bucket.ts';
 import type { Peer } from './transport.ts';
 

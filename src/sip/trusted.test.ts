@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { settle, VirtualClock } from '../../test/support/virtual-clock.ts';
 import { silentLog } from '../log.ts';
-import { networkOf } from './network-of.ts';
+import { networkOf } from '../network-of.ts';
 import { openTrusted } from './trusted.ts';
 
 const parts = { clock: new VirtualClock(), log: silentLog };

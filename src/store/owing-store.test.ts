@@ -81,3 +81,36 @@ test('a write that was to follow a revision is not made later', async () => {
   await clock.advance(5000);
   assert.equal(await disk.get('a'), undefined);
 });
+
+test('nothing is written before what is owed: the disk never holds what came later without what came before', async () => {
+  const { disk, store, refused } = stage();
+  await store.put('gone', 'old');
+  disk.broken = true;
+  await refused('operation', 'ended');
+  await assert.rejects(store.delete('gone'), { code: 'storeFailed' });
+  assert.equal(await store.get('gone'), undefined);
+  disk.broken = false;
+  const put = disk.put.bind(disk);
+  const written: string[] = [];
+  disk.put = async (key, ...rest) => {
+    const revision = await put(key, ...rest);
+    written.push(key);
+    return revision;
+  };
+  await store.put('call', 'ended');
+  assert.deepEqual(written, ['operation', 'call']);
+  assert.equal(await disk.get('gone'), undefined, 'a deletion is owed as well');
+});
+
+test('what must wait for something else is owed meanwhile', async () => {
+  const clock = new VirtualClock();
+  const disk = new MemoryStore(() => clock.now());
+  let mayWrite = false;
+  const store = owingStore(disk, { clock, log: silentLog, mayWrite: () => mayWrite });
+  await assert.rejects(store.put('a', 1), { code: 'storeFailed' });
+  assert.equal(await disk.get('a'), undefined);
+  mayWrite = true;
+  await clock.advance(5000);
+  assert.equal((await disk.get('a'))?.value, 1);
+  assert.equal(clock.timers, 0);
+});

@@ -1,6 +1,8 @@
 /**
  * A store that owes what its disk refuses. A write that fails is told as failed, and made again until it succeeds or is overtaken by another one of the
  * same key; meanwhile it is read as if it had succeeded. So a call that goes on while the disk is full has its last word in the store all the same.
+ *
+ * Nothing is written before what is owed, so whatever moment the process dies at, the disk holds what was so at some moment before.
  */
 import type { Clock, Timer } from '../clock.ts';
 import { reasonOf, TonearmError } from '../errors.ts';
@@ -10,81 +12,104 @@ import type { Store, StoredRecord } from './store.ts';
 export interface OwingOptions {
   readonly clock: Clock;
   readonly log: Log;
+  /** Asked before every write; `false` refuses it, as the disk would. Default: always. */
+  readonly mayWrite?: () => boolean;
   /** More keys are not owed: their writes have failed for good. Default 20,000. */
   readonly most?: number;
 }
 
-interface Owed {
-  readonly value: unknown;
-  readonly expiresAt: number | undefined;
-}
+/** `undefined`: a deletion. */
+type Owed = { readonly value: unknown; readonly expiresAt: number | undefined } | undefined;
 
 const RETRY_MS = 5000;
 
 /** Closing it makes a last attempt and closes `store`. A write with `ifRevision` is never owed. */
-export function owingStore(store: Store, { clock, log, most = 20_000 }: OwingOptions): Store {
+export function owingStore(
+  store: Store,
+  { clock, log, mayWrite = () => true, most = 20_000 }: OwingOptions,
+): Store {
+  /** In the order in which it is to be written. */
   const owed = new Map<string, Owed>();
+  let paying: Promise<void> | undefined;
   let retry: Timer | undefined;
 
   const owe = (key: string, debt: Owed) => {
     owed.delete(key);
     if (owed.size >= most) return;
     owed.set(key, debt);
-    retry ??= clock.after(RETRY_MS, () => void settle());
+    retry ??= clock.after(RETRY_MS, settle);
   };
 
-  /** In the order they were made; the first that is refused again ends it. */
+  const payAll = async () => {
+    const before = owed.size;
+    for (const [key, debt] of owed) {
+      if (debt === undefined) await store.delete(key);
+      else await store.put(key, debt.value, optionsOf(debt));
+      // Meanwhile another write of the key may have been refused.
+      if (owed.get(key) === debt) owed.delete(key);
+    }
+    retry?.cancel();
+    retry = undefined;
+    log.info({ records: before }, 'what the store refused is written now');
+  };
+  /** Throws what the first write that is refused again is refused with. */
+  const pay = async () => {
+    if (!mayWrite())
+      throw new TonearmError('storeFailed', 'the store waits for the outbox, which cannot be written');
+    if (owed.size === 0) return;
+    paying ??= payAll().finally(() => {
+      paying = undefined;
+    });
+    await paying;
+  };
+
   const settle = async () => {
     retry = undefined;
-    const before = owed.size;
     try {
-      for (const [key, debt] of owed) {
-        await store.put(key, debt.value, optionsOf(debt));
-        // Meanwhile another write of the key may have been refused.
-        if (owed.get(key) === debt) owed.delete(key);
-      }
-      if (before > 0) log.info({ records: before }, 'what the store refused is written now');
+      await pay();
     } catch (thrown) {
       log.warn({ records: owed.size, error: reasonOf(thrown) }, 'the store still refuses what it is owed');
-      retry ??= clock.after(RETRY_MS, () => void settle());
+      retry ??= clock.after(RETRY_MS, settle);
     }
   };
 
-  const live = ({ expiresAt }: Owed) => expiresAt === undefined || expiresAt > clock.now();
-  const asRecord = <T>({ value, expiresAt }: Owed): StoredRecord<T> => ({
-    value: value as T,
-    revision: 0,
-    expiresAt,
-  });
+  const write = async <T>(key: string, debt: Owed, mayOwe: boolean, step: () => Promise<T>): Promise<T> => {
+    try {
+      await pay();
+      const result = await step();
+      owed.delete(key);
+      return result;
+    } catch (thrown) {
+      if (mayOwe && thrown instanceof TonearmError && thrown.code === 'storeFailed') owe(key, debt);
+      throw thrown;
+    }
+  };
+
+  const asRecord = <T>(debt: Owed): StoredRecord<T> | undefined =>
+    debt === undefined || (debt.expiresAt !== undefined && debt.expiresAt <= clock.now())
+      ? undefined
+      : { value: debt.value as T, revision: 0, expiresAt: debt.expiresAt };
 
   return {
     async get<T>(key: string) {
-      const debt = owed.get(key);
-      if (debt === undefined) return store.get<T>(key);
-      return live(debt) ? asRecord<T>(debt) : undefined;
+      return owed.has(key) ? asRecord<T>(owed.get(key)) : store.get<T>(key);
     },
-    async put(key, value, options = {}) {
-      try {
-        const revision = await store.put(key, value, options);
-        owed.delete(key);
-        return revision;
-      } catch (thrown) {
-        const refused = thrown instanceof TonearmError && thrown.code === 'storeFailed';
-        if (refused && options.ifRevision === undefined) owe(key, { value, expiresAt: options.expiresAt });
-        throw thrown;
-      }
-    },
-    async delete(key) {
+    put: (key, value, options = {}) =>
+      write(key, { value, expiresAt: options.expiresAt }, options.ifRevision === undefined, () =>
+        store.put(key, value, options),
+      ),
+    delete(key) {
+      // What is owed of it need not be written first.
       owed.delete(key);
-      return store.delete(key);
+      return write(key, undefined, true, () => store.delete(key));
     },
     async *list<T>(prefix: string) {
       const keys = [...owed.keys()].filter((key) => key.startsWith(prefix)).sort();
       const debtsBefore = function* (end: string | undefined) {
         while (keys[0] !== undefined && (end === undefined || keys[0] < end)) {
           const key = keys.shift() ?? '';
-          const debt = owed.get(key);
-          if (debt !== undefined && live(debt)) yield { key, ...asRecord<T>(debt) };
+          const record = owed.has(key) ? asRecord<T>(owed.get(key)) : undefined;
+          if (record !== undefined) yield { key, ...record };
         }
       };
       for await (const record of store.list<T>(prefix)) {
@@ -102,6 +127,6 @@ export function owingStore(store: Store, { clock, log, most = 20_000 }: OwingOpt
   };
 }
 
-function optionsOf({ expiresAt }: Owed) {
+function optionsOf({ expiresAt }: NonNullable<Owed>) {
   return expiresAt === undefined ? {} : { expiresAt };
 }

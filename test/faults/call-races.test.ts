@@ -37,7 +37,7 @@ class Node {
   readonly answered: string[] = [];
   readonly callers: ScriptedInvite[] = [];
   killed = false;
-  /** Its store did not take everything: what is more than one fault is not promised. */
+  /** Its store, or the outbox, did not take everything: what more there is after a kill is in the ledger. */
   forgetful = false;
 
   constructor(ledger: Ledger, before?: Node) {
@@ -52,7 +52,8 @@ class Node {
         return { ok: true, samples: new Int16Array(160) } as const;
       },
     };
-    this.stage = setStage({ clock, store, engine, recordings, prompts });
+    const mayWrite = () => this.telling.isDurable();
+    this.stage = setStage({ clock, store, mayWrite, engine, recordings, prompts });
     this.telling = ledger.follow(this.stage.cluster, clock, gates);
   }
 
@@ -167,6 +168,7 @@ const happenings = stories<What>({
     { weight: 5, arbitrary: fc.constantFrom(...commands) },
     { weight: 3, arbitrary: fc.nat(9) },
     { weight: 1, arbitrary: fc.constantFrom('the bot fails', 'the bot is back', 'killed') },
+    { weight: 1, arbitrary: fc.constantFrom('the outbox refuses', 'the outbox takes again') },
   ],
 });
 
@@ -181,9 +183,11 @@ test('whatever happens in whatever order, bots are told of every call and operat
         else if (typeof what !== 'string') node.ask(what, node.stage.callIds()[index]);
         else if (what === 'the bot fails') ledger.failing = true;
         else if (what === 'the bot is back') ledger.failing = false;
+        else if (what === 'the outbox refuses') ledger.full = node.forgetful = true;
+        else if (what === 'the outbox takes again') ledger.full = false;
         else if (what !== 'killed')
           await acts[what as keyof typeof acts](node, node.fars[index], node.engine.lines[index]);
-        else if (!node.forgetful) nodes.push((node = await restart(node, ledger)));
+        else nodes.push((node = await restart(node, ledger)));
       }
       await finish(node, ledger);
       await check(nodes, ledger);
@@ -195,7 +199,7 @@ test('whatever happens in whatever order, bots are told of every call and operat
 
 /** The process dies, and another one begins where its store and its outbox stood. */
 async function restart(killed: Node, ledger: Ledger): Promise<Node> {
-  killed.telling.kill();
+  killed.telling.kill(killed.forgetful);
   killed.killed = killed.gates.held = true;
   const node = new Node(ledger, killed);
   await node.clock.advance(killed.clock.now() - node.clock.now() + 1000);
@@ -207,7 +211,7 @@ async function restart(killed: Node, ledger: Ledger): Promise<Node> {
 /** Nothing stands in the way any more: the bot hangs up, and the server stops. */
 async function finish(node: Node, ledger: Ledger): Promise<void> {
   const { stage, store, recordings, gates, clock } = node;
-  ledger.failing = store.broken = false;
+  ledger.failing = ledger.full = store.broken = false;
   recordings.broken = undefined;
   gates.release();
   await settle();

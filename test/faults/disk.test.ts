@@ -4,8 +4,10 @@ import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { pause, systemClock } from '../../src/clock.ts';
+import { isState } from '../support/bot.ts';
 import { faultyDisk, noFaultyDisk } from '../support/faulty-disk.ts';
 import { leftBehind } from '../support/left-behind.ts';
+import { startServer } from '../support/server.ts';
 import { noSmallDisk, smallDisk } from '../support/small-disk.ts';
 import { type TalkingStage, talkingStage } from '../support/talking-stage.ts';
 import { checkTold } from '../support/told.ts';
@@ -148,6 +150,39 @@ test('with a disk that takes nothing at all, callers get 503, and calls that run
       disk.set('sound');
       await stage.close();
     }
+  }
+});
+
+test('killed while its disk takes nothing, a server tells the ends that it had told from memory once more, under the same ids', {
+  skip: noFaultyDisk,
+}, async (t) => {
+  const disk = faultyDisk();
+  t.after(() => disk.remove());
+  const stage = await talkingStage({ dataFolder: disk.folder, env: disk.env });
+  t.after(() => stage.abandon());
+  const [over, open] = [await stage.call(), await stage.call()];
+  const accepted = await stage.record(over);
+  await pause(systemClock, 1500);
+  disk.set('full');
+  await stage.final(accepted);
+  await endsProperly(stage, over);
+  await stage.server.kill();
+  disk.set('sound');
+  const second = await startServer({ dataFolder: disk.folder, callbackUri: stage.bot.callbackUri });
+  try {
+    await open.over();
+    await within(10, 'the end is told anew', () => over.told().filter(isState('terminated')).length === 2);
+    for (const [call, ends] of [
+      [over, 2],
+      [open, 1],
+    ] as const) {
+      const deleted = call.told().filter(({ changeType }) => changeType === 'deleted');
+      const ids = new Set(deleted.map(({ headers }) => headers['tonearm-notification-id']));
+      assert.equal(ids.size, ends, 'a bot that knows the ids hears of each end once');
+    }
+    await within(10, 'nothing is left behind', isTidy(stage));
+  } finally {
+    assert.equal(await second.stop(), 0);
   }
 });
 

@@ -13,6 +13,7 @@ import { runSipp } from '../support/sipp.ts';
 import { missing } from '../support/tools.ts';
 
 const SPEECH = 'examples/audio/caller.wav';
+const GREETING = 'examples/voicemail-bot/greeting.wav';
 
 interface Ran {
   readonly code: number;
@@ -34,32 +35,37 @@ function folderFor(t: TestContext): string {
   return folder;
 }
 
-test('a script waits for the beep, speaks, presses a key and is hung up on; the report says what was heard when', {
-  skip: missing('/usr/bin/sox'),
-}, async (t) => {
+/** A server and its bot, which answers, asks for `action` with its greeting as prompt, and hangs up after that. */
+async function greetingServer(t: TestContext, action: 'record' | 'playPrompt', parameters: object = {}) {
   const bot = await startBot({
     onNotification(notification) {
       const act = (action: string, body: object) =>
         bot.act(server.http, 'POST', `${callPath(notification)}/${action}`, body);
       if (isState('incoming')(notification)) void act('answer', { callbackUri: bot.callbackUri });
       else if (isState('established')(notification))
-        void act('record', {
-          prompts: [{ mediaInfo: { uri: greeting } }],
-          maxRecordDurationInSeconds: 60,
-          stopTones: ['#'],
-        });
+        void act(action, { prompts: [{ mediaInfo: { uri: greeting } }], ...parameters });
       else if (isFinalOperation(notification)) void bot.act(server.http, 'DELETE', callPath(notification));
     },
   });
-  const greeting = bot.serve('greeting.wav', readFileSync('examples/voicemail-bot/greeting.wav'));
+  const greeting = bot.serve('greeting.wav', readFileSync(GREETING));
   const server = await startServer({ callbackUri: bot.callbackUri });
   t.after(async () => {
     await server.stop();
     await bot.close();
   });
+  return { bot, target: `sip:voicemail@127.0.0.1:${server.udp}` };
+}
+
+test('a script waits for the beep, speaks, presses a key and is hung up on; the report says what was heard when', {
+  skip: missing('/usr/bin/sox'),
+}, async (t) => {
+  const { bot, target } = await greetingServer(t, 'record', {
+    maxRecordDurationInSeconds: 60,
+    stopTones: ['#'],
+  });
   const heard = join(folderFor(t), 'heard.wav');
   const { code, stdout, stderr } = await tonearmCall(
-    ...[`sip:voicemail@127.0.0.1:${server.udp}`, '--codec', 'PCMA'],
+    ...[target, '--codec', 'PCMA'],
     ...['--wait-for', 'sound', '--wait-for', 'beep', '--play', SPEECH, '--keys', '#'],
     ...['--record', heard, '--json'],
   );
@@ -86,10 +92,21 @@ test('a script waits for the beep, speaks, presses a key and is hung up on; the 
   const beep = report.heard[1];
   // What comes first and last of it may be counted to its neighbours, and its ramps to silence.
   assert.ok(Math.abs(beep.toMs - beep.fromMs - 300) <= 40, JSON.stringify(beep));
-  const { correlation } = locate(readSound('examples/voicemail-bot/greeting.wav'), readSound(heard));
+  const { correlation } = locate(readSound(GREETING), readSound(heard));
   assert.ok(correlation > 0.97, `${correlation}`);
   const final = await bot.next('final operation', isFinalOperation);
   assert.equal(final.resourceData.completionReason, 'stopToneDetected');
+});
+
+test('of a wide-band call what was heard is kept at 16 kHz', { skip: missing('/usr/bin/sox') }, async (t) => {
+  const { target } = await greetingServer(t, 'playPrompt');
+  const heard = join(folderFor(t), 'heard.wav');
+  const { code, stdout, stderr } = await tonearmCall(target, '--codec', 'G722', '--record', heard);
+  assert.equal(code, 0, stdout + stderr);
+  assert.equal(readFileSync(heard).readUInt32LE(24), 16_000);
+  const said = readSound(GREETING, 16_000);
+  const { correlation } = locate(said, readSound(heard, 16_000));
+  assert.ok(correlation > 0.97, `${correlation}`);
 });
 
 test('sipp echoes what is played, and the caller hangs up', {

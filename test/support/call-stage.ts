@@ -13,6 +13,7 @@ import type {
 } from '../../src/call/model.ts';
 import { embeddedCluster } from '../../src/cluster/embedded.ts';
 import { silentLog } from '../../src/log.ts';
+import { owingStore } from '../../src/store/owing-store.ts';
 import { directoryOf } from './directory.ts';
 import { MemoryStore } from './memory-store.ts';
 import { ScriptedEngine } from './scripted-engine.ts';
@@ -86,12 +87,15 @@ export function filledIn(asked: Asked, applicationId: string): Command {
 /** Scripted parts that a test has of its own. */
 interface StageParts {
   readonly clock?: VirtualClock;
+  /** The disk; the calls owe what it refuses. */
   readonly store?: MemoryStore;
+  readonly mayWrite?: () => boolean;
   readonly engine?: ScriptedEngine;
   readonly recordings?: ScriptedRecordings;
 }
 
 export function setStage(options: Partial<Omit<CallsOptions, keyof StageParts>> & StageParts = {}) {
+  const { mayWrite } = options;
   const clock = options.clock ?? new VirtualClock();
   const store = options.store ?? new MemoryStore(() => clock.now());
   const cluster = embeddedCluster<Command, Reply, Fact>();
@@ -116,7 +120,6 @@ export function setStage(options: Partial<Omit<CallsOptions, keyof StageParts>> 
         return { ok: true, samples: new Int16Array(160) };
       },
     },
-    store,
     cluster,
     clock,
     log: silentLog,
@@ -125,6 +128,7 @@ export function setStage(options: Partial<Omit<CallsOptions, keyof StageParts>> 
     spoolFolder: '/spool',
     spellingOf: ({ dialect }) => dialect,
     ...options,
+    store: owingStore(store, { clock, log: silentLog, ...(mayWrite !== undefined && { mayWrite }) }),
     applications,
   });
 

@@ -48,6 +48,7 @@ export class MemoryStore implements Store {
   }
 
   async delete(key: string): Promise<boolean> {
+    if (this.broken) throw new TonearmError('storeFailed', 'the disk is full');
     return this.#records.delete(key);
   }
 

@@ -69,7 +69,7 @@ export interface OperationStage {
   readonly takes: ScriptedTake[];
   /** Everything that was told, in order. */
   readonly told: OperationProgress[];
-  /** Of the recordings that have ended; taken out of their ends. */
+  /** Of those that have ended; taken out of their ends. */
   readonly reports: EndReport[];
   run(
     spec: OperationSpec,

@@ -1,4 +1,4 @@
-/** An IPv4 address as it is, also a mapped one; of IPv6 the first 64 bits. */
+/** Whom an address belongs to: an IPv4 address as it is, also a mapped one; of IPv6 the first 64 bits, of which one customer has all addresses. */
 export function networkOf(address: string): string {
   if (!address.includes(':')) return address;
   const mapped = /^::ffff:([\d.]+)$/i.exec(address)?.[1];
