@@ -184,7 +184,7 @@ export class DtlsServer {
     const signature = sign('sha256', Buffer.concat([client, server, parameters]), privateKey);
     this.#awaited = 'certificate';
     this.#answer([
-      this.#handshake(HANDSHAKE.serverHello, formatServerHello(server)),
+      this.#handshake(HANDSHAKE.serverHello, formatServerHello(server, hello.offers)),
       this.#handshake(HANDSHAKE.certificate, formatCertificate(certificate)),
       this.#handshake(HANDSHAKE.serverKeyExchange, formatServerKeyExchange(parameters, signature)),
       this.#handshake(HANDSHAKE.certificateRequest, formatCertificateRequest()),

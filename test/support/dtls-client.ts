@@ -34,6 +34,8 @@ export interface DtlsClientOptions {
   readonly finished?: Buffer;
   /** Extensions of the ClientHello. */
   readonly extensions?: Buffer;
+  /** What is said in the place of each handshake message's body; `undefined`: the message is left out. */
+  readonly change?: (type: number, body: Buffer) => Buffer | undefined;
 }
 
 /** Drives the handshake by hand: each method gives the datagram to send. */
@@ -129,11 +131,14 @@ export class DtlsClient {
   }
 
   #handshake(type: number, body: Buffer): Buffer {
-    return this.#record(CONTENT.handshake, this.#message(type, body));
+    const message = this.#message(type, body);
+    return message.length === 0 ? message : this.#record(CONTENT.handshake, message);
   }
 
   #message(type: number, body: Buffer): Buffer {
-    const message = formatHandshake(type, this.#sequence++, body);
+    const said = this.#options.change === undefined ? body : this.#options.change(type, body);
+    if (said === undefined) return Buffer.alloc(0);
+    const message = formatHandshake(type, this.#sequence++, said);
     this.#transcript.push(message);
     return message;
   }
