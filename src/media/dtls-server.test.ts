@@ -4,7 +4,8 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import { DtlsClient, type DtlsClientOptions } from '../../test/support/dtls-client.ts';
 import { VirtualClock } from '../../test/support/virtual-clock.ts';
-import { ALERT } from '../wire/dtls-handshake.ts';
+import { ALERT, HANDSHAKE } from '../wire/dtls-handshake.ts';
+import { CONTENT, formatHandshake } from '../wire/dtls-record.ts';
 import { createDtlsIdentity } from './dtls-identity.ts';
 import { DtlsServer, type DtlsServerOptions } from './dtls-server.ts';
 
@@ -116,11 +117,30 @@ test('a flight that is not answered is sent again, less and less often, and then
 test('who did not get the last flight gets it when it repeats its own', () => {
   const { client, server, hello, sent, keys } = stage();
   hello();
-  const answer = client.answer();
-  server.hear(answer);
-  server.hear(answer);
+  server.hear(client.answer());
+  server.hear(client.again());
   assert.equal(sent.length, 3);
   assert.equal(keys.length, 1);
+});
+
+test('nobody else gets the last flight again: not by plain text, not by what was sent once before', () => {
+  const { client, server, hello, sent } = stage();
+  hello();
+  const answer = client.answer();
+  server.hear(answer);
+  assert.equal(sent.length, 2);
+  server.hear(answer);
+  // A ClientHello, a Certificate, a Finished, of which nothing is there.
+  for (const [type, messageSequence] of [
+    [1, 0],
+    [11, 1],
+    [20, 4],
+  ] as const)
+    server.hear(client.record(CONTENT.handshake, 0, formatHandshake(type, messageSequence, Buffer.alloc(0))));
+  server.hear(
+    client.record(CONTENT.handshake, 1, formatHandshake(HANDSHAKE.clientHello, 5, Buffer.alloc(0))),
+  );
+  assert.equal(sent.length, 2);
 });
 
 test('a handshake that was closed is silent', async () => {

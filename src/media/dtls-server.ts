@@ -105,6 +105,8 @@ export class DtlsServer {
   /** By epoch. */
   readonly #recordsSent: [number, number] = [0, 0];
   #messagesSent = 0;
+  /** The record of the far end's Finished, of the latest one. */
+  #finishedIn = -1;
   #resend: Timer | undefined;
 
   constructor(options: DtlsServerOptions) {
@@ -115,8 +117,8 @@ export class DtlsServer {
   hear(datagram: Uint8Array): void {
     let again = false;
     for (const record of readRecords(datagram)) if (this.#repeats(record)) again = true;
-    // RFC 6347 §4.2.4: who repeats its flight did not get ours; where there is a timer it sees to that.
-    if (again && this.#resend === undefined) this.#sendFlight();
+    // RFC 6347 §4.2.4: who repeats its last flight did not get ours. Flights before it have a timer.
+    if (again) this.#sendFlight();
   }
 
   /** Sends nothing more. Idempotent. */
@@ -126,22 +128,27 @@ export class DtlsServer {
     this.#flight = [];
   }
 
-  /** Takes a record in; whether it holds what came before. */
+  /** Takes a record in; whether it is the last of the far end's, once more. */
   #repeats(record: DtlsRecord): boolean {
     const text = this.#textOf(record);
     if (text === undefined) return false;
-    const { type, epoch } = record;
+    const { type, epoch, sequence } = record;
     if (type === CONTENT.alert && text[0] === FATAL && this.#awaited !== 'over')
       this.#fail(`the far end ended the handshake with alert ${text[1]}`);
     // ChangeCipherSpec says nothing that the epoch does not say too.
     if (type !== CONTENT.handshake) return false;
-    let again = false;
-    for (const fragment of readFragments(text)) {
-      const taken = this.#messages.take(fragment);
-      again ||= taken.again;
-      for (const message of taken.messages) this.#onMessage(message, epoch);
-    }
-    return again;
+    if (this.#awaited === 'over')
+      return epoch === 1 && text[0] === HANDSHAKE.finished && this.#isLater(sequence);
+    for (const fragment of readFragments(text))
+      for (const message of this.#messages.take(fragment)) this.#onMessage(message, record);
+    return false;
+  }
+
+  /** Whether a record of the far end's second epoch is not an old one, which anybody may have sent again (RFC 6347 §4.1.2.6). */
+  #isLater(sequence: number): boolean {
+    const later = sequence > this.#finishedIn;
+    if (later) this.#finishedIn = sequence;
+    return later;
   }
 
   /** `undefined`: of an epoch that there is not, or not the far end's. */
@@ -150,7 +157,7 @@ export class DtlsServer {
     return record.epoch === 1 && this.#keys ? decryptRecord(record, this.#keys.client) : undefined;
   }
 
-  #onMessage(message: HandshakeMessage, epoch: number): void {
+  #onMessage(message: HandshakeMessage, { epoch, sequence }: DtlsRecord): void {
     const awaited = this.#awaited;
     if (awaited === 'over') return;
     // All but Finished come in the clear; Finished never does.
@@ -166,7 +173,7 @@ export class DtlsServer {
       case 'certificateVerify':
         return this.#onCertificateVerify(message);
       case 'finished':
-        return this.#onFinished(message);
+        return this.#onFinished(message, sequence);
     }
   }
 
@@ -243,7 +250,7 @@ export class DtlsServer {
     }
   }
 
-  #onFinished(message: HandshakeMessage): void {
+  #onFinished(message: HandshakeMessage, sequence: number): void {
     const expected = verifyData(this.#master, 'client', this.#transcript);
     if (message.body.length !== expected.length || !timingSafeEqual(message.body, expected))
       return this.#fail('the handshake was tampered with', ALERT.decryptError);
@@ -251,6 +258,7 @@ export class DtlsServer {
     const own = verifyData(this.#master, 'server', this.#transcript);
     this.#stopResending();
     this.#awaited = 'over';
+    this.#finishedIn = sequence;
     this.#answer([
       { type: CONTENT.changeCipherSpec, epoch: 0, fragment: CHANGE_CIPHER_SPEC },
       this.#handshake(HANDSHAKE.finished, own, 1),
