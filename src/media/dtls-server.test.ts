@@ -1,12 +1,18 @@
 import assert from 'node:assert/strict';
-import { X509Certificate } from 'node:crypto';
+import {
+  createPrivateKey,
+  createPublicKey,
+  generateKeyPairSync,
+  type KeyPairKeyObjectResult,
+  X509Certificate,
+} from 'node:crypto';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { DtlsClient, type DtlsClientOptions } from '../../test/support/dtls-client.ts';
 import { VirtualClock } from '../../test/support/virtual-clock.ts';
 import { ALERT, HANDSHAKE } from '../wire/dtls-handshake.ts';
 import { CONTENT, formatHandshake } from '../wire/dtls-record.ts';
-import { createDtlsIdentity } from './dtls-identity.ts';
+import { createDtlsIdentity, selfSigned } from './dtls-identity.ts';
 import { DtlsServer, type DtlsServerOptions } from './dtls-server.ts';
 
 const NOW = Date.parse('2026-01-01');
@@ -84,6 +90,41 @@ test('a certificate whose key nobody can read is turned away as any other that p
   server.hear(client.answer());
   assert.deepEqual([keys, failures], [[], ['the far end does not have the key of its certificate']]);
 });
+
+const rsa = (modulusLength: number) => () => generateKeyPairSync('rsa', { modulusLength });
+const onCurve = (namedCurve: string) => () => generateKeyPairSync('ec', { namedCurve });
+
+/** Public and private exponent changed places: valid, and slow to verify. */
+function rsaWithLongExponent() {
+  const whole = rsa(2048)().privateKey.export({ format: 'jwk' });
+  const { d: e, e: d, n, p, q, qi } = whole as Record<string, string>;
+  const less = (prime = '') => BigInt(`0x${Buffer.from(prime, 'base64url').toString('hex')}`) - 1n;
+  const part = (of: bigint) => {
+    const hex = (BigInt(`0x${Buffer.from(d ?? '', 'base64url').toString('hex')}`) % of).toString(16);
+    return Buffer.from(hex.padStart(hex.length + (hex.length & 1), '0'), 'hex').toString('base64url');
+  };
+  const key = { kty: 'RSA', n, e, d, p, q, qi, dp: part(less(p)), dq: part(less(q)) };
+  const privateKey = createPrivateKey({ key, format: 'jwk' });
+  return { privateKey, publicKey: createPublicKey(privateKey) };
+}
+
+const KEYS: readonly [string, () => KeyPairKeyObjectResult, sound: boolean][] = [
+  ['P-384', onCurve('P-384'), true],
+  ['RSA of 2,048 bits', rsa(2048), true],
+  ['RSA of 1,024 bits', rsa(1024), false],
+  ['a weak curve', onCurve('secp112r1'), false],
+  ['a curve nobody uses', onCurve('sect233k1'), false],
+  ['RSA with a long exponent', rsaWithLongExponent, false],
+];
+
+for (const [name, make, sound] of KEYS)
+  test(`a certificate with a key of ${name} is ${sound ? '' : 'not '}taken`, () => {
+    const { client, server, hello, keys, failures } = stage({ identity: selfSigned(make(), NOW) });
+    hello();
+    server.hear(client.answer());
+    assert.equal(keys.length, sound ? 1 : 0);
+    assert.deepEqual(failures, sound ? [] : ['the far end does not have the key of its certificate']);
+  });
 
 test('a Finished that does not fit the messages before it ends the handshake', () => {
   for (const finished of [Buffer.alloc(12), Buffer.alloc(0)]) {

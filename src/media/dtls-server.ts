@@ -47,7 +47,7 @@ import {
   readRecords,
 } from '../wire/dtls-record.ts';
 import type { Fingerprint } from '../wire/sdp.ts';
-import { type DtlsIdentity, hasFingerprint } from './dtls-identity.ts';
+import { type DtlsIdentity, hasFingerprint, isSoundKey } from './dtls-identity.ts';
 import {
   decryptRecord,
   encryptRecord,
@@ -243,7 +243,7 @@ export class DtlsServer {
   #isSigned({ keyType, signature }: CertificateVerify): boolean {
     try {
       const key = this.#certificate?.publicKey;
-      if (key?.asymmetricKeyType !== keyType) return false;
+      if (key?.asymmetricKeyType !== keyType || !isSoundKey(key)) return false;
       return verify('sha256', Buffer.concat(this.#transcript), key, signature);
     } catch {
       return false;

@@ -115,8 +115,10 @@ export class DtlsClient {
       this.#received.get(HANDSHAKE.serverKeyExchange)?.body.subarray(4, 4 + 65) ?? Buffer.alloc(0);
     this.#serverRandom = this.#received.get(HANDSHAKE.serverHello)?.body.subarray(2, 34) ?? Buffer.alloc(0);
     this.#master = extendedMasterSecret(exchange.computeSecret(theirs), this.#transcript);
-    const signature = sign('sha256', Buffer.concat(this.#transcript), this.#options.signWith ?? privateKey);
-    const head = Buffer.from([4, 3, signature.length >> 8, signature.length & 255]);
+    const key = this.#options.signWith ?? privateKey;
+    const signature = sign('sha256', Buffer.concat(this.#transcript), key);
+    const algorithm = key.asymmetricKeyType === 'rsa' ? 1 : 3;
+    const head = Buffer.from([4, algorithm, signature.length >> 8, signature.length & 255]);
     this.#say(HANDSHAKE.certificateVerify, Buffer.concat([head, signature]));
     this.#flight.push([CONTENT.changeCipherSpec, 0, Buffer.of(1)]);
     this.#keys = recordKeys(this.#master, { client: this.#random, server: this.#serverRandom });
