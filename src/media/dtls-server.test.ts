@@ -97,10 +97,10 @@ const onCurve = (namedCurve: string) => () => generateKeyPairSync('ec', { namedC
 /** Public and private exponent changed places: valid, and slow to verify. */
 function rsaWithLongExponent() {
   const whole = rsa(2048)().privateKey.export({ format: 'jwk' });
-  const { d: e, e: d, n, p, q, qi } = whole as Record<string, string>;
-  const less = (prime = '') => BigInt(`0x${Buffer.from(prime, 'base64url').toString('hex')}`) - 1n;
+  const { d: e = '', e: d = '', n = '', p = '', q = '', qi = '' } = whole;
+  const less = (prime: string) => BigInt(`0x${Buffer.from(prime, 'base64url').toString('hex')}`) - 1n;
   const part = (of: bigint) => {
-    const hex = (BigInt(`0x${Buffer.from(d ?? '', 'base64url').toString('hex')}`) % of).toString(16);
+    const hex = (BigInt(`0x${Buffer.from(d, 'base64url').toString('hex')}`) % of).toString(16);
     return Buffer.from(hex.padStart(hex.length + (hex.length & 1), '0'), 'hex').toString('base64url');
   };
   const key = { kty: 'RSA', n, e, d, p, q, qi, dp: part(less(p)), dq: part(less(q)) };

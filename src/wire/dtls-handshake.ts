@@ -131,7 +131,7 @@ export function formatCertificate(der: Uint8Array): Buffer {
 
 /** The first certificate of the list: its owner's; `undefined`: there is none. */
 export function parseCertificate(body: Buffer): Buffer | undefined {
-  const certificate = vector(vector(body, 0, 3)?.value ?? NOTHING, 0, 3)?.value;
+  const certificate = vector(lastVector(body, 0, 3) ?? NOTHING, 0, 3)?.value;
   return certificate === undefined || certificate.length === 0 ? undefined : certificate;
 }
 
@@ -152,7 +152,7 @@ export function formatCertificateRequest(): Buffer {
 
 /** The client's point; `undefined`: it is none. */
 export function parseClientKeyExchange(body: Buffer): Buffer | undefined {
-  const point = vector(body, 0, 1)?.value;
+  const point = lastVector(body, 0, 1);
   return point?.length === UNCOMPRESSED_POINT_BYTES && point[0] === 4 ? point : undefined;
 }
 
@@ -164,7 +164,7 @@ export interface CertificateVerify {
 
 /** With SHA-256; `undefined`: it is none, or of an algorithm that was not asked for. */
 export function parseCertificateVerify(body: Buffer): CertificateVerify | undefined {
-  const signature = vector(body, 2, 2)?.value;
+  const signature = lastVector(body, 2, 2);
   if (signature === undefined) return undefined;
   const algorithm = body.readUInt16BE(0);
   if (algorithm === ECDSA_SHA256) return { keyType: 'ec', signature };
@@ -184,6 +184,12 @@ function vector(
   if (at + width > bytes.length) return undefined;
   const next = at + width + bytes.readUIntBE(at, width);
   return next > bytes.length ? undefined : { value: bytes.subarray(at + width, next), next };
+}
+
+/** One with nothing behind it. */
+function lastVector(bytes: Buffer, at: number, width: 1 | 2 | 3): Buffer | undefined {
+  const one = vector(bytes, at, width);
+  return one?.next === bytes.length ? one.value : undefined;
 }
 
 function numbers(list: Buffer): readonly number[] {

@@ -64,6 +64,11 @@ export class DtlsClient {
     this.identity = options.identity ?? createDtlsIdentity(Date.parse('2026-01-01'));
   }
 
+  /** Whether the server's first flight came. */
+  get answered(): boolean {
+    return this.#received.has(HANDSHAKE.serverHelloDone);
+  }
+
   get keys() {
     return srtpKeys(this.#master, { client: this.#random, server: this.#serverRandom });
   }
