@@ -55,8 +55,8 @@ const HASHES: ReadonlyMap<string, string> = new Map([
 
 /** Whether it is the certificate that SDP announced. */
 export function hasFingerprint(certificate: Uint8Array, { hash, value }: Fingerprint): boolean {
-  const name = HASHES.get(hash.toLowerCase());
-  return name !== undefined && fingerprintOf(certificate, name) === value.toUpperCase();
+  const name = HASHES.get(hash);
+  return name !== undefined && fingerprintOf(certificate, name) === value;
 }
 
 /** Those that browsers make (RFC 8827 §6.5), and what other phones may have in their place. */
