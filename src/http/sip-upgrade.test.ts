@@ -174,6 +174,21 @@ test('a message that is too long ends its connection, and its owner hears of tha
   await told;
 });
 
+test('a message in more pieces than anybody has need of ends its connection, and one in a few is taken', async (t) => {
+  const { adopted, open } = await stage(t);
+  const socket = await open();
+  assert.ok(typeof socket === 'object');
+  const heard: string[] = [];
+  const told = new Promise<void>((resolve) =>
+    adopted[0]?.listen((bytes) => heard.push(String(bytes)), resolve),
+  );
+  for (const piece of ['in ', 'three ']) socket.send(piece, { fin: false });
+  socket.send('pieces');
+  for (let piece = 0; piece < 17; piece++) socket.send('x', { fin: false });
+  await told;
+  assert.deepEqual(heard, ['in three pieces']);
+});
+
 test('a server that closes does not wait for its WebSockets', async (t) => {
   const { app, open } = await stage(t);
   const socket = await open();

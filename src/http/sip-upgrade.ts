@@ -23,6 +23,8 @@ export interface SipUpgradeOptions {
 const PATH = '/sip';
 /** RFC 7118 §6: keeps the way open through NAT and proxies, and finds out who is gone. */
 const PING_MS = 25_000;
+/** Of one message. What waits for the rest keeps all that came with it, up to 64 kB for each piece, for as long as the peer likes. */
+const MOST_PIECES = 16;
 /** A peer that does not read: more unsent bytes than this end its connection. */
 const MOST_UNSENT_BYTES = 1 << 20;
 
@@ -32,6 +34,7 @@ export function sipUpgrade(options: SipUpgradeOptions): FastifyPluginAsync {
     const server = new WebSocketServer({
       noServer: true,
       maxPayload: MAX_MESSAGE_BYTES,
+      maxFragments: MOST_PIECES,
       perMessageDeflate: false,
       handleProtocols: () => 'sip',
     });
