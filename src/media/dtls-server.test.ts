@@ -8,7 +8,7 @@ import {
 } from 'node:crypto';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { DtlsClient, type DtlsClientOptions } from '../../test/support/dtls-client.ts';
+import { DtlsClient, type DtlsClientOptions, EXTENSIONS } from '../../test/support/dtls-client.ts';
 import { VirtualClock } from '../../test/support/virtual-clock.ts';
 import { ALERT, HANDSHAKE } from '../wire/dtls-handshake.ts';
 import { CONTENT, formatHandshake } from '../wire/dtls-record.ts';
@@ -142,8 +142,12 @@ test('a client without SRTP or extended master secret is told so', () => {
   assert.match(failures[0] ?? '', /SRTP_AES128_CM_HMAC_SHA1_80, extended master secret/);
 });
 
+/** A ClientHello's extensions with many bytes that say nothing (RFC 7685). */
+const long = (bytes: number) =>
+  Buffer.concat([EXTENSIONS, Buffer.of(0, 21, bytes >> 8, bytes & 255), Buffer.alloc(bytes)]);
+
 test('a flight that is not answered is sent again, less and less often, and then given up', async () => {
-  const { hello, sent, clock, failures } = stage();
+  const { hello, sent, clock, failures } = stage({ extensions: long(1500) });
   hello();
   await clock.advance(400);
   assert.equal(sent.length, 2);
@@ -153,6 +157,29 @@ test('a flight that is not answered is sent again, less and less often, and then
   assert.equal(sent.length, 3);
   await clock.advance(60_000);
   assert.deepEqual([sent.length, failures, clock.timers], [7, ['the far end does not answer'], 0]);
+});
+
+test('who did not get the first flight gets it at once when it says hello again', () => {
+  const { client, server, sent } = stage({ extensions: long(300) });
+  const hello = client.hello();
+  for (let round = 1; round < 5; round++) {
+    for (const datagram of hello) server.hear(datagram);
+    assert.equal(sent.length, round);
+  }
+});
+
+test('who has not shown that it hears is sent the first flight, and then three times what came from it at the most', async () => {
+  const { client, server, sent, clock } = stage();
+  const [hello = Buffer.alloc(0)] = client.hello();
+  const bytes = () => sent.reduce((sum, { length }) => sum + length, 0);
+  server.hear(hello);
+  await clock.advance(3000);
+  assert.equal(sent.length, 1);
+  for (let round = 2; round < 40; round++) {
+    server.hear(hello);
+    assert.ok(bytes() <= 3 * round * hello.length || sent.length === 1);
+  }
+  assert.ok(sent.length > 10);
 });
 
 test('who did not get the last flight gets it when it repeats its own', () => {

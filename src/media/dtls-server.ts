@@ -11,7 +11,8 @@
  *     Finished                  -------->                              5
  *                               <--------     [ChangeCipherSpec], Finished            6
  *
- * Departs from RFC 6347 §4.2.1: no HelloVerifyRequest, because only who passed a connectivity check is heard (RFC 8842 §7 has ICE first).
+ * Departs from RFC 6347 §4.2.1: no HelloVerifyRequest, because only who passed a connectivity check is heard (RFC 8842 §7 has ICE first). Who
+ * knows the credentials may have forged that check's address, so that our flight is not sent again and again to who did not ask.
  */
 import {
   createECDH,
@@ -76,6 +77,9 @@ export interface DtlsServerOptions {
 const FIRST_RESEND_MS = 400;
 const MOST_RESENDS = 6;
 
+/** So many times the bytes that came may be sent to who may not hear them, as QUIC has it (RFC 9000 §8.1). */
+const UNHEARD_BYTES = 3;
+
 const FATAL = 2;
 const CHANGE_CIPHER_SPEC = Buffer.of(1);
 
@@ -102,9 +106,12 @@ export class DtlsServer {
   #keys: { readonly client: RecordKey; readonly server: RecordKey } | undefined;
   /** The last flight, to be sent again. */
   #flight: readonly Omit<DtlsRecord, 'sequence'>[] = [];
+  #flightBytes = 0;
   /** By epoch. */
   readonly #recordsSent: [number, number] = [0, 0];
   #messagesSent = 0;
+  /** Bytes that may be sent to the far end before it has shown that it hears: less than none, after a long first flight. */
+  #unheard = 0;
   /** The record of the far end's Finished, of the latest one. */
   #finishedIn = -1;
   #resend: Timer | undefined;
@@ -115,10 +122,11 @@ export class DtlsServer {
 
   /** Takes a datagram in. Never throws. */
   hear(datagram: Uint8Array): void {
+    this.#unheard += datagram.length * UNHEARD_BYTES;
     let again = false;
     for (const record of readRecords(datagram)) if (this.#repeats(record)) again = true;
-    // RFC 6347 §4.2.4: who repeats its last flight did not get ours. Flights before it have a timer.
-    if (again) this.#sendFlight();
+    // RFC 6347 §4.2.4: who repeats its flight did not get ours.
+    if (again) this.#sendAgain();
   }
 
   /** Sends nothing more. Idempotent. */
@@ -128,7 +136,7 @@ export class DtlsServer {
     this.#flight = [];
   }
 
-  /** Takes a record in; whether it is the last of the far end's, once more. */
+  /** Takes a record in; whether it is the first or the last of the far end's flights, once more. */
   #repeats(record: DtlsRecord): boolean {
     const text = this.#textOf(record);
     if (text === undefined) return false;
@@ -139,9 +147,12 @@ export class DtlsServer {
     if (type !== CONTENT.handshake) return false;
     if (this.#awaited === 'over')
       return epoch === 1 && text[0] === HANDSHAKE.finished && this.#isLater(sequence);
-    for (const fragment of readFragments(text))
+    let again = false;
+    for (const fragment of readFragments(text)) {
+      again ||= fragment.type === HANDSHAKE.clientHello && this.#awaited !== 'clientHello';
       for (const message of this.#messages.take(fragment)) this.#onMessage(message, record);
-    return false;
+    }
+    return again;
   }
 
   /** Whether a record of the far end's second epoch is not an old one, which anybody may have sent again (RFC 6347 §4.1.2.6). */
@@ -288,8 +299,16 @@ export class DtlsServer {
 
   /** In one datagram: it is some 800 bytes at the most. Each record has a number of its own each time. */
   #sendFlight(): void {
-    if (this.#flight.length > 0)
-      this.#options.send(Buffer.concat(this.#flight.map((one) => this.#sealed(one))));
+    if (this.#flight.length === 0) return;
+    const datagram = Buffer.concat(this.#flight.map((one) => this.#sealed(one)));
+    this.#unheard -= datagram.length;
+    this.#flightBytes = datagram.length;
+    this.#options.send(datagram);
+  }
+
+  /** Of a handshake that is over, its far end has shown that it hears. */
+  #sendAgain(): void {
+    if (this.#awaited === 'over' || this.#unheard >= this.#flightBytes) this.#sendFlight();
   }
 
   #sealed(record: Omit<DtlsRecord, 'sequence'>): Buffer {
@@ -302,7 +321,7 @@ export class DtlsServer {
   #resendAfter(delayMs: number, left: number): void {
     this.#resend = this.#options.clock.after(delayMs, () => {
       if (left === 0) return this.#fail('the far end does not answer');
-      this.#sendFlight();
+      this.#sendAgain();
       this.#resendAfter(delayMs * 2, left - 1);
     });
   }

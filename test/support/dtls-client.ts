@@ -21,7 +21,7 @@ import {
 } from '../../src/wire/dtls-record.ts';
 
 /** SRTP_AES128_CM_HMAC_SHA1_80, P-256, ECDSA with SHA-256, extended master secret. */
-const EXTENSIONS = Buffer.from(
+export const EXTENSIONS = Buffer.from(
   '000a00040002001700 0d000400020403000e000500020001000017 0000'.replace(/ /g, ''),
   'hex',
 );
