@@ -21,6 +21,7 @@ export interface SipUpgradeOptions {
 }
 
 const PATH = '/sip';
+const NOTHING = new Uint8Array();
 /** RFC 7118 §6: keeps the way open through NAT and proxies, and finds out who is gone. */
 const PING_MS = 25_000;
 /** Of one message. What waits for the rest keeps all that came with it, up to 64 kB for each piece, for as long as the peer likes. */
@@ -129,6 +130,8 @@ function sipSocket(
     local: { address: plain(stream.localAddress), port: stream.localPort ?? 0 },
     listen(onMessage, onClosed) {
       socket.on('message', (bytes: Buffer) => onMessage(bytes));
+      // They cost as much as messages do.
+      socket.on('ping', () => onMessage(NOTHING));
       socket.on('close', onClosed);
     },
     send(text) {
