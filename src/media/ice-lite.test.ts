@@ -62,6 +62,20 @@ test('a far end that believes itself controlled too is told of the conflict', ()
   assert.deepEqual(selected, []);
 });
 
+test('of many addresses that were checked the latest are known', () => {
+  const { ice } = stage();
+  for (let port = 1; port <= 100; port++) {
+    ice.hear(bindingRequest({ ...CHECK, useCandidate: true }), '192.0.2.7', port);
+    // The first one goes on.
+    ice.hear(bindingRequest(CHECK), '192.0.2.7', 1);
+  }
+  const known = Array.from({ length: 100 }, (_, index) => index + 1).filter((port) =>
+    ice.knows('192.0.2.7', port),
+  );
+  assert.equal(known.length, 32);
+  assert.deepEqual([known[0], known.at(-1)], [1, 100]);
+});
+
 test('with new credentials the old ones are worth nothing', () => {
   const { ice, selected } = stage();
   ice.hear(bindingRequest(CHECK), '192.0.2.7', 1);
