@@ -134,6 +134,8 @@ export class DtlsServer {
     this.#stopResending();
     this.#awaited = 'over';
     this.#flight = [];
+    this.#exchange = undefined;
+    this.#master.fill(0);
   }
 
   /** Takes a record in; whether it is the first or the last of the far end's flights, once more. */
@@ -237,6 +239,7 @@ export class DtlsServer {
     this.#keep(message);
     this.#exchange = undefined;
     this.#master = extendedMasterSecret(shared, this.#transcript);
+    shared.fill(0);
     this.#awaited = 'certificateVerify';
   }
 
