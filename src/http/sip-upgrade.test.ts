@@ -7,7 +7,7 @@ import { silentLog } from '../log.ts';
 import type { SipSocket } from '../sip/ws-transport.ts';
 import type { HttpTimes } from './limits.ts';
 import { buildHttp, listenHttp } from './server.ts';
-import { mayCall, type SipUpgradeOptions, sipUpgrade } from './sip-upgrade.ts';
+import { mayCall, type SipUpgradeOptions, sipUpgrade, speaksSip } from './sip-upgrade.ts';
 
 const errors = {
   notFound: () => assert.fail(),
@@ -72,6 +72,14 @@ test('another path, another subprotocol or none, and a stranger’s page are ref
   assert.equal(await open('/sip', []), 400);
   assert.equal(await open('/sip', ['sip'], { origin: 'https://stranger.example' }), 403);
   assert.equal(adopted.length, 0);
+});
+
+test('the subprotocol sip is found among others, and at once in whatever else stands there', () => {
+  for (const protocols of ['sip', 'mqtt, sip', 'sip,mqtt', ' mqtt ,\t sip '])
+    assert.equal(speaksSip(protocols), true, protocols);
+  // Tried from each blank anew it would take hours.
+  for (const protocols of [undefined, '', 'SIP', 'sips', `a${' '.repeat(1_000_000)}b`])
+    assert.equal(speaksSip(protocols), false);
 });
 
 test('who is not taken is told so before it is a WebSocket', async (t) => {

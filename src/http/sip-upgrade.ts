@@ -77,10 +77,13 @@ export function sipUpgrade(options: SipUpgradeOptions): FastifyPluginAsync {
 
 function refuse(request: IncomingMessage, options: SipUpgradeOptions): string | undefined {
   if (request.url?.split('?')[0] !== PATH) return '404 Not Found';
-  // RFC 7118 §4: another subprotocol is another conversation.
-  const protocols = String(request.headers['sec-websocket-protocol'] ?? '').split(/\s*,\s*/);
-  if (!protocols.includes('sip')) return '400 Bad Request';
+  if (!speaksSip(request.headers['sec-websocket-protocol'])) return '400 Bad Request';
   return mayCall(request.headers.origin, request.headers.host, options) ? undefined : '403 Forbidden';
+}
+
+/** Whether it is among the subprotocols of a header. RFC 7118 §4: another one is another conversation. In linear time, whatever comes. */
+export function speaksSip(protocols: string | undefined): boolean {
+  return protocols?.split(',').some((protocol) => protocol.trim() === 'sip') ?? false;
 }
 
 /**
