@@ -1,6 +1,7 @@
 /** How a destination is reached: phone numbers through trunks, SIP URIs where they point to. Pure. */
 import { parseSipUri, type SipUri } from '../wire/sip-uri.ts';
 import type { Destination } from './model.ts';
+import { withoutSeparators } from './party.ts';
 import { fits, type Pattern, readPattern } from './pattern.ts';
 
 /** A SIP provider or PBX that takes calls for phone numbers. */
@@ -70,7 +71,7 @@ export function createDialPlan(trunks: readonly Trunk[], dialable: readonly stri
         ? { uri: uri.text, trunk: trunkAt(uri) }
         : { why: unfit ?? '' };
     }
-    const number = plainNumber(target.id);
+    const number = withoutSeparators(target.id);
     if (number === undefined) return { why: `"${target.id}" is no phone number: + and digits.` };
     const trunk = trunkFor(number);
     return trunk === undefined
@@ -93,7 +94,7 @@ export function createDialPlan(trunks: readonly Trunk[], dialable: readonly stri
     uriOf(target, host) {
       const found = resolve(target);
       if (!('why' in found)) return found.uri;
-      const number = target.kind === 'phone' ? plainNumber(target.id) : undefined;
+      const number = target.kind === 'phone' ? withoutSeparators(target.id) : undefined;
       return number === undefined ? found : `sip:${number}@${host};user=phone`;
     },
   };
@@ -113,7 +114,7 @@ function fromOf(
   if (callerId === undefined) return { displayName: name, user: trunk?.callerId ?? OUR_USER, ...host };
   const { displayName } = callerId;
   if (callerId.kind === 'phone') {
-    const user = plainNumber(callerId.id);
+    const user = withoutSeparators(callerId.id);
     return user === undefined
       ? { why: `"${callerId.id}" is no phone number: + and digits.` }
       : { displayName, user, ...host };
@@ -137,9 +138,4 @@ function whyUnfit(uri: SipUri | undefined, text: string): string | undefined {
 
 function transportOf(uri: string): 'udp' | 'tcp' {
   return /^tcp$/i.test(parseSipUri(uri)?.parameters.transport ?? '') ? 'tcp' : 'udp';
-}
-
-/** Without separators; `undefined`: not a number. */
-function plainNumber(text: string): string | undefined {
-  return /^\+?[\d\-.() ]*\d[\d\-.() ]*$/.test(text) ? text.replace(/[^+\d]/g, '') : undefined;
 }

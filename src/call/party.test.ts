@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { parseNameAddr, parseSipUri } from '../wire/sip-uri.ts';
-import { dialledOf, partyOf } from './party.ts';
+import { dialledOf, partyOf, phoneNumber } from './party.ts';
 
 const party = (text: string) => partyOf(parseNameAddr(text)!);
 
@@ -41,4 +41,12 @@ test('what was dialled is told as it stood there', () => {
     '+1-425-555-0100',
   );
   assert.equal(dialledOf(parseSipUri('sip:Voicemail@pbx;x=y')!), 'sip:Voicemail@pbx;x=y');
+});
+
+test('what is almost a number is told to be none at once, however long it is', () => {
+  // Tried from each digit anew it would take hours.
+  for (const digits of ['0', '0 ', ' 0', '.']) {
+    const user = `${digits.repeat(1_000_000)}!`;
+    assert.equal(phoneNumber({ ...parseSipUri('sip:a@b')!, user }), undefined);
+  }
 });

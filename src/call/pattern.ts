@@ -4,7 +4,7 @@
 export type Pattern = readonly string[];
 
 export function readPattern(text: string): Pattern {
-  const isNumber = /^[+*\d\-.() ]*\d[+*\d\-.() ]*$/.test(text);
+  const isNumber = /^[+*\-.() ]*\d[+*\d\-.() ]*$/.test(text);
   return (isNumber ? text.replace(/[-.() ]/g, '') : text.trim().toLowerCase()).split('*');
 }
 

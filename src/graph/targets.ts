@@ -1,12 +1,11 @@
 /** Whom a bot wants called, or its call to go to: Graph's identity sets as destinations. */
 import type { Destination } from '../call/model.ts';
+import { withoutSeparators } from '../call/party.ts';
 import { Refused } from './errors.ts';
 import type { CreateBody, Participant } from './schemas.ts';
 
 type IdentitySet = Participant['identity'];
 
-/** As party.ts in call/ reads them: digits and separators, perhaps after a `+`. */
-const PHONE_NUMBER = /^\+?[\d\-.() ]*\d[\d\-.() ]*$/;
 const SIP_URI = /^sips?:\S+$/i;
 
 /** `path` is that of `identity` in the body. Throws Refused. */
@@ -40,7 +39,7 @@ function calledBy({ phone, user }: IdentitySet, path: string): Destination | und
   const [kind, who] = phone !== undefined ? (['phone', phone] as const) : (['user', user] as const);
   if (who === undefined) return undefined;
   const { id = '', displayName } = who;
-  if (PHONE_NUMBER.test(id)) return { kind: 'phone', id, displayName };
+  if (withoutSeparators(id) !== undefined) return { kind: 'phone', id, displayName };
   if (kind === 'user' && SIP_URI.test(id)) return { kind, id, displayName };
   const rule = kind === 'phone' ? 'a phone number such as +14255550100' : 'a sip: URI, or a phone number';
   throw new Refused(

@@ -7,7 +7,7 @@ import { silentLog } from '../log.ts';
 import type { SipSocket } from '../sip/ws-transport.ts';
 import type { HttpTimes } from './limits.ts';
 import { buildHttp, listenHttp } from './server.ts';
-import { mayCall, type SipUpgradeOptions, sipUpgrade } from './sip-upgrade.ts';
+import { mayCall, type SipUpgradeOptions, sipUpgrade, speaksSip } from './sip-upgrade.ts';
 
 const errors = {
   notFound: () => assert.fail(),
@@ -72,6 +72,14 @@ test('another path, another subprotocol or none, and a stranger’s page are ref
   assert.equal(await open('/sip', []), 400);
   assert.equal(await open('/sip', ['sip'], { origin: 'https://stranger.example' }), 403);
   assert.equal(adopted.length, 0);
+});
+
+test('the subprotocol sip is found among others, and at once in whatever else stands there', () => {
+  for (const protocols of ['sip', 'mqtt, sip', 'sip,mqtt', ' mqtt ,\t sip '])
+    assert.equal(speaksSip(protocols), true, protocols);
+  // Tried from each blank anew it would take hours.
+  for (const protocols of [undefined, '', 'SIP', 'sips', `a${' '.repeat(1_000_000)}b`])
+    assert.equal(speaksSip(protocols), false);
 });
 
 test('who is not taken is told so before it is a WebSocket', async (t) => {
@@ -139,7 +147,7 @@ test('who pings and reads nothing is let go', { timeout: 60_000 }, async (t) => 
   assert.ok(typeof socket === 'object');
   let isGone = false;
   adopted[0]?.listen(
-    () => assert.fail(),
+    () => {},
     () => {
       isGone = true;
     },
@@ -172,6 +180,35 @@ test('a message that is too long ends its connection, and its owner hears of tha
   const told = new Promise<void>((resolve) => adopted[0]?.listen(() => assert.fail(), resolve));
   socket.send('x'.repeat(70_000));
   await told;
+});
+
+test('a ping is told as a message that says nothing, so that it counts', async (t) => {
+  const { adopted, open } = await stage(t);
+  const socket = await open();
+  assert.ok(typeof socket === 'object');
+  const heard = new Promise<number>((resolve) =>
+    adopted[0]?.listen(
+      (bytes) => resolve(bytes.length),
+      () => {},
+    ),
+  );
+  socket.ping('anything');
+  assert.equal(await heard, 0);
+});
+
+test('a message in more pieces than anybody has need of ends its connection, and one in a few is taken', async (t) => {
+  const { adopted, open } = await stage(t);
+  const socket = await open();
+  assert.ok(typeof socket === 'object');
+  const heard: string[] = [];
+  const told = new Promise<void>((resolve) =>
+    adopted[0]?.listen((bytes) => heard.push(String(bytes)), resolve),
+  );
+  for (const piece of ['in ', 'three ']) socket.send(piece, { fin: false });
+  socket.send('pieces');
+  for (let piece = 0; piece < 17; piece++) socket.send('x', { fin: false });
+  await told;
+  assert.deepEqual(heard, ['in three pieces']);
 });
 
 test('a server that closes does not wait for its WebSockets', async (t) => {

@@ -21,8 +21,11 @@ export interface SipUpgradeOptions {
 }
 
 const PATH = '/sip';
+const NOTHING = new Uint8Array();
 /** RFC 7118 §6: keeps the way open through NAT and proxies, and finds out who is gone. */
 const PING_MS = 25_000;
+/** Of one message. What waits for the rest keeps all that came with it, up to 64 kB for each piece, for as long as the peer likes. */
+const MOST_PIECES = 16;
 /** A peer that does not read: more unsent bytes than this end its connection. */
 const MOST_UNSENT_BYTES = 1 << 20;
 
@@ -32,6 +35,7 @@ export function sipUpgrade(options: SipUpgradeOptions): FastifyPluginAsync {
     const server = new WebSocketServer({
       noServer: true,
       maxPayload: MAX_MESSAGE_BYTES,
+      maxFragments: MOST_PIECES,
       perMessageDeflate: false,
       handleProtocols: () => 'sip',
     });
@@ -73,10 +77,13 @@ export function sipUpgrade(options: SipUpgradeOptions): FastifyPluginAsync {
 
 function refuse(request: IncomingMessage, options: SipUpgradeOptions): string | undefined {
   if (request.url?.split('?')[0] !== PATH) return '404 Not Found';
-  // RFC 7118 §4: another subprotocol is another conversation.
-  const protocols = String(request.headers['sec-websocket-protocol'] ?? '').split(/\s*,\s*/);
-  if (!protocols.includes('sip')) return '400 Bad Request';
+  if (!speaksSip(request.headers['sec-websocket-protocol'])) return '400 Bad Request';
   return mayCall(request.headers.origin, request.headers.host, options) ? undefined : '403 Forbidden';
+}
+
+/** Whether it is among the subprotocols of a header. RFC 7118 §4: another one is another conversation. In linear time, whatever comes. */
+export function speaksSip(protocols: string | undefined): boolean {
+  return protocols?.split(',').some((protocol) => protocol.trim() === 'sip') ?? false;
 }
 
 /**
@@ -126,6 +133,8 @@ function sipSocket(
     local: { address: plain(stream.localAddress), port: stream.localPort ?? 0 },
     listen(onMessage, onClosed) {
       socket.on('message', (bytes: Buffer) => onMessage(bytes));
+      // They cost as much as messages do.
+      socket.on('ping', () => onMessage(NOTHING));
       socket.on('close', onClosed);
     },
     send(text) {

@@ -132,7 +132,7 @@ function readSecure(media: MediaDescription): Reached {
   const { protocol, iceUfrag, fingerprint, setup, rtcpMux } = media;
   if (!SECURE_PROTOCOLS.has(protocol)) return no(`${shown(protocol)} is not taken, only UDP/TLS/RTP/SAVPF`);
   if (iceUfrag === undefined) return no('it has no ICE credentials');
-  if (fingerprint === undefined) return no('it has no fingerprint of a certificate');
+  if (fingerprint === undefined) return no('it has no fingerprint of a certificate by SHA-2');
   // RFC 8842 §5.3: we are the server.
   if (setup === 'passive' || setup === 'holdconn') return no(`a=setup:${setup} leaves nobody to begin DTLS`);
   if (!rtcpMux) return no('it wants RTCP on a port of its own');

@@ -15,7 +15,14 @@ const DAY_MS = 86_400_000;
 
 /** A new key on P-256 with its certificate. `now`: milliseconds since the epoch. */
 export function createDtlsIdentity(now: number): DtlsIdentity {
-  const { publicKey, privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+  return selfSigned(generateKeyPairSync('ec', { namedCurve: 'P-256' }), now);
+}
+
+/** A pair of keys with its certificate, which says that it is signed by ECDSA with SHA-256. */
+export function selfSigned(
+  { publicKey, privateKey }: { readonly publicKey: KeyObject; readonly privateKey: KeyObject },
+  now: number,
+): DtlsIdentity {
   const ecdsaSha256 = sequence(der(OID, Buffer.from('2a8648ce3d040302', 'hex')));
   const name = sequence(
     der(SET, sequence(der(OID, Buffer.from('550403', 'hex')), der(UTF8_STRING, Buffer.from('tonearm')))),
@@ -48,8 +55,24 @@ const HASHES: ReadonlyMap<string, string> = new Map([
 
 /** Whether it is the certificate that SDP announced. */
 export function hasFingerprint(certificate: Uint8Array, { hash, value }: Fingerprint): boolean {
-  const name = HASHES.get(hash.toLowerCase());
-  return name !== undefined && fingerprintOf(certificate, name) === value.toUpperCase();
+  const name = HASHES.get(hash);
+  return name !== undefined && fingerprintOf(certificate, name) === value;
+}
+
+/** Those that browsers make (RFC 8827 §6.5), and what other phones may have in their place. */
+const CURVES = new Set(['prime256v1', 'secp384r1', 'secp521r1']);
+const RSA_BITS = { least: 2048, most: 4096 };
+const MOST_RSA_EXPONENT = 0xffff_ffffn;
+
+/**
+ * Whether a key of the far end is one to verify with: a weaker one proves nothing, and an odd one may take the thread of many calls'
+ * audio 12 ms (RSA of 3,072 bits with an exponent as long) where others take one.
+ */
+export function isSoundKey({ asymmetricKeyType, asymmetricKeyDetails }: KeyObject): boolean {
+  const { namedCurve = '', modulusLength = 0, publicExponent = 0n } = asymmetricKeyDetails ?? {};
+  if (asymmetricKeyType === 'ec') return CURVES.has(namedCurve);
+  const isLong = modulusLength >= RSA_BITS.least && modulusLength <= RSA_BITS.most;
+  return asymmetricKeyType === 'rsa' && isLong && publicExponent <= MOST_RSA_EXPONENT;
 }
 
 function fingerprintOf(certificate: Uint8Array, hash: string): string {

@@ -7,7 +7,7 @@ export interface HandshakeMessage {
   readonly body: Buffer;
 }
 
-/** Longer than any message of a browser: a certificate with a long chain is none of theirs. */
+/** Of what is not whole, or not its turn: more than any browser's flight has. A certificate with a long chain is none of theirs. */
 const MOST_BYTES = 16_384;
 /** Messages that are held for those before them. */
 const MOST_AHEAD = 8;
@@ -24,23 +24,23 @@ interface Partial {
 export class HandshakeMessages {
   #next = 0;
   readonly #partial = new Map<number, Partial>();
+  /** Bytes of these. */
+  #held = 0;
 
-  /** The messages that are whole now, in order. `again`: the fragment is of one that was given before. */
-  take(fragment: HandshakeFragment): {
-    readonly messages: readonly HandshakeMessage[];
-    readonly again: boolean;
-  } {
-    const { messageSequence, length, type, offset, body } = fragment;
+  /** The messages that are whole now, in order. */
+  take({ messageSequence, length, type, offset, body }: HandshakeFragment): readonly HandshakeMessage[] {
     const ahead = messageSequence - this.#next;
-    if (ahead < 0) return { messages: [], again: true };
-    if (ahead >= MOST_AHEAD || length > MOST_BYTES) return { messages: [], again: false };
+    if (ahead < 0 || ahead >= MOST_AHEAD) return [];
     let partial = this.#partial.get(messageSequence);
     if (partial === undefined) {
+      // It is set aside before it comes: a few bytes may announce many.
+      if (this.#held + length > MOST_BYTES) return [];
+      this.#held += length;
       partial = { type, bytes: Buffer.alloc(length), there: new Uint8Array(length), missing: length };
       this.#partial.set(messageSequence, partial);
     }
     if (partial.type === type && partial.bytes.length === length) fill(partial, offset, body);
-    return { messages: this.#whole(), again: false };
+    return this.#whole();
   }
 
   #whole(): HandshakeMessage[] {
@@ -49,6 +49,7 @@ export class HandshakeMessages {
       const partial = this.#partial.get(this.#next);
       if (partial === undefined || partial.missing > 0) return messages;
       this.#partial.delete(this.#next);
+      this.#held -= partial.bytes.length;
       messages.push({ type: partial.type, sequence: this.#next++, body: partial.bytes });
     }
   }

@@ -1,11 +1,18 @@
 import assert from 'node:assert/strict';
-import { X509Certificate } from 'node:crypto';
+import {
+  createPrivateKey,
+  createPublicKey,
+  generateKeyPairSync,
+  type KeyPairKeyObjectResult,
+  X509Certificate,
+} from 'node:crypto';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { DtlsClient, type DtlsClientOptions } from '../../test/support/dtls-client.ts';
+import { DtlsClient, type DtlsClientOptions, EXTENSIONS } from '../../test/support/dtls-client.ts';
 import { VirtualClock } from '../../test/support/virtual-clock.ts';
-import { ALERT } from '../wire/dtls-handshake.ts';
-import { createDtlsIdentity } from './dtls-identity.ts';
+import { ALERT, HANDSHAKE } from '../wire/dtls-handshake.ts';
+import { CONTENT, formatHandshake } from '../wire/dtls-record.ts';
+import { createDtlsIdentity, selfSigned } from './dtls-identity.ts';
 import { DtlsServer, type DtlsServerOptions } from './dtls-server.ts';
 
 const NOW = Date.parse('2026-01-01');
@@ -84,6 +91,41 @@ test('a certificate whose key nobody can read is turned away as any other that p
   assert.deepEqual([keys, failures], [[], ['the far end does not have the key of its certificate']]);
 });
 
+const rsa = (modulusLength: number) => () => generateKeyPairSync('rsa', { modulusLength });
+const onCurve = (namedCurve: string) => () => generateKeyPairSync('ec', { namedCurve });
+
+/** Public and private exponent changed places: valid, and slow to verify. */
+function rsaWithLongExponent() {
+  const whole = rsa(2048)().privateKey.export({ format: 'jwk' });
+  const { d: e = '', e: d = '', n = '', p = '', q = '', qi = '' } = whole;
+  const less = (prime: string) => BigInt(`0x${Buffer.from(prime, 'base64url').toString('hex')}`) - 1n;
+  const part = (of: bigint) => {
+    const hex = (BigInt(`0x${Buffer.from(d, 'base64url').toString('hex')}`) % of).toString(16);
+    return Buffer.from(hex.padStart(hex.length + (hex.length & 1), '0'), 'hex').toString('base64url');
+  };
+  const key = { kty: 'RSA', n, e, d, p, q, qi, dp: part(less(p)), dq: part(less(q)) };
+  const privateKey = createPrivateKey({ key, format: 'jwk' });
+  return { privateKey, publicKey: createPublicKey(privateKey) };
+}
+
+const KEYS: readonly [string, () => KeyPairKeyObjectResult, sound: boolean][] = [
+  ['P-384', onCurve('P-384'), true],
+  ['RSA of 2,048 bits', rsa(2048), true],
+  ['RSA of 1,024 bits', rsa(1024), false],
+  ['a weak curve', onCurve('secp112r1'), false],
+  ['a curve nobody uses', onCurve('sect233k1'), false],
+  ['RSA with a long exponent', rsaWithLongExponent, false],
+];
+
+for (const [name, make, sound] of KEYS)
+  test(`a certificate with a key of ${name} is ${sound ? '' : 'not '}taken`, () => {
+    const { client, server, hello, keys, failures } = stage({ identity: selfSigned(make(), NOW) });
+    hello();
+    server.hear(client.answer());
+    assert.equal(keys.length, sound ? 1 : 0);
+    assert.deepEqual(failures, sound ? [] : ['the far end does not have the key of its certificate']);
+  });
+
 test('a Finished that does not fit the messages before it ends the handshake', () => {
   for (const finished of [Buffer.alloc(12), Buffer.alloc(0)]) {
     const { client, server, hello, keys, failures } = stage({ finished });
@@ -100,8 +142,12 @@ test('a client without SRTP or extended master secret is told so', () => {
   assert.match(failures[0] ?? '', /SRTP_AES128_CM_HMAC_SHA1_80, extended master secret/);
 });
 
+/** A ClientHello's extensions with many bytes that say nothing (RFC 7685). */
+const long = (bytes: number) =>
+  Buffer.concat([EXTENSIONS, Buffer.of(0, 21, bytes >> 8, bytes & 255), Buffer.alloc(bytes)]);
+
 test('a flight that is not answered is sent again, less and less often, and then given up', async () => {
-  const { hello, sent, clock, failures } = stage();
+  const { hello, sent, clock, failures } = stage({ extensions: long(1500) });
   hello();
   await clock.advance(400);
   assert.equal(sent.length, 2);
@@ -113,14 +159,56 @@ test('a flight that is not answered is sent again, less and less often, and then
   assert.deepEqual([sent.length, failures, clock.timers], [7, ['the far end does not answer'], 0]);
 });
 
+test('who did not get the first flight gets it at once when it says hello again', () => {
+  const { client, server, sent } = stage({ extensions: long(300) });
+  const hello = client.hello();
+  for (let round = 1; round < 5; round++) {
+    for (const datagram of hello) server.hear(datagram);
+    assert.equal(sent.length, round);
+  }
+});
+
+test('who has not shown that it hears is sent the first flight, and then three times what came from it at the most', async () => {
+  const { client, server, sent, clock } = stage();
+  const [hello = Buffer.alloc(0)] = client.hello();
+  const bytes = () => sent.reduce((sum, { length }) => sum + length, 0);
+  server.hear(hello);
+  await clock.advance(3000);
+  assert.equal(sent.length, 1);
+  for (let round = 2; round < 40; round++) {
+    server.hear(hello);
+    assert.ok(bytes() <= 3 * round * hello.length || sent.length === 1);
+  }
+  assert.ok(sent.length > 10);
+});
+
 test('who did not get the last flight gets it when it repeats its own', () => {
   const { client, server, hello, sent, keys } = stage();
   hello();
-  const answer = client.answer();
-  server.hear(answer);
-  server.hear(answer);
+  server.hear(client.answer());
+  server.hear(client.again());
   assert.equal(sent.length, 3);
   assert.equal(keys.length, 1);
+});
+
+test('nobody else gets the last flight again: not by plain text, not by what was sent once before', () => {
+  const { client, server, hello, sent } = stage();
+  hello();
+  const answer = client.answer();
+  server.hear(answer);
+  assert.equal(sent.length, 2);
+  server.hear(answer);
+  // A ClientHello, a Certificate, a Finished, of which nothing is there.
+  for (const [type, messageSequence] of [
+    [1, 0],
+    [11, 1],
+    [20, 4],
+  ] as const)
+    server.hear(client.record(CONTENT.handshake, 0, formatHandshake(type, messageSequence, Buffer.alloc(0))));
+  server.hear(
+    client.record(CONTENT.handshake, 1, formatHandshake(HANDSHAKE.clientHello, 5, Buffer.alloc(0))),
+  );
+  assert.equal(sent.length, 2);
 });
 
 test('a handshake that was closed is silent', async () => {

@@ -11,7 +11,8 @@
  *     Finished                  -------->                              5
  *                               <--------     [ChangeCipherSpec], Finished            6
  *
- * Departs from RFC 6347 §4.2.1: no HelloVerifyRequest, because only who passed a connectivity check is heard (RFC 8842 §7 has ICE first).
+ * Departs from RFC 6347 §4.2.1: no HelloVerifyRequest, because only who passed a connectivity check is heard (RFC 8842 §7 has ICE first). Who
+ * knows the credentials may have forged that check's address, so that our flight is not sent again and again to who did not ask.
  */
 import {
   createECDH,
@@ -47,7 +48,7 @@ import {
   readRecords,
 } from '../wire/dtls-record.ts';
 import type { Fingerprint } from '../wire/sdp.ts';
-import { type DtlsIdentity, hasFingerprint } from './dtls-identity.ts';
+import { type DtlsIdentity, hasFingerprint, isSoundKey } from './dtls-identity.ts';
 import {
   decryptRecord,
   encryptRecord,
@@ -76,6 +77,9 @@ export interface DtlsServerOptions {
 const FIRST_RESEND_MS = 400;
 const MOST_RESENDS = 6;
 
+/** So many times the bytes that came may be sent to who may not hear them, as QUIC has it (RFC 9000 §8.1). */
+const UNHEARD_BYTES = 3;
+
 const FATAL = 2;
 const CHANGE_CIPHER_SPEC = Buffer.of(1);
 
@@ -102,9 +106,14 @@ export class DtlsServer {
   #keys: { readonly client: RecordKey; readonly server: RecordKey } | undefined;
   /** The last flight, to be sent again. */
   #flight: readonly Omit<DtlsRecord, 'sequence'>[] = [];
+  #flightBytes = 0;
   /** By epoch. */
   readonly #recordsSent: [number, number] = [0, 0];
   #messagesSent = 0;
+  /** Bytes that may be sent to the far end before it has shown that it hears: less than none, after a long first flight. */
+  #unheard = 0;
+  /** The record of the far end's Finished, of the latest one. */
+  #finishedIn = -1;
   #resend: Timer | undefined;
 
   constructor(options: DtlsServerOptions) {
@@ -113,10 +122,11 @@ export class DtlsServer {
 
   /** Takes a datagram in. Never throws. */
   hear(datagram: Uint8Array): void {
+    this.#unheard += datagram.length * UNHEARD_BYTES;
     let again = false;
     for (const record of readRecords(datagram)) if (this.#repeats(record)) again = true;
-    // RFC 6347 §4.2.4: who repeats its flight did not get ours; where there is a timer it sees to that.
-    if (again && this.#resend === undefined) this.#sendFlight();
+    // RFC 6347 §4.2.4: who repeats its flight did not get ours.
+    if (again) this.#sendAgain();
   }
 
   /** Sends nothing more. Idempotent. */
@@ -124,24 +134,34 @@ export class DtlsServer {
     this.#stopResending();
     this.#awaited = 'over';
     this.#flight = [];
+    this.#exchange = undefined;
+    this.#master.fill(0);
   }
 
-  /** Takes a record in; whether it holds what came before. */
+  /** Takes a record in; whether it is the first or the last of the far end's flights, once more. */
   #repeats(record: DtlsRecord): boolean {
     const text = this.#textOf(record);
     if (text === undefined) return false;
-    const { type, epoch } = record;
+    const { type, epoch, sequence } = record;
     if (type === CONTENT.alert && text[0] === FATAL && this.#awaited !== 'over')
       this.#fail(`the far end ended the handshake with alert ${text[1]}`);
     // ChangeCipherSpec says nothing that the epoch does not say too.
     if (type !== CONTENT.handshake) return false;
+    if (this.#awaited === 'over')
+      return epoch === 1 && text[0] === HANDSHAKE.finished && this.#isLater(sequence);
     let again = false;
     for (const fragment of readFragments(text)) {
-      const taken = this.#messages.take(fragment);
-      again ||= taken.again;
-      for (const message of taken.messages) this.#onMessage(message, epoch);
+      again ||= fragment.type === HANDSHAKE.clientHello && this.#awaited !== 'clientHello';
+      for (const message of this.#messages.take(fragment)) this.#onMessage(message, record);
     }
     return again;
+  }
+
+  /** Whether a record of the far end's second epoch is not an old one, which anybody may have sent again (RFC 6347 §4.1.2.6). */
+  #isLater(sequence: number): boolean {
+    const later = sequence > this.#finishedIn;
+    if (later) this.#finishedIn = sequence;
+    return later;
   }
 
   /** `undefined`: of an epoch that there is not, or not the far end's. */
@@ -150,7 +170,7 @@ export class DtlsServer {
     return record.epoch === 1 && this.#keys ? decryptRecord(record, this.#keys.client) : undefined;
   }
 
-  #onMessage(message: HandshakeMessage, epoch: number): void {
+  #onMessage(message: HandshakeMessage, { epoch, sequence }: DtlsRecord): void {
     const awaited = this.#awaited;
     if (awaited === 'over') return;
     // All but Finished come in the clear; Finished never does.
@@ -166,7 +186,7 @@ export class DtlsServer {
       case 'certificateVerify':
         return this.#onCertificateVerify(message);
       case 'finished':
-        return this.#onFinished(message);
+        return this.#onFinished(message, sequence);
     }
   }
 
@@ -184,7 +204,7 @@ export class DtlsServer {
     const signature = sign('sha256', Buffer.concat([client, server, parameters]), privateKey);
     this.#awaited = 'certificate';
     this.#answer([
-      this.#handshake(HANDSHAKE.serverHello, formatServerHello(server)),
+      this.#handshake(HANDSHAKE.serverHello, formatServerHello(server, hello.offers)),
       this.#handshake(HANDSHAKE.certificate, formatCertificate(certificate)),
       this.#handshake(HANDSHAKE.serverKeyExchange, formatServerKeyExchange(parameters, signature)),
       this.#handshake(HANDSHAKE.certificateRequest, formatCertificateRequest()),
@@ -219,6 +239,7 @@ export class DtlsServer {
     this.#keep(message);
     this.#exchange = undefined;
     this.#master = extendedMasterSecret(shared, this.#transcript);
+    shared.fill(0);
     this.#awaited = 'certificateVerify';
   }
 
@@ -236,14 +257,14 @@ export class DtlsServer {
   #isSigned({ keyType, signature }: CertificateVerify): boolean {
     try {
       const key = this.#certificate?.publicKey;
-      if (key?.asymmetricKeyType !== keyType) return false;
+      if (key?.asymmetricKeyType !== keyType || !isSoundKey(key)) return false;
       return verify('sha256', Buffer.concat(this.#transcript), key, signature);
     } catch {
       return false;
     }
   }
 
-  #onFinished(message: HandshakeMessage): void {
+  #onFinished(message: HandshakeMessage, sequence: number): void {
     const expected = verifyData(this.#master, 'client', this.#transcript);
     if (message.body.length !== expected.length || !timingSafeEqual(message.body, expected))
       return this.#fail('the handshake was tampered with', ALERT.decryptError);
@@ -251,6 +272,7 @@ export class DtlsServer {
     const own = verifyData(this.#master, 'server', this.#transcript);
     this.#stopResending();
     this.#awaited = 'over';
+    this.#finishedIn = sequence;
     this.#answer([
       { type: CONTENT.changeCipherSpec, epoch: 0, fragment: CHANGE_CIPHER_SPEC },
       this.#handshake(HANDSHAKE.finished, own, 1),
@@ -280,8 +302,16 @@ export class DtlsServer {
 
   /** In one datagram: it is some 800 bytes at the most. Each record has a number of its own each time. */
   #sendFlight(): void {
-    if (this.#flight.length > 0)
-      this.#options.send(Buffer.concat(this.#flight.map((one) => this.#sealed(one))));
+    if (this.#flight.length === 0) return;
+    const datagram = Buffer.concat(this.#flight.map((one) => this.#sealed(one)));
+    this.#unheard -= datagram.length;
+    this.#flightBytes = datagram.length;
+    this.#options.send(datagram);
+  }
+
+  /** Of a handshake that is over, its far end has shown that it hears. */
+  #sendAgain(): void {
+    if (this.#awaited === 'over' || this.#unheard >= this.#flightBytes) this.#sendFlight();
   }
 
   #sealed(record: Omit<DtlsRecord, 'sequence'>): Buffer {
@@ -294,7 +324,7 @@ export class DtlsServer {
   #resendAfter(delayMs: number, left: number): void {
     this.#resend = this.#options.clock.after(delayMs, () => {
       if (left === 0) return this.#fail('the far end does not answer');
-      this.#sendFlight();
+      this.#sendAgain();
       this.#resendAfter(delayMs * 2, left - 1);
     });
   }

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { crc32 } from 'node:zlib';
 import { bindingRequest } from '../../test/support/browser-peer.ts';
 import { IceLite } from './ice-lite.ts';
 
@@ -61,6 +62,20 @@ test('a far end that believes itself controlled too is told of the conflict', ()
   assert.deepEqual(selected, []);
 });
 
+test('of many addresses that were checked the latest are known', () => {
+  const { ice } = stage();
+  for (let port = 1; port <= 100; port++) {
+    ice.hear(bindingRequest({ ...CHECK, useCandidate: true }), '192.0.2.7', port);
+    // The first one goes on.
+    ice.hear(bindingRequest(CHECK), '192.0.2.7', 1);
+  }
+  const known = Array.from({ length: 100 }, (_, index) => index + 1).filter((port) =>
+    ice.knows('192.0.2.7', port),
+  );
+  assert.equal(known.length, 32);
+  assert.deepEqual([known[0], known.at(-1)], [1, 100]);
+});
+
 test('with new credentials the old ones are worth nothing', () => {
   const { ice, selected } = stage();
   ice.hear(bindingRequest(CHECK), '192.0.2.7', 1);
@@ -70,6 +85,49 @@ test('with new credentials the old ones are worth nothing', () => {
   assert.equal(ice.hear(bindingRequest({ ...CHECK, username: 'new:theirs' }), '192.0.2.7', 1), true);
   assert.deepEqual(selected, ['192.0.2.7:1', '192.0.2.7:1']);
 });
+
+test('a check that was changed anywhere, or cut, is not answered and changes nothing', () => {
+  const { ice, sent, selected } = stage();
+  const check = bindingRequest({ ...CHECK, useCandidate: true });
+  for (let at = 0; at < check.length; at++) {
+    const changed = Buffer.from(check);
+    changed[at]! ^= 1 << (at % 8);
+    assert.equal(ice.hear(changed, '192.0.2.7', 1), false, `byte ${at}`);
+    // As who knows no password would have it: with a fingerprint that fits.
+    if (at < check.length - 8)
+      assert.equal(ice.hear(fingerprinted(changed), '192.0.2.7', 1), false, `byte ${at}`);
+    assert.equal(ice.hear(check.subarray(0, at), '192.0.2.7', 1), false, `${at} bytes`);
+  }
+  assert.deepEqual([sent, selected], [[], []]);
+});
+
+test('RFC 8489 §14.5: what stands behind the integrity of a check counts for nothing', () => {
+  const { ice, selected } = stage();
+  ice.hear(bindingRequest(CHECK), '192.0.2.7', 1);
+  const check = bindingRequest(CHECK);
+  const candidate = Buffer.from('00250000', 'hex');
+  const longer = Buffer.concat([check.subarray(0, -8), candidate, check.subarray(-8)]);
+  longer.writeUInt16BE(longer.length - 20, 2);
+  assert.equal(ice.hear(fingerprinted(longer), '192.0.2.7', 2), true);
+  assert.deepEqual(selected, ['192.0.2.7:1']);
+});
+
+test('an answer is no longer than the check that it is to, whatever that says', () => {
+  const { ice, sent } = stage();
+  const longest = (address: string) => {
+    ice.hear(bindingRequest(CHECK), address, 65_535);
+    return sent.at(-1)?.bytes.length ?? 0;
+  };
+  assert.ok(longest('192.0.2.7') <= bindingRequest(CHECK).length);
+  assert.ok(longest('2001:db8::1:2:3:4') <= bindingRequest(CHECK).length);
+});
+
+/** With the fingerprint that fits its bytes. */
+function fingerprinted(check: Buffer): Buffer {
+  const whole = Buffer.from(check);
+  whole.writeUInt32BE((crc32(whole.subarray(0, -8)) ^ 0x5354554e) >>> 0, whole.length - 4);
+  return whole;
+}
 
 test('nobody is heard before there are credentials', () => {
   const ice = new IceLite({ send: () => assert.fail(), onSelected: () => assert.fail() });

@@ -5,7 +5,7 @@
 import { formatBindingError, formatBindingSuccess, isAuthentic, parseBindingRequest } from '../wire/stun.ts';
 import type { SecureParameters } from './session-description.ts';
 
-/** A browser has a handful of addresses; more are not remembered. */
+/** A browser has a handful of addresses; of more the latest are remembered. */
 const MOST_CHECKED = 32;
 
 export interface IceLiteOptions {
@@ -16,6 +16,7 @@ export interface IceLiteOptions {
 
 export class IceLite {
   readonly #options: IceLiteOptions;
+  /** In the order in which they were checked last. */
   readonly #checked = new Set<string>();
   #username = '';
   #password = '';
@@ -62,7 +63,9 @@ export class IceLite {
   /** RFC 8445 §8.1.1: the controlling side's choice counts; until it has made one, the first that works. */
   #valid(address: string, port: number, chosen: boolean): void {
     const source = `${address} ${port}`;
-    if (this.#checked.size < MOST_CHECKED) this.#checked.add(source);
+    this.#checked.delete(source);
+    this.#checked.add(source);
+    if (this.#checked.size > MOST_CHECKED) this.#checked.delete(this.#checked.values().next().value ?? '');
     if (source === this.#selected || (!chosen && this.#selected !== '')) return;
     this.#selected = source;
     this.#options.onSelected(address, port);

@@ -70,9 +70,33 @@ test("Firefox's offer is answered, wherever its attributes stand", () => {
   assert.match(audio.secure?.remoteFingerprint.value ?? '', /^11:22:33/);
 });
 
+const pairs = (bytes: number, pair = 'ab') => Array.from({ length: bytes }, () => pair).join(':');
+
+const SEVERAL: readonly [string, string[]][] = [
+  ['the weaker last', [`sha-256 ${pairs(32)}`, `sha-1 ${pairs(20)}`]],
+  ['the weaker first', [`md5 ${pairs(16)}`, `SHA-256 ${pairs(32)}`]],
+  ['two as good', [`sha-256 ${pairs(32)}`, `sha-256 ${pairs(32, 'cd')}`]],
+];
+
+for (const [what, lines] of SEVERAL)
+  test(`RFC 8122 §5: of several fingerprints the best counts, in one spelling: ${what}`, () => {
+    const offer = FIREFOX.replace(
+      /a=fingerprint.*/,
+      lines.map((line) => `a=fingerprint:${line}`).join('\r\n'),
+    );
+    const value = pairs(32, 'AB');
+    assert.deepEqual(answered(offer).audio.secure?.remoteFingerprint, { hash: 'sha-256', value });
+  });
+
+test('a fingerprint of the stream counts more than one of the session', () => {
+  const offer = FIREFOX.replace(/(m=audio.*)/, `$1\r\na=fingerprint:sha-512 ${pairs(64)}`);
+  assert.equal(answered(offer).audio.secure?.remoteFingerprint.hash, 'sha-512');
+});
+
 const UNMET: readonly [what: string, change: (offer: string) => string, why: RegExp][] = [
   ['no ICE', (offer) => offer.replace(/a=ice-ufrag.*\n/, ''), /no ICE credentials/],
   ['no fingerprint', (offer) => offer.replace(/a=fingerprint.*\n/, ''), /no fingerprint/],
+  ['a fingerprint by SHA-1', (offer) => offer.replace(/sha-256 .*/, `sha-1 ${pairs(20)}`), /no fingerprint/],
   ['no rtcp-mux', (offer) => offer.replace('a=rtcp-mux\n', ''), /RTCP on a port of its own/],
   ['the role that we have', (offer) => offer.replace('setup:actpass', 'setup:passive'), /a=setup:passive/],
   ['ICE-lite', (offer) => offer.replace('t=0 0', 't=0 0\na=ice-lite'), /ICE-lite/],

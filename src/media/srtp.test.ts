@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { createCipheriv, createHmac, randomBytes } from 'node:crypto';
 import { test } from 'node:test';
+import fc from 'fast-check';
 import { writeRtpHeader } from '../wire/rtp.ts';
 import { guessIndex } from '../wire/srtp.ts';
 import { SrtpReceiver, SrtpSender } from './srtp.ts';
@@ -133,4 +134,61 @@ test('an early loss before the first wrap is no wrap', () => {
   assert.equal(guessIndex(0xfffe, 3), 0x10003);
   assert.equal(guessIndex(0x1fffe, 0xfff0), 0x1fff0);
   assert.equal(guessIndex(0x10003, 0xfff0), 0xfff0);
+});
+
+test('whatever is lost, late, repeated or forged: each packet is read once at the most, and each new one within the window is', () => {
+  const COUNT = 400;
+  const arrivals = fc.array(
+    fc.record({ ahead: fc.integer({ min: -200, max: 40 }), changed: fc.option(fc.nat(), { freq: 6 }) }),
+    { minLength: 50, maxLength: 300 },
+  );
+  fc.assert(
+    fc.property(fc.integer({ min: 65_200, max: 65_500 }), fc.boolean(), arrivals, (first, reports, some) => {
+      const [sender, receiver] = [new SrtpSender(MASTER), new SrtpReceiver(MASTER)];
+      const plain = Array.from({ length: COUNT }, (_, index) => {
+        const packet = Buffer.concat([reports ? hex('81c80006') : Buffer.alloc(12), randomBytes(20)]);
+        if (!reports) writeRtpHeader(packet, 0, false, (first + index) & 0xffff, 0, 7);
+        else packet.writeUInt32BE(7, 4);
+        return packet;
+      });
+      const out = new Uint8Array(MOST_SRTP_BYTES);
+      const made = plain.map((packet) =>
+        Buffer.from(out.subarray(0, reports ? sender.rtcp(packet, out) : sender.rtp(packet, out))),
+      );
+      const read = new Set<number>();
+      let highest = -1;
+      for (const { ahead, changed } of some) {
+        const index = Math.max(0, Math.min(COUNT - 1, highest + ahead));
+        // The first one that comes tells where the count begins.
+        if (highest < 0 && index > 30) continue;
+        const packet = Buffer.from(made[index]!);
+        if (changed !== null) packet[changed % packet.length]! ^= 1 << (changed % 8);
+        const end = reports
+          ? receiver.rtcp(packet, 0, packet.length)
+          : receiver.rtp(packet, 0, packet.length);
+        const isNew = changed === null && index > highest - 128 && !read.has(index);
+        assert.equal(end > 0, isNew);
+        if (!isNew) continue;
+        assert.deepEqual(packet.subarray(0, end), plain[index]);
+        read.add(index);
+        highest = Math.max(highest, index);
+      }
+    }),
+    { numRuns: 60 },
+  );
+});
+
+test('sources beyond sixteen are refused, and those that are known go on', () => {
+  for (const kind of ['rtp', 'rtcp'] as const) {
+    const [sender, receiver] = [new SrtpSender(MASTER), new SrtpReceiver(MASTER)];
+    const hears = (ssrc: number, sequence: number) => {
+      const packet = kind === 'rtp' ? Buffer.alloc(20) : hex('81c80001 00000000');
+      if (kind === 'rtp') writeRtpHeader(packet, 0, false, sequence, 0, ssrc);
+      else packet.writeUInt32BE(ssrc, 4);
+      const out = new Uint8Array(MOST_SRTP_BYTES);
+      return receiver[kind](out, 0, sender[kind](packet, out)) > 0;
+    };
+    for (let ssrc = 0; ssrc < 40; ssrc++) assert.equal(hears(ssrc, ssrc), ssrc < 16);
+    assert.equal(hears(3, 50), true);
+  }
 });

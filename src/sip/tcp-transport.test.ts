@@ -96,6 +96,20 @@ test('a stream comes apart into messages, pings are answered, and answers go bac
   assert.equal(other.bytesRead, 0);
 });
 
+test('keep-alives that come together are answered together', async (t) => {
+  const { seen, dial } = await stage(t);
+  const socket = await dial();
+  let answered = 0;
+  socket.on('data', (bytes) => {
+    answered += bytes.length / 2;
+  });
+  socket.write(Buffer.concat([Buffer.alloc(40_000, '\r\n'), OPTIONS]));
+  await seen.until(() => seen.messages.length === 1);
+  while (answered === 0) await once(socket, 'data');
+  // A stream arrives in some pieces.
+  assert.ok(answered < 1000, `${answered} answers`);
+});
+
 test('what is no SIP closes its connection, and nobody else’s', async (t) => {
   const { seen, dial } = await stage(t);
   const [good, bad] = [await dial(), await dial()];

@@ -45,6 +45,10 @@ class Browser implements SipSocket {
     await settle();
   }
 
+  saysAtOnce(text: string): void {
+    this.#onMessage(Buffer.from(text));
+  }
+
   /** The page is gone. */
   async leaves(): Promise<void> {
     this.#onClosed();
@@ -102,6 +106,22 @@ async function established(t: TestContext) {
   assert.ok(dialog);
   return { ...rest, browser, page, dialog, toTag };
 }
+
+test('keep-alives count as messages: too many are not answered, and whoever goes on is let go', async (t) => {
+  const { clock, browser } = await stage(t);
+  const page = browser();
+  await page.says('\r\n\r\n');
+  assert.deepEqual(page.texts, ['\r\n']);
+  for (let count = 0; count < 2500; count++) page.saysAtOnce('\r\n\r\n');
+  // Two seconds' worth of what one source may send.
+  assert.equal(page.texts.length, 2000);
+  assert.equal(page.isClosed, false);
+  await clock.advance(1000);
+  await page.says('\r\n\r\n');
+  assert.equal(page.texts.length, 2001);
+  for (let count = 0; count < 2500; count++) page.saysAtOnce('');
+  assert.equal(page.isClosed, true);
+});
 
 test('a call of a page is answered over its connection', async (t) => {
   const { invite, browser } = await stage(t);

@@ -16,7 +16,7 @@ export interface SipSocket {
   /** Where the peer is, and what it reached us at. */
   readonly remote: { readonly address: string; readonly port: number };
   readonly local: { readonly address: string; readonly port: number };
-  /** Once: `onMessage` gets each message, text or binary; `onClosed` is told once. */
+  /** Once: `onMessage` gets each message, text or binary, and an empty one for a ping of the framing; `onClosed` is told once. */
   listen(onMessage: (bytes: Uint8Array) => void, onClosed: () => void): void;
   /** Sends a text message; what can't be sent any more is dropped. */
   send(text: string): void;
@@ -48,6 +48,13 @@ export function openWs(options: {
   const socketOf = (peer: Pick<Peer, 'connection'>) =>
     peer.connection === undefined ? undefined : sockets.get(peer.connection);
 
+  /** RFC 5626 §3.5.1, which SIP.js keeps to over WebSocket too: a ping is answered, a pong is not. */
+  const onKeepAlive = (open: OpenSocket, { length }: Uint8Array): void => {
+    if (handler.hear(open.peer, length)) {
+      if (length >= 4) open.socket.send('\r\n');
+    } else if (++open.unanswered === MOST_UNANSWERED) open.destroy();
+  };
+
   const transport: WsTransport = {
     listening: NOWHERE,
     localAddress: (to) => socketOf(to)?.socket.local ?? NOWHERE,
@@ -66,14 +73,14 @@ export function openWs(options: {
         socket,
         peer,
         heardAt: clock.monotonic(),
+        unanswered: 0,
         destroy: () => socket.destroy(),
       };
       sockets.set(connection, open);
       socket.listen(
         (bytes) => {
           open.heardAt = clock.monotonic();
-          // RFC 5626 §3.5.1, which SIP.js keeps to over WebSocket too: a ping is answered, a pong is not.
-          if (isBlank(bytes)) return bytes.length >= 4 ? socket.send('\r\n') : undefined;
+          if (isBlank(bytes)) return onKeepAlive(open, bytes);
           if (bytes.length <= MAX_MESSAGE_BYTES) deliver(bytes, peer, transport, handler, log);
         },
         () => {
@@ -92,9 +99,15 @@ export function openWs(options: {
 }
 
 interface OpenSocket extends OpenConnection {
+  readonly peer: Peer;
   readonly socket: SipSocket;
   heardAt: number;
+  /** Keep-alives beyond what its source may send, all in all. */
+  unanswered: number;
 }
+
+/** Nobody who wants to keep a connection alive comes near. */
+const MOST_UNANSWERED = 1000;
 
 const NOWHERE: ListenAddress = { transport: 'ws', address: '0.0.0.0', port: 0 };
 

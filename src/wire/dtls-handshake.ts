@@ -28,6 +28,8 @@ export const ALERT = {
 
 export const RANDOM_BYTES = 32;
 const SUITE = 0xc02b; // TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256
+/** RFC 5746 §3.3: says in the list of suites what an empty renegotiation_info says. */
+const EMPTY_RENEGOTIATION = 0x00ff;
 const P256 = 23;
 const ECDSA_SHA256 = 0x0403;
 const RSA_SHA256 = 0x0401;
@@ -47,6 +49,8 @@ export interface ClientHello {
   readonly random: Buffer;
   /** What of the one form it does not offer; empty: it can be served. */
   readonly missing: readonly string[];
+  /** RFC 5246 §7.4.1.4: no answer has an extension that was not offered. */
+  readonly offers: { readonly pointFormats: boolean; readonly renegotiationInfo: boolean };
 }
 
 /** `undefined`: it is none. */
@@ -57,37 +61,58 @@ export function parseClientHello(body: Buffer): ClientHello | undefined {
   const compression = suites && vector(body, suites.next, 1);
   const extensions = compression && vector(body, compression.next, 2);
   if (extensions === undefined) return undefined;
-  const found = new Map<number, Buffer>();
-  for (let at = 0; at < extensions.value.length; ) {
-    const one = vector(extensions.value, at + 2, 2);
-    if (one === undefined) return undefined;
-    found.set(extensions.value.readUInt16BE(at), one.value);
-    at = one.next;
-  }
+  const found = extensions.next === body.length ? readExtensions(extensions.value) : undefined;
+  if (found === undefined) return undefined;
+  const offered = numbers(suites?.value ?? NOTHING);
+  const pointFormats = found.get(EXTENSION.pointFormats);
+  const renegotiation = found.get(EXTENSION.renegotiationInfo);
   const offers = (extension: number, wanted: number) =>
     numbers(vector(found.get(extension) ?? NOTHING, 0, 2)?.value ?? NOTHING).includes(wanted);
   const wanted: readonly (readonly [name: string, offered: boolean])[] = [
     // The minor version counts down: 1.2 is 0xfefd, 1.0 is 0xfeff.
-    ['DTLS 1.2', body.readUInt16BE(0) <= DTLS_VERSION],
-    ['ECDHE-ECDSA-AES128-GCM-SHA256', numbers(suites?.value ?? NOTHING).includes(SUITE)],
+    ['DTLS 1.2', body[0] === DTLS_VERSION >> 8 && body.readUInt16BE(0) <= DTLS_VERSION],
+    ['ECDHE-ECDSA-AES128-GCM-SHA256', offered.includes(SUITE)],
+    ['no compression', compression?.value.includes(0) === true],
     ['P-256', offers(EXTENSION.supportedGroups, P256)],
+    // RFC 8422 §5.1.2: whoever says nothing takes them.
+    ['uncompressed points', (pointFormats && vector(pointFormats, 0, 1)?.value.includes(0)) ?? true],
     ['ECDSA with SHA-256', offers(EXTENSION.signatureAlgorithms, ECDSA_SHA256)],
     ['SRTP_AES128_CM_HMAC_SHA1_80', offers(EXTENSION.useSrtp, SRTP_AES128_CM_SHA1_80)],
     ['extended master secret', found.has(EXTENSION.extendedMasterSecret)],
+    // RFC 5746 §3.6: with anything in it the far end goes on with a handshake that was somebody else's.
+    ['a first handshake', renegotiation === undefined || renegotiation.equals(NO_RENEGOTIATION)],
   ];
   return {
     random: body.subarray(2, 2 + RANDOM_BYTES),
-    missing: wanted.filter(([, offered]) => !offered).map(([name]) => name),
+    missing: wanted.filter(([, there]) => !there).map(([name]) => name),
+    offers: {
+      pointFormats: pointFormats !== undefined,
+      renegotiationInfo: renegotiation !== undefined || offered.includes(EMPTY_RENEGOTIATION),
+    },
   };
 }
 
-export function formatServerHello(random: Uint8Array): Buffer {
+/** `undefined`: they are cut off, or one is there twice (RFC 5246 §7.4.1.4). */
+function readExtensions(bytes: Buffer): ReadonlyMap<number, Buffer> | undefined {
+  const found = new Map<number, Buffer>();
+  for (let at = 0; at < bytes.length; ) {
+    const one = vector(bytes, at + 2, 2);
+    const type = one && bytes.readUInt16BE(at);
+    if (one === undefined || type === undefined || found.has(type)) return undefined;
+    found.set(type, one.value);
+    at = one.next;
+  }
+  return found;
+}
+
+/** The answer to a ClientHello that offered these. */
+export function formatServerHello(random: Uint8Array, offers: ClientHello['offers']): Buffer {
   const extensions = Buffer.concat([
     extension(EXTENSION.useSrtp, [0, 2, SRTP_AES128_CM_SHA1_80 >> 8, SRTP_AES128_CM_SHA1_80 & 255, 0]),
     extension(EXTENSION.extendedMasterSecret, []),
-    extension(EXTENSION.pointFormats, [1, 0]),
+    ...(offers.pointFormats ? [extension(EXTENSION.pointFormats, [1, 0])] : []),
     // RFC 5746 §3.6: clients insist on it, though nothing is ever negotiated anew.
-    extension(EXTENSION.renegotiationInfo, [0]),
+    ...(offers.renegotiationInfo ? [extension(EXTENSION.renegotiationInfo, NO_RENEGOTIATION)] : []),
   ]);
   // No session that could be resumed; no compression.
   return Buffer.concat([
@@ -106,7 +131,7 @@ export function formatCertificate(der: Uint8Array): Buffer {
 
 /** The first certificate of the list: its owner's; `undefined`: there is none. */
 export function parseCertificate(body: Buffer): Buffer | undefined {
-  const certificate = vector(vector(body, 0, 3)?.value ?? NOTHING, 0, 3)?.value;
+  const certificate = vector(lastVector(body, 0, 3) ?? NOTHING, 0, 3)?.value;
   return certificate === undefined || certificate.length === 0 ? undefined : certificate;
 }
 
@@ -127,7 +152,7 @@ export function formatCertificateRequest(): Buffer {
 
 /** The client's point; `undefined`: it is none. */
 export function parseClientKeyExchange(body: Buffer): Buffer | undefined {
-  const point = vector(body, 0, 1)?.value;
+  const point = lastVector(body, 0, 1);
   return point?.length === UNCOMPRESSED_POINT_BYTES && point[0] === 4 ? point : undefined;
 }
 
@@ -139,7 +164,7 @@ export interface CertificateVerify {
 
 /** With SHA-256; `undefined`: it is none, or of an algorithm that was not asked for. */
 export function parseCertificateVerify(body: Buffer): CertificateVerify | undefined {
-  const signature = vector(body, 2, 2)?.value;
+  const signature = lastVector(body, 2, 2);
   if (signature === undefined) return undefined;
   const algorithm = body.readUInt16BE(0);
   if (algorithm === ECDSA_SHA256) return { keyType: 'ec', signature };
@@ -147,6 +172,8 @@ export function parseCertificateVerify(body: Buffer): CertificateVerify | undefi
 }
 
 const NOTHING = Buffer.alloc(0);
+/** A vector with nothing in it. */
+const NO_RENEGOTIATION = Buffer.of(0);
 
 /** The vector whose length, of `width` bytes, is at `at`; `undefined`: it is cut off. */
 function vector(
@@ -159,11 +186,17 @@ function vector(
   return next > bytes.length ? undefined : { value: bytes.subarray(at + width, next), next };
 }
 
+/** One with nothing behind it. */
+function lastVector(bytes: Buffer, at: number, width: 1 | 2 | 3): Buffer | undefined {
+  const one = vector(bytes, at, width);
+  return one?.next === bytes.length ? one.value : undefined;
+}
+
 function numbers(list: Buffer): readonly number[] {
   return Array.from({ length: list.length >> 1 }, (_, index) => list.readUInt16BE(index * 2));
 }
 
-function extension(type: number, value: readonly number[]): Buffer {
+function extension(type: number, value: readonly number[] | Uint8Array): Buffer {
   return Buffer.concat([u16(type), sized(2, Uint8Array.from(value))]);
 }
 

@@ -7,7 +7,7 @@ import { parse, write } from 'sdp-transform';
 /** The ways media may flow, as the describing side sees them (RFC 8866 §6.7). */
 export type Direction = 'sendrecv' | 'sendonly' | 'recvonly' | 'inactive';
 
-/** Of a certificate (RFC 8122 §5): the hash function's name, and pairs of hexadecimal digits with colons between. */
+/** Of a certificate (RFC 8122 §5): the hash function's name in lower case, and pairs of upper-case hexadecimal digits with colons between. */
 export interface Fingerprint {
   readonly hash: string;
   readonly value: string;
@@ -45,6 +45,7 @@ export interface MediaDescription {
   readonly mid: string | undefined;
   /** Of ICE (RFC 8839 §5.4) and DTLS (RFC 8122 §5, RFC 8842 §5.1); the session's when the stream has none of its own. */
   readonly iceUfrag: string | undefined;
+  /** Of several the first of the best; those by anything weaker than SHA-2 prove nothing. */
   readonly fingerprint: Fingerprint | undefined;
   readonly setup: string | undefined;
 }
@@ -66,7 +67,7 @@ const MAX_LINES = 1000;
 const MAX_STREAMS = 32;
 /** The lines that are read. Each other one would be tried against all that sdp-transform knows: some 15 µs. */
 const READ =
-  /^(?:[vosctm]=|a=(?:rtpmap|ptime|maxptime|rtcp|rtcp-mux|mid|setup|fingerprint|ice-ufrag|ice-lite|sendrecv|sendonly|recvonly|inactive)(?::|$))/;
+  /^(?:[vosctm]=|a=(?:rtpmap|ptime|maxptime|rtcp|rtcp-mux|mid|setup|ice-ufrag|ice-lite|sendrecv|sendonly|recvonly|inactive)(?::|$))/;
 
 /** Reads a description. Never throws; missing and malformed attributes are left out. */
 export function parseSdp(text: string): ParsedSdp {
@@ -86,12 +87,13 @@ export function parseSdp(text: string): ParsedSdp {
     return { ok: false, reason: 'the SDP cannot be read' };
   }
   const rawMedia = list(raw.media);
+  const [ofSession, ...fingerprints] = readFingerprints(lines);
   const media: MediaDescription[] = [];
   for (const [index, line] of mediaLines.entries()) {
     const description = readMedia(line, fields(rawMedia[index]), raw);
     if (description === undefined)
       return { ok: false, reason: `m= line ${index + 1} of the SDP cannot be read` };
-    media.push(description);
+    media.push({ ...description, fingerprint: fingerprints[index] ?? ofSession });
   }
   const timing = fields(raw.timing);
   return {
@@ -198,7 +200,7 @@ function secureLines({ ice, fingerprint }: SecureEnd, ip: string, port: number) 
 type Raw = Readonly<Record<string, unknown>>;
 
 /** `m=<kind> <port>[/<count>] <protocol> <format> …`; `undefined` when it isn't one. */
-function readMedia(line: string, raw: Raw, session: Raw): MediaDescription | undefined {
+function readMedia(line: string, raw: Raw, session: Raw): Omit<MediaDescription, 'fingerprint'> | undefined {
   const match = /^m=(\S+) +(\d{1,5})(?:\/\d+)? +(\S+)((?: +\S+)*) *$/.exec(line);
   if (match === null) return undefined;
   const [, kind = '', port = '', protocol = '', formats = ''] = match;
@@ -217,7 +219,6 @@ function readMedia(line: string, raw: Raw, session: Raw): MediaDescription | und
     rtcpMux: raw.rtcpMux !== undefined,
     mid: readToken(raw.mid),
     iceUfrag: readToken(raw.iceUfrag ?? session.iceUfrag),
-    fingerprint: readFingerprint(raw.fingerprint ?? session.fingerprint),
     setup: readToken(raw.setup ?? session.setup),
   };
 }
@@ -227,9 +228,21 @@ function readToken(value: unknown): string | undefined {
   return value === undefined || value === '' ? undefined : String(value);
 }
 
-function readFingerprint(value: unknown): Fingerprint | undefined {
-  const { type, hash } = fields(value);
-  return typeof type === 'string' && typeof hash === 'string' ? { hash: type, value: hash } : undefined;
+/** RFC 8122 §5, the most wanted first. */
+const HASHES = ['sha-512', 'sha-384', 'sha-256'];
+
+/** The fingerprint that counts of the session, then of each stream. The package would keep the last of several (RFC 8122 §5). */
+function readFingerprints(lines: readonly string[]): readonly (Fingerprint | undefined)[] {
+  const sections: (Fingerprint | undefined)[] = [undefined];
+  for (const line of lines) {
+    if (line.startsWith('m=')) sections.push(undefined);
+    const [, hash = '', value = ''] = /^a=fingerprint:(\S+) +([\da-f:]+) *$/i.exec(line) ?? [];
+    const [rank, best] = [hash.toLowerCase(), sections.at(-1)?.hash];
+    const isBetter = best === undefined || HASHES.indexOf(rank) < HASHES.indexOf(best);
+    if (HASHES.includes(rank) && isBetter)
+      sections[sections.length - 1] = { hash: rank, value: value.toUpperCase() };
+  }
+  return sections;
 }
 
 /** Without the `/ttl` of a multicast address. */

@@ -89,8 +89,11 @@ export class SipFramer {
     return end < 0 || /SIP\/\d/i.test(this.#held.toString('latin1', 0, end));
   }
 
+  /** Many together are one: an answer to each would cost more than they do. */
   #ping(): Frame {
-    this.#drop(PING.length);
+    let end = PING.length;
+    while (this.#held.toString('latin1', end, end + PING.length) === PING) end += PING.length;
+    this.#drop(end);
     return { kind: 'ping' };
   }
 

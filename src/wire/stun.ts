@@ -196,7 +196,7 @@ function cookieBytes(): Buffer {
 
 /** Of a numeric address: 4 or 16 bytes. A scope (`%eth0`) is left out. */
 function addressBytes(address: string): Uint8Array {
-  const dotted = /(\d+)\.(\d+)\.(\d+)\.(\d+)$/.exec(address);
+  const dotted = /(\d{1,3})\.(\d{1,3})\.(\d{1,3})\.(\d{1,3})$/.exec(address);
   const four = dotted === null ? [] : dotted.slice(1).map(Number);
   if (!address.includes(':')) return Uint8Array.from(four);
   const text = (dotted === null ? address : address.slice(0, dotted.index) + asWords(four)).replace(

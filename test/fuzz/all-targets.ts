@@ -5,6 +5,7 @@ import { framing } from './targets/framing.ts';
 import { line } from './targets/line.ts';
 import { rtcp, rtp } from './targets/media-packets.ts';
 import { sdp } from './targets/sdp.ts';
+import { secure } from './targets/secure.ts';
 import { serverTarget } from './targets/server.ts';
 import { sip } from './targets/sip.ts';
 import { wav } from './targets/wav.ts';
@@ -19,6 +20,7 @@ export const TARGETS: readonly Target[] = [
   rtcp,
   wav,
   line,
+  secure,
   agent,
   serverTarget(),
 ];

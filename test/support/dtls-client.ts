@@ -21,7 +21,7 @@ import {
 } from '../../src/wire/dtls-record.ts';
 
 /** SRTP_AES128_CM_HMAC_SHA1_80, P-256, ECDSA with SHA-256, extended master secret. */
-const EXTENSIONS = Buffer.from(
+export const EXTENSIONS = Buffer.from(
   '000a00040002001700 0d000400020403000e000500020001000017 0000'.replace(/ /g, ''),
   'hex',
 );
@@ -34,6 +34,8 @@ export interface DtlsClientOptions {
   readonly finished?: Buffer;
   /** Extensions of the ClientHello. */
   readonly extensions?: Buffer;
+  /** What is said in the place of each handshake message's body; `undefined`: the message is left out. */
+  readonly change?: (type: number, body: Buffer) => Buffer | undefined;
 }
 
 /** Drives the handshake by hand: each method gives the datagram to send. */
@@ -45,7 +47,10 @@ export class DtlsClient {
   readonly #transcript: Buffer[] = [];
   readonly #received = new Map<number, HandshakeMessage>();
   #sequence = 0;
-  #records = 0;
+  /** By epoch. */
+  readonly #records: [number, number] = [0, 0];
+  /** The last flight: type, epoch and text of each record. */
+  #flight: [type: number, epoch: 0 | 1, fragment: Buffer][] = [];
   #master: Buffer = Buffer.alloc(0);
   #serverRandom: Buffer = Buffer.alloc(0);
   #keys: ReturnType<typeof recordKeys> | undefined;
@@ -57,6 +62,11 @@ export class DtlsClient {
   constructor(options: DtlsClientOptions = {}) {
     this.#options = options;
     this.identity = options.identity ?? createDtlsIdentity(Date.parse('2026-01-01'));
+  }
+
+  /** Whether the server's first flight came. */
+  get answered(): boolean {
+    return this.#received.has(HANDSHAKE.serverHelloDone);
   }
 
   get keys() {
@@ -80,7 +90,7 @@ export class DtlsClient {
       const slice = body.subarray(part * fragmentBytes, (part + 1) * fragmentBytes);
       head.writeUIntBE(part * fragmentBytes, 6, 3);
       head.writeUIntBE(slice.length, 9, 3);
-      return this.#record(CONTENT.handshake, Buffer.concat([head, slice]));
+      return this.record(CONTENT.handshake, 0, Buffer.concat([head, slice]));
     });
   }
 
@@ -93,7 +103,7 @@ export class DtlsClient {
       if (record.type === CONTENT.alert) this.alerts.push(text[1]!);
       if (record.type !== CONTENT.handshake) continue;
       for (const fragment of readFragments(text))
-        for (const message of this.#messages.take(fragment).messages) this.#onMessage(message);
+        for (const message of this.#messages.take(fragment)) this.#onMessage(message);
     }
   }
 
@@ -102,23 +112,35 @@ export class DtlsClient {
     const { certificate, privateKey } = this.identity;
     const exchange = createECDH('prime256v1');
     const point = exchange.generateKeys();
-    const parts = [this.#handshake(HANDSHAKE.certificate, formatCertificate(certificate))];
-    parts.push(this.#handshake(HANDSHAKE.clientKeyExchange, Buffer.concat([Buffer.of(point.length), point])));
+    this.#flight = [];
+    this.#say(HANDSHAKE.certificate, formatCertificate(certificate));
+    this.#say(HANDSHAKE.clientKeyExchange, Buffer.concat([Buffer.of(point.length), point]));
     // curve type, curve, length, point
     const theirs =
       this.#received.get(HANDSHAKE.serverKeyExchange)?.body.subarray(4, 4 + 65) ?? Buffer.alloc(0);
     this.#serverRandom = this.#received.get(HANDSHAKE.serverHello)?.body.subarray(2, 34) ?? Buffer.alloc(0);
     this.#master = extendedMasterSecret(exchange.computeSecret(theirs), this.#transcript);
-    const signature = sign('sha256', Buffer.concat(this.#transcript), this.#options.signWith ?? privateKey);
-    const head = Buffer.from([4, 3, signature.length >> 8, signature.length & 255]);
-    parts.push(this.#handshake(HANDSHAKE.certificateVerify, Buffer.concat([head, signature])));
-    parts.push(this.#record(CONTENT.changeCipherSpec, Buffer.of(1)));
+    const key = this.#options.signWith ?? privateKey;
+    const signature = sign('sha256', Buffer.concat(this.#transcript), key);
+    const algorithm = key.asymmetricKeyType === 'rsa' ? 1 : 3;
+    const head = Buffer.from([4, algorithm, signature.length >> 8, signature.length & 255]);
+    this.#say(HANDSHAKE.certificateVerify, Buffer.concat([head, signature]));
+    this.#flight.push([CONTENT.changeCipherSpec, 0, Buffer.of(1)]);
     this.#keys = recordKeys(this.#master, { client: this.#random, server: this.#serverRandom });
     const right = verifyData(this.#master, 'client', this.#transcript);
-    const fragment = this.#message(HANDSHAKE.finished, this.#options.finished ?? right);
-    const record = { type: CONTENT.handshake, epoch: 1, sequence: 0, fragment };
-    parts.push(formatRecord(encryptRecord(record, this.#keys.client)));
-    return Buffer.concat(parts);
+    this.#say(HANDSHAKE.finished, this.#options.finished ?? right, 1);
+    return this.again();
+  }
+
+  /** The last answer once more: its records have numbers of their own each time. */
+  again(): Buffer {
+    return Buffer.concat(this.#flight.map((record) => this.record(...record)));
+  }
+
+  /** A record as it goes over the wire. */
+  record(type: number, epoch: 0 | 1, fragment: Buffer): Buffer {
+    const record = { type, epoch, sequence: this.#records[epoch]++, fragment };
+    return formatRecord(epoch === 1 && this.#keys ? encryptRecord(record, this.#keys.client) : record);
   }
 
   #onMessage(message: HandshakeMessage): void {
@@ -128,17 +150,16 @@ export class DtlsClient {
     this.#transcript.push(formatHandshake(message.type, message.sequence, message.body));
   }
 
-  #handshake(type: number, body: Buffer): Buffer {
-    return this.#record(CONTENT.handshake, this.#message(type, body));
+  #say(type: number, body: Buffer, epoch: 0 | 1 = 0): void {
+    const message = this.#message(type, body);
+    if (message.length > 0) this.#flight.push([CONTENT.handshake, epoch, message]);
   }
 
   #message(type: number, body: Buffer): Buffer {
-    const message = formatHandshake(type, this.#sequence++, body);
+    const said = this.#options.change === undefined ? body : this.#options.change(type, body);
+    if (said === undefined) return Buffer.alloc(0);
+    const message = formatHandshake(type, this.#sequence++, said);
     this.#transcript.push(message);
     return message;
-  }
-
-  #record(type: number, fragment: Buffer): Buffer {
-    return formatRecord({ type, epoch: 0, sequence: this.#records++, fragment });
   }
 }

@@ -6,6 +6,7 @@ const PACKAGES = {
   '/usr/bin/baresip': 'baresip-core',
   '/usr/bin/linphonec': 'linphone-cli',
   '/usr/bin/openssl': 'openssl',
+  '/usr/bin/gnutls-cli': 'gnutls-bin',
   '/usr/bin/chromium': 'chromium',
   '/usr/bin/sox': 'sox',
   '/usr/bin/ffmpeg': 'ffmpeg',
