@@ -180,6 +180,17 @@ const SETTINGS = {
   record: {
     interKeyGap: setting(duration(0.1, 60), '3s', 'longest pause between two keys of one stop tone'),
   },
+  echo: {
+    enabled: derived(
+      boolean,
+      'whether the built-in bot answers, which records callers and plays them back; default: only where no application was configured',
+    ),
+    routes: setting(
+      list(text, 1),
+      'sip:echo@*',
+      'what reaches it, before any application; with * among them it takes, after all applications, what none of them does',
+    ),
+  },
   callbacks: {
     allowHttp: setting(boolean, 'false', 'whether bots may be told over http:, for development'),
     allow: setting(

@@ -19,6 +19,7 @@ const LEVELS: Readonly<Record<string, number>> = {
   'tell-bots.ts': 5,
   'tls-files.ts': 5,
   cli: 5,
+  echo: 4,
   graph: 4,
   http: 4,
   call: 3,
