@@ -9,6 +9,7 @@ import type { Application } from './call/application.ts';
 import type { Trunk } from './call/dial-plan.ts';
 import { readApplications, secretVariables } from './config-applications.ts';
 import { nearest } from './config-did-you-mean.ts';
+import { iceServer } from './config-ice-servers.ts';
 import { passwordVariables, readTrunks } from './config-trunks.ts';
 import {
   addressAndPort,
@@ -20,7 +21,6 @@ import {
   file,
   folder,
   httpUrl,
-  iceServer,
   integer,
   ipAddress,
   list,
@@ -144,7 +144,7 @@ const SETTINGS = {
     connections: setting(integer(1, 100_000), '1000', 'WebSockets at one time'),
     iceServers: derived(
       list(iceServer),
-      'STUN and TURN servers that browsers behind NAT use: stun:host:port, or turn:host:port with user and password after blanks',
+      'STUN and TURN servers that the console’s phone uses behind NAT: stun:host:port, or turn:host:port followed by user and password, or by secret=… (coturn’s static-auth-secret), with blanks between',
     ),
   },
   data: setting(folder, './tonearm-data', 'folder of records, recordings and keys'),

@@ -11,6 +11,7 @@ const LEVELS: Readonly<Record<string, number>> = {
   'config-applications.ts': 5,
   'config-callbacks.ts': 5,
   'config-did-you-mean.ts': 5,
+  'config-ice-servers.ts': 5,
   'config-lists.ts': 5,
   'config-trunks.ts': 5,
   'config-values.ts': 5,
