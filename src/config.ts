@@ -126,7 +126,7 @@ const SETTINGS = {
     dtmf: setting(
       dtmf,
       'auto',
-      'how keys are heard. auto: as telephone-events, in the audio of callers who offer none; both: in the audio as well, for gateways that convert some keys only, each press told once; events: as telephone-events only',
+      'how keys are heard. auto: as telephone-events, in the audio of callers who offer none; both: in the audio as well, for gateways that convert some keys only, each press told once; events: never in the audio. Keys by INFO are taken in each',
     ),
     workers: setting(workers, 'auto', 'media threads, 1–64; auto: one per spare core'),
     sockets: setting(

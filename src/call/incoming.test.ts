@@ -251,6 +251,14 @@ for (const [what, sdp] of [
   });
 }
 
+test('a key by INFO goes to the line; what is none stays where it is', async () => {
+  const stage = setStage();
+  const { dialog } = await stage.establish();
+  dialog!.handler.onKey?.(11, 160);
+  dialog!.handler.onKey?.(99, 100);
+  assert.deepEqual(stage.engine.line.signalled, [['#', 160]]);
+});
+
 test('hold and resume are told, and that audio began is not said again', async () => {
   const stage = setStage();
   const invite = await stage.establish();

@@ -302,6 +302,11 @@ export class RtpLine implements Line {
     this.#hearing.keepBoth();
   }
 
+  /** The caller pressed a key now, as its signalling says: it is heard in the next frame, unless it was, or will be, heard otherwise. */
+  takeKey(key: Key, durationMs: number): void {
+    if (this.#connected && !this.#closed) this.#hearing.press(key, durationMs);
+  }
+
   /** Tells of every key that is pressed from now on, whoever listens besides. */
   watchKeys(onKey: (key: Key) => void): void {
     this.#onKey = onKey;

@@ -28,6 +28,7 @@ class ScriptedOwnedLine extends ScriptedLine implements OwnedLine {
   closes = 0;
   connect(): void {}
   mute(): void {}
+  takeKey(): void {}
   watchKeys(): void {}
   override async close(): Promise<void> {
     this.closes++;

@@ -20,6 +20,7 @@ export interface OwnedLine extends Line {
   ring(channels: 1 | 2): AudioRing;
   connect(parameters: AudioParameters): void;
   mute(muted: boolean): void;
+  takeKey(key: Key, durationMs: number): void;
   watchKeys(onKey: (key: Key) => void): void;
   close(): Promise<void>;
 }
@@ -122,6 +123,9 @@ export function serveLines(
         break;
       case 'mute':
         lines.get(message.line)?.line.mute(message.muted);
+        break;
+      case 'takeKey':
+        lines.get(message.line)?.line.takeKey(message.key, message.durationMs);
         break;
       case 'watchKeys': {
         const { line } = message;

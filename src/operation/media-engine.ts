@@ -28,6 +28,8 @@ export interface MediaLine {
   connect(parameters: AudioParameters): void;
   /** While muted, the caller hears silence in the place of what plays. */
   mute(muted: boolean): void;
+  /** The caller pressed a key now, as its signalling says: one like those that are heard, and told once if it is heard as well. */
+  takeKey(key: Key, durationMs: number): void;
   /** Tells of each key that the caller presses from now on, whatever operations make of it. Once a line. */
   watchKeys(onKey: (key: Key) => void): void;
   /**

@@ -26,6 +26,7 @@ export type ToWorker =
   | { readonly type: 'openLine'; readonly line: number; readonly callId: string; readonly secure?: boolean }
   | { readonly type: 'connect'; readonly line: number; readonly parameters: AudioParameters }
   | { readonly type: 'mute'; readonly line: number; readonly muted: boolean }
+  | { readonly type: 'takeKey'; readonly line: number; readonly key: Key; readonly durationMs: number }
   | { readonly type: 'watchKeys'; readonly line: number }
   | {
       readonly type: 'run';

@@ -133,6 +133,9 @@ export function linkWorker(worker: Worker, log: Log, spool: Pick<WorkerSpool, 'a
     mute(muted) {
       if (lines.has(id)) post({ type: 'mute', line: id, muted });
     },
+    takeKey(key, durationMs) {
+      if (lines.has(id)) post({ type: 'takeKey', line: id, key, durationMs });
+    },
     watchKeys(onKey) {
       line.onKey = onKey;
       if (lines.has(id)) post({ type: 'watchKeys', line: id });

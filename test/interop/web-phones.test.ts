@@ -78,7 +78,7 @@ for (const [library, sockets] of [
   });
 }
 
-test('a page holds its call and takes it up again, and its keys are heard after that', {
+test('a page holds its call and takes it up again, and its keys are heard after that, as events and by INFO', {
   skip,
 }, async (t) => {
   const { bot, phone, act } = await established(t, 'jssip', 'auto');
@@ -88,6 +88,12 @@ test('a page holds its call and takes it up again, and its keys are heard after 
   await phone.press('7');
   const { resourceData } = await bot.next('a key', (one) => one.resourceData.toneInfo !== undefined);
   assert.equal(resourceData.toneInfo.tone, 'tone7');
+  await phone.signal('8');
+  const { resourceData: signalled } = await bot.next(
+    'a key by INFO',
+    (one) => one.resourceData.toneInfo?.sequenceId === 2,
+  );
+  assert.equal(signalled.toneInfo.tone, 'tone8');
   await act('DELETE', '');
   await phone.ended();
 });

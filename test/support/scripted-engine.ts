@@ -60,6 +60,13 @@ export class ScriptedLine implements MediaLine {
     this.muted = muted;
   }
 
+  /** What signalling told of. */
+  readonly signalled: (readonly [key: Key, durationMs: number])[] = [];
+
+  takeKey(key: Key, durationMs: number): void {
+    this.signalled.push([key, durationMs]);
+  }
+
   watchKeys(onKey: (key: Key) => void): void {
     this.press = onKey;
   }

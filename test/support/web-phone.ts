@@ -12,7 +12,10 @@ const root = join(import.meta.dirname, '../..');
 export interface WebPhone {
   /** Calls, and resolves when the call stands. */
   place(server: string, target: string): Promise<void>;
+  /** As a telephone event. */
   press(key: string): Promise<void>;
+  /** As JsSIP does unless it is told otherwise: by INFO. */
+  signal(key: string): Promise<void>;
   /** Resolves when its microphone heard something, and then nothing for about a second. */
   spoken(): Promise<void>;
   /** Holds the call and takes it up again: with JsSIP. */
@@ -31,6 +34,7 @@ interface PagePhone {
   readonly ended: Promise<unknown>;
   place(server: string, target: string): Promise<unknown>;
   press(key: string): void;
+  signal(key: string): void;
   spoken(): Promise<void>;
   hold(): Promise<void>;
   resume(): Promise<void>;
@@ -86,6 +90,7 @@ function phoneOf(page: Page): Omit<WebPhone, 'close'> {
       ] as const);
     },
     press: (key) => page.evaluate((key) => void phone.press(key), key),
+    signal: (key) => page.evaluate((key) => void phone.signal(key), key),
     spoken: () => page.evaluate(() => phone.spoken()),
     holdAndResume: () => page.evaluate(() => phone.hold().then(() => phone.resume())),
     offer: () => page.evaluate(() => phone.offer()),
