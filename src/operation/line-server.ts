@@ -2,6 +2,7 @@
 import { reasonOf, TonearmError } from '../errors.ts';
 import type { Log } from '../log.ts';
 import type { Key, Line } from '../media/line.ts';
+import type { SecureLoss } from '../media/secure-transport.ts';
 import type { AudioParameters } from '../media/session-description.ts';
 import type { AudioRing, Take } from '../recording/take.ts';
 import type { Fingerprint } from '../wire/sdp.ts';
@@ -46,7 +47,8 @@ export function serveLines(
   parts: Pick<QueueParts, 'beep'> & {
     /** As QueueParts.openTake, of what this line hears. */
     readonly openTake: (line: OwnedLine, spec: TakeSpec, onGrown: (samples: number) => void) => Take;
-    readonly openLine: (callId: string, secure: boolean) => Promise<OwnedLine>;
+    /** `onLost`: told once, of a secure one, when there is, or will be, no media. */
+    readonly openLine: (secure: boolean, onLost: (loss: SecureLoss) => void) => Promise<OwnedLine>;
     readonly send: (message: FromWorker) => void;
     readonly log: Log;
   },
@@ -57,9 +59,9 @@ export function serveLines(
   const operations = new Map<number, Operation>();
   let closing = false;
 
-  const open = async (id: number, callId: string, secure: boolean) => {
+  const open = async (id: number, secure: boolean) => {
     try {
-      const line = await parts.openLine(callId, secure);
+      const line = await parts.openLine(secure, (loss) => send({ type: 'lineLost', line: id, loss }));
       if (closing) {
         await line.close();
         throw new TonearmError('engineClosed', 'the media engine is closing: no more lines are opened');
@@ -112,9 +114,7 @@ export function serveLines(
   const act = (message: Exclude<ToWorker, { type: 'close' }>) => {
     switch (message.type) {
       case 'openLine': {
-        const opened = open(message.line, message.callId, message.secure === true).finally(() =>
-          opening.delete(opened),
-        );
+        const opened = open(message.line, message.secure === true).finally(() => opening.delete(opened));
         opening.add(opened);
         break;
       }

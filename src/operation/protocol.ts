@@ -6,6 +6,7 @@ import type { MessagePort } from 'node:worker_threads';
 import type { DtmfMode } from '../media/keys.ts';
 import type { Key } from '../media/line.ts';
 import type { PortRange } from '../media/ports.ts';
+import type { SecureLoss } from '../media/secure-transport.ts';
 import type { AudioParameters } from '../media/session-description.ts';
 import type { Fingerprint } from '../wire/sdp.ts';
 import type { OperationEnd, OperationProgress, OperationSpec, PromptDelivery } from './operation.ts';
@@ -62,6 +63,8 @@ export type FromWorker =
       readonly code: string;
       readonly message: string;
     }
+  /** Of a secure line, once; it is still to be closed. */
+  | { readonly type: 'lineLost'; readonly line: number; readonly loss: SecureLoss }
   /** Of a line whose keys are watched. */
   | { readonly type: 'key'; readonly line: number; readonly key: Key }
   | { readonly type: 'progress'; readonly operation: number; readonly progress: OperationProgress }

@@ -26,6 +26,7 @@ export interface WorkerLink {
 interface LinkedLine {
   readonly opened: PromiseWithResolvers<MediaLine>;
   readonly failed: AbortController;
+  readonly lost: AbortController;
   readonly closed: PromiseWithResolvers<void>;
   onKey: ((key: Key) => void) | undefined;
   closing: boolean;
@@ -75,6 +76,9 @@ export function linkWorker(worker: Worker, log: Log, spool: Pick<WorkerSpool, 'a
       case 'lineRefused':
         lines.get(message.line)?.opened.reject(new TonearmError(message.code, message.message));
         lines.delete(message.line);
+        break;
+      case 'lineLost':
+        lines.get(message.line)?.lost.abort(message.loss);
         break;
       case 'key':
         lines.get(message.line)?.onKey?.(message.key);
@@ -127,6 +131,7 @@ export function linkWorker(worker: Worker, log: Log, spool: Pick<WorkerSpool, 'a
     port,
     fingerprint,
     failed: line.failed.signal,
+    lost: line.lost.signal,
     connect(parameters) {
       if (lines.has(id)) post({ type: 'connect', line: id, parameters });
     },
@@ -199,7 +204,8 @@ export function linkWorker(worker: Worker, log: Log, spool: Pick<WorkerSpool, 'a
       const id = ++numbers;
       const opened = Promise.withResolvers<MediaLine>();
       const closed = Promise.withResolvers<void>();
-      lines.set(id, { opened, closed, failed: new AbortController(), onKey: undefined, closing: false });
+      const [failed, lost] = [new AbortController(), new AbortController()];
+      lines.set(id, { opened, closed, failed, lost, onKey: undefined, closing: false });
       post({ type: 'openLine', line: id, callId, secure });
       return opened.promise;
     },

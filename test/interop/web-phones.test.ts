@@ -97,3 +97,12 @@ test('a page holds its call and takes it up again, and its keys are heard after 
   await act('DELETE', '');
   await phone.ended();
 });
+
+test('a page that closes its media without hanging up has hung up', { skip }, async (t) => {
+  const { bot, phone } = await established(t, 'jssip', 'auto');
+  await phone.vanish();
+  const { resourceData } = await bot.next('terminated', isState('terminated'));
+  assert.equal(resourceData.terminationReason, 'CallerInitiated');
+  assert.match(resourceData.resultInfo.message, /closed its media/);
+  await phone.ended();
+});

@@ -46,6 +46,8 @@ export class DtlsClient {
   readonly #received = new Map<number, HandshakeMessage>();
   #sequence = 0;
   #records = 0;
+  /** The number of the last record of epoch 1. */
+  #sealed = 0;
   #master: Buffer = Buffer.alloc(0);
   #serverRandom: Buffer = Buffer.alloc(0);
   #keys: ReturnType<typeof recordKeys> | undefined;
@@ -119,6 +121,14 @@ export class DtlsClient {
     const record = { type: CONTENT.handshake, epoch: 1, sequence: 0, fragment };
     parts.push(formatRecord(encryptRecord(record, this.#keys.client)));
     return Buffer.concat(parts);
+  }
+
+  /** Once it has shaken hands: an alert; 1 is a warning, 2 fatal. */
+  alert(level: 1 | 2, number: number): Buffer {
+    if (this.#keys === undefined) throw new Error('there are no keys yet');
+    const fragment = Buffer.of(level, number);
+    const record = { type: CONTENT.alert, epoch: 1, sequence: ++this.#sealed, fragment };
+    return formatRecord(encryptRecord(record, this.#keys.client));
   }
 
   #onMessage(message: HandshakeMessage): void {

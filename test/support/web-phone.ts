@@ -20,6 +20,8 @@ export interface WebPhone {
   spoken(): Promise<void>;
   /** Holds the call and takes it up again: with JsSIP. */
   holdAndResume(): Promise<void>;
+  /** Closes its media, as soon as there is some, and tells nobody by SIP: with JsSIP. */
+  vanish(): Promise<void>;
   /** The browser's own description. */
   offer(): Promise<string>;
   /** Resolves when the far end ended the call. */
@@ -38,6 +40,7 @@ interface PagePhone {
   spoken(): Promise<void>;
   hold(): Promise<void>;
   resume(): Promise<void>;
+  vanish(): Promise<void>;
   offer(): string;
   heard(): { readonly rate: number; readonly samples: string };
 }
@@ -93,6 +96,7 @@ function phoneOf(page: Page): Omit<WebPhone, 'close'> {
     signal: (key) => page.evaluate((key) => void phone.signal(key), key),
     spoken: () => page.evaluate(() => phone.spoken()),
     holdAndResume: () => page.evaluate(() => phone.hold().then(() => phone.resume())),
+    vanish: () => page.evaluate(() => phone.vanish()),
     offer: () => page.evaluate(() => phone.offer()),
     ended: () => page.evaluate(() => phone.ended.then(() => {})),
     heard: async () => {
