@@ -6,6 +6,7 @@
 // npm run bench -- soak [--calls 500] [--minutes 60] [--seed 1]
 // npm run bench -- kill [--rounds 50] [--calls 12] [--seed 1]
 // npm run bench -- srtp
+// npm run bench -- webrtc [--calls 100] [--seconds 10]
 import { Command, InvalidArgumentError } from 'commander';
 import { api } from './api.ts';
 import { atRest } from './at-rest.ts';
@@ -16,6 +17,7 @@ import { hearing } from './hearing.ts';
 import { kill } from './kill.ts';
 import { soak } from './soak.ts';
 import { srtp } from './srtp.ts';
+import { webrtc } from './webrtc.ts';
 
 const program = new Command('bench').description('One question each; prints a table and one JSON line.');
 
@@ -54,6 +56,13 @@ program
   .description('What does encryption cost the spool, the encoder and who reads?')
   .action(atRest);
 program.command('srtp').description('What does it cost to protect a packet?').action(srtp);
+
+program
+  .command('webrtc')
+  .description('What does a call of a browser cost, beside one over plain RTP?')
+  .option('--calls <n>', 'up at one time', positive, 100)
+  .option('--seconds <n>', 'how long each is measured, twice', positive, 10)
+  .action(webrtc);
 
 program
   .command('soak')

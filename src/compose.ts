@@ -13,6 +13,8 @@ import { systemClock } from './clock.ts';
 import { embeddedCluster } from './cluster/embedded.ts';
 import type { Config, ConfiguredApplication } from './config.ts';
 import { callbacksOf } from './config-callbacks.ts';
+import { withEcho } from './echo/application.ts';
+import { startEcho } from './echo/bot.ts';
 import { reasonOf, TonearmError } from './errors.ts';
 import { callRoutes } from './graph/call-routes.ts';
 import { errorAnswers } from './graph/error-answers.ts';
@@ -36,6 +38,7 @@ import { type SipUpgradeOptions, sipUpgrade } from './http/sip-upgrade.ts';
 import { openApplications } from './kept-applications.ts';
 import type { Log } from './log.ts';
 import { isWide } from './media/codecs.ts';
+import { createOwnSounds } from './media/own-sounds.ts';
 import { createPrompts } from './media/prompts.ts';
 import { startNotifier } from './notify/notifier.ts';
 import { OUTBOX_FILE, openSqliteOutbox } from './notify/sqlite-outbox.ts';
@@ -73,6 +76,9 @@ export interface Watchers {
 
 /** How long a stop waits for the last notifications; what is not received by then is sent after the next start. */
 const LAST_NOTIFICATIONS_MS = 3000;
+
+/** What the echo bot says. */
+const GREETING = join(import.meta.dirname, '../examples/voicemail-bot/greeting.wav');
 
 /** Starts a server. Throws TonearmError with a message that says what to change; nothing is left open then. */
 export async function startTonearm(config: Config, log: Log, watchers: Watchers = {}): Promise<Tonearm> {
@@ -140,8 +146,9 @@ async function start(
     minFreeBytes: config.recordings.minFreeSpace,
   });
   atClose(() => recordings.close());
-  const prompts = createPrompts({
-    wide: config.media.codecs.some(isWide),
+  const wide = config.media.codecs.some(isWide);
+  const fetched = createPrompts({
+    wide,
     allow: config.prompts.allow,
     baseFolder: config.baseFolder,
     clock,
@@ -150,6 +157,7 @@ async function start(
     maxBytes: config.prompts.maxBytes,
     cacheBytes: config.prompts.cacheBytes,
   });
+  const prompts = createOwnSounds(fetched, wide);
 
   const cluster = embeddedCluster<Command, Reply, Fact>();
   const callbacks = callbacksOf(config);
@@ -179,6 +187,10 @@ async function start(
   let adopt: SipUpgradeOptions['adopt'] | undefined;
   const ask = async (callId: string, command: Command): Promise<Reply> =>
     calls?.ask(callId, command) ?? { ok: false, error: 'unavailable', message: 'The server is starting.' };
+  if (config.echo.enabled) {
+    const echo = startEcho({ cluster, ask, recordings, sounds: prompts, greeting: GREETING, log });
+    atClose(() => echo.stop());
+  }
   const create = async (request: CallRequest): Promise<Reply> =>
     calls?.create(request) ?? { ok: false, error: 'unavailable', message: 'The server is starting.' };
   const http = await buildHttp({
@@ -281,7 +293,8 @@ async function start(
     cluster,
     clock,
     log,
-    applications,
+    // Nobody gets a token for the echo bot, so it is an application of calls only.
+    applications: withEcho(applications, config.echo.enabled ? config.echo.routes : []),
     trunks: config.trunks,
     dialable: config.calls.dial,
     mediaAddress: config.media.announce ?? config.media.address,

@@ -18,6 +18,9 @@ const KEYS = [
 /** Where the default application's bot is told of calls: what examples/voicemail-bot listens on. */
 export const DEFAULT_CALLBACK = 'http://127.0.0.1:9000/api/calls';
 
+/** What reaches it. */
+export const DEFAULT_ROUTE = 'sip:voicemail@*';
+
 /** Where its id and secret are kept, in the data folder. */
 export const DEFAULT_FILE = 'default-application.json';
 
@@ -111,7 +114,7 @@ function secretOf(
 }
 
 /**
- * The one application of a server without a configuration: made once, kept in the data folder, takes every call.
+ * The one application of a server without a configuration: made once, kept in the data folder, takes the calls to DEFAULT_ROUTE.
  * Throws TonearmError `dataFolder` when it can't be kept.
  */
 export function defaultApplication(dataFolder: string): {
@@ -145,7 +148,7 @@ export function defaultApplication(dataFolder: string): {
     callbackUri: DEFAULT_CALLBACK,
     dialect: 'app',
     speechSensitivity: 'normal',
-    routes: ['*'],
+    routes: [DEFAULT_ROUTE],
   } as const;
   return { application, isNew: kept === undefined };
 }

@@ -154,23 +154,6 @@ export const httpUrl: Reader<string> = (value) => {
     : bad('an http: or https: URL');
 };
 
-/** A server that browsers find their way out of NAT with (RFC 7064, RFC 7065), as RTCPeerConnection takes it. */
-export interface IceServer {
-  readonly urls: string;
-  readonly username?: string;
-  readonly credential?: string;
-}
-
-export const iceServer: Reader<IceServer> = (value) => {
-  const [urls = '', username, credential, ...rest] =
-    typeof value === 'string' ? value.trim().split(/\s+/) : [];
-  const isTurn = /^turns?:[^\s?]+(\?transport=(udp|tcp))?$/.test(urls) && credential !== undefined;
-  const isStun = /^stuns?:[^\s?]+$/.test(urls) && username === undefined;
-  if (rest.length > 0 || !(isTurn || isStun))
-    return bad('stun:host:port, or turn:host:port followed by user and password, with blanks between');
-  return isStun ? { urls } : { urls, username: username ?? '', credential: credential ?? '' };
-};
-
 /** http: is for an issuer on this machine: what it says would else be anybody's who is on the way. */
 export const trustedIssuer: Reader<{ readonly issuer: string; readonly audience: string }> = (value) => {
   const { issuer, audience } =

@@ -349,7 +349,7 @@ test('the application that is made for you is made once, and only its owner can 
   assert.equal(made.isNew, true);
   assert.deepEqual(defaultApplication(data), { application: made.application, isNew: false });
   assert.ok((made.application.secret?.length ?? 0) >= 32);
-  assert.deepEqual(made.application.routes, ['*']);
+  assert.deepEqual(made.application.routes, ['sip:voicemail@*']);
   assert.equal(statSync(join(data, 'default-application.json')).mode & 0o777, 0o600);
   assert.notEqual(defaultApplication(join(folder, 'other')).application.secret, made.application.secret);
 });

@@ -9,6 +9,7 @@ import type { Application } from './call/application.ts';
 import type { Trunk } from './call/dial-plan.ts';
 import { readApplications, secretVariables } from './config-applications.ts';
 import { nearest } from './config-did-you-mean.ts';
+import { iceServer } from './config-ice-servers.ts';
 import { passwordVariables, readTrunks } from './config-trunks.ts';
 import {
   addressAndPort,
@@ -20,7 +21,6 @@ import {
   file,
   folder,
   httpUrl,
-  iceServer,
   integer,
   ipAddress,
   list,
@@ -126,7 +126,7 @@ const SETTINGS = {
     dtmf: setting(
       dtmf,
       'auto',
-      'how keys are heard. auto: as telephone-events, in the audio of callers who offer none; both: in the audio as well, for gateways that convert some keys only, each press told once; events: as telephone-events only',
+      'how keys are heard. auto: as telephone-events, in the audio of callers who offer none; both: in the audio as well, for gateways that convert some keys only, each press told once; events: never in the audio. Keys by INFO are taken in each',
     ),
     workers: setting(workers, 'auto', 'media threads, 1–64; auto: one per spare core'),
     sockets: setting(
@@ -144,7 +144,7 @@ const SETTINGS = {
     connections: setting(integer(1, 100_000), '1000', 'WebSockets at one time'),
     iceServers: derived(
       list(iceServer),
-      'STUN and TURN servers that browsers behind NAT use: stun:host:port, or turn:host:port with user and password after blanks',
+      'STUN and TURN servers that the console’s phone uses behind NAT: stun:host:port, or turn:host:port followed by user and password, or by secret=… (coturn’s static-auth-secret), with blanks between',
     ),
   },
   data: setting(folder, './tonearm-data', 'folder of records, recordings and keys'),
@@ -179,6 +179,17 @@ const SETTINGS = {
   },
   record: {
     interKeyGap: setting(duration(0.1, 60), '3s', 'longest pause between two keys of one stop tone'),
+  },
+  echo: {
+    enabled: derived(
+      boolean,
+      'whether the built-in bot answers, which records callers and plays them back; default: only where no application was configured',
+    ),
+    routes: setting(
+      list(text, 1),
+      'sip:echo@*',
+      'what reaches it, before any application; with * among them it takes, after all applications, what none of them does',
+    ),
   },
   callbacks: {
     allowHttp: setting(boolean, 'false', 'whether bots may be told over http:, for development'),

@@ -8,6 +8,7 @@ import { createUserAgent } from '../../src/sip/endpoint.ts';
 import type { Dialog } from '../../src/sip/user-agent.ts';
 import { parseWav } from '../../src/wire/wav.ts';
 import type { OpenStream, RtpSender } from './rtp-sender.ts';
+import { type SecureStream, secureStream } from './secure-stream.ts';
 
 export interface Caller {
   /** `load-<number>` is the user part of its URI. */
@@ -26,8 +27,8 @@ export interface Callers {
 const LOOPBACK = '127.0.0.1';
 const PATIENCE_MS = 32_000;
 
-/** Who calls the server on this loopback UDP port, and speaks through `sender`. */
-export async function openCallers(sipPort: number, sender: RtpSender): Promise<Callers> {
+/** Who calls the server on this loopback UDP port, and speaks through `sender`; `secure`: over ICE and DTLS-SRTP. */
+export async function openCallers(sipPort: number, sender: RtpSender, secure = false): Promise<Callers> {
   /** Takes the server's RTCP reports, so that none comes back as unreachable. */
   const rtcp = await sender.open();
   const agent = await createUserAgent({
@@ -38,24 +39,31 @@ export async function openCallers(sipPort: number, sender: RtpSender): Promise<C
   const closing = new AbortController();
   const callee = `sip:bench@${LOOPBACK}:${sipPort}`;
 
+  const secured = new Set<SecureStream>();
+
   const place = async (stream: OpenStream): Promise<Caller | string> => {
+    const browser = secure ? secureStream(stream, LOOPBACK) : undefined;
+    if (browser !== undefined) secured.add(browser);
     const at = { address: LOOPBACK, port: stream.port, sessionId: stream.port, version: 1 };
-    const offer = makeOffer(at, ['PCMU']);
+    const offer = browser?.offer ?? `${makeOffer(at, ['PCMU'])}a=rtcp:${rtcp.port}\r\n`;
     const outcome = await agent.invite(
       {
         requestUri: callee,
         from: { user: `load-${stream.port}` },
         to: `<${callee}>`,
         transport: 'udp',
-        sdp: `${offer}a=rtcp:${rtcp.port}\r\n`,
+        sdp: offer,
         handler: { onOffer: () => ({ status: 488 }), onAnswer() {} },
       },
       AbortSignal.any([AbortSignal.timeout(PATIENCE_MS), closing.signal]),
     );
     if (!outcome.answered) return `${outcome.status} ${outcome.reason}`;
-    const settled = acceptAnswer(outcome.sdp, offer);
-    if (!settled.ok) return settled.why;
-    stream.start(settled.audio.remote);
+    if (browser !== undefined) await browser.start(outcome.sdp);
+    else {
+      const settled = acceptAnswer(outcome.sdp, offer);
+      if (!settled.ok) return settled.why;
+      stream.start(settled.audio.remote);
+    }
     return { number: stream.port, dialog: outcome.dialog, stream };
   };
 
@@ -68,6 +76,7 @@ export async function openCallers(sipPort: number, sender: RtpSender): Promise<C
     },
     async close() {
       closing.abort();
+      for (const browser of secured) browser.close();
       await agent.close();
       rtcp.close();
     },

@@ -11,7 +11,7 @@ import { type OpenStream, RtpSender } from './rtp-sender.ts';
 const sipPort = Number(process.argv[2]);
 /** Who only listens says nothing: a second of a quiet line. */
 const sender = new RtpSender(process.argv[3] === 'silent' ? new Uint8Array(8000).fill(0xff) : speechOf());
-const callers = await openCallers(sipPort, sender);
+const callers = await openCallers(sipPort, sender, process.argv[4] === 'webrtc');
 const calls = new Set<Dialog>();
 const streams: OpenStream[] = [];
 let churn: Churn | undefined;

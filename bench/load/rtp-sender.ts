@@ -25,6 +25,8 @@ interface Stream {
   readonly address: string;
   readonly port: number;
   readonly packet: Uint8Array;
+  /** Gives what is sent in the place of a packet. */
+  readonly protect: ((packet: Uint8Array) => Uint8Array) | undefined;
   readonly ssrc: number;
   sequence: number;
   timestamp: number;
@@ -37,11 +39,18 @@ interface Stream {
   onKey: (ms: number) => void;
 }
 
+interface Remote {
+  readonly address: string;
+  readonly port: number;
+}
+
 /** Where a stream goes to, once that is known. */
 export interface OpenStream {
   /** The local port. */
   readonly port: number;
-  start(remote: { readonly address: string; readonly port: number }): void;
+  start(remote: Remote, protect?: (packet: Uint8Array) => Uint8Array): void;
+  /** Gives `hear` what comes, until it is started, and sends datagrams as they are, also then. */
+  converse(remote: Remote, hear: (datagram: Buffer) => void): (datagram: Uint8Array) => void;
   /** Presses # for 100 ms; resolves with the time at which its first packet left, ms since the epoch. Once started. */
   press(): Promise<number>;
   /** Says nothing, or speaks again. Once started. */
@@ -77,8 +86,10 @@ export class RtpSender {
     const socket = await this.#bind();
     // What the far end sends is read and dropped; what the network reports shows in the figures.
     let last = 0;
+    let hear: ((datagram: Buffer) => void) | undefined;
     socket.listen(
-      () => {
+      (bytes, from, to) => {
+        if (hear !== undefined) return hear(Buffer.from(bytes.subarray(from, to)));
         const now = performance.now();
         const gap = Math.min(LONGEST_GAP_MS, Math.round(now - last));
         if (last > 0) this.#gaps[gap]!++;
@@ -90,8 +101,13 @@ export class RtpSender {
     let stream: Stream | undefined;
     return {
       port: socket.port,
-      start: ({ address, port }) => {
-        stream = this.#add(socket, address, port);
+      start: (remote, protect) => {
+        hear = undefined;
+        stream = this.#add(socket, remote, protect);
+      },
+      converse({ address, port }, listener) {
+        hear = listener;
+        return (datagram) => socket.send(datagram, port, address, NOTHING_TO_DO);
       },
       press: () =>
         new Promise((resolve, reject) => {
@@ -139,13 +155,14 @@ export class RtpSender {
     for (const socket of this.#open) socket.close();
   }
 
-  #add(socket: RtpSocket, address: string, port: number): Stream {
+  #add(socket: RtpSocket, { address, port }: Remote, protect: Stream['protect']): Stream {
     const packets = Math.floor(this.#speech.length / PACKET_SAMPLES);
     const stream: Stream = {
       socket,
       address,
       port,
       packet: new Uint8Array(RTP_HEADER_BYTES + PACKET_SAMPLES),
+      protect,
       ssrc: Math.floor(Math.random() * 2 ** 32),
       sequence: Math.floor(Math.random() * 2 ** 16),
       timestamp: Math.floor(Math.random() * 2 ** 32),
@@ -176,7 +193,8 @@ export class RtpSender {
 
   #sendKey(stream: Stream): void {
     const { socket, address, port } = stream;
-    socket.send(keyPacket(stream), port, address, NOTHING_TO_DO);
+    const packet = keyPacket(stream);
+    socket.send(stream.protect?.(packet) ?? packet, port, address, NOTHING_TO_DO);
     if (stream.keyPackets === KEY_PACKETS) stream.onKey(performance.timeOrigin + performance.now());
     stream.keyPackets--;
     stream.sequence = (stream.sequence + 1) & 0xffff;
@@ -194,7 +212,7 @@ export class RtpSender {
     stream.timestamp = (stream.timestamp + PACKET_SAMPLES) >>> 0;
     stream.at += PACKET_SAMPLES;
     if (stream.at + PACKET_SAMPLES > this.#speech.length) stream.at = 0;
-    socket.send(packet, port, address, NOTHING_TO_DO);
+    socket.send(stream.protect?.(packet) ?? packet, port, address, NOTHING_TO_DO);
     this.#packets++;
   }
 }

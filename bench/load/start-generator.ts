@@ -14,12 +14,13 @@ export interface Generator {
   stop(): Promise<void>;
 }
 
-/** Starts a load generator that calls the server on a loopback UDP port; its callers speak, or are `silent`. */
+/** Starts a load generator that calls the server on a loopback UDP port; its callers speak, or are `silent`, over RTP or as browsers do. */
 export async function startGenerator(
   sipPort: number,
   callers: 'speaking' | 'silent' = 'speaking',
+  media: 'rtp' | 'webrtc' = 'rtp',
 ): Promise<Generator> {
-  const child = fork(join(import.meta.dirname, 'generator.ts'), [String(sipPort), callers]);
+  const child = fork(join(import.meta.dirname, 'generator.ts'), [String(sipPort), callers, media]);
   const ended = once(child, 'exit');
 
   async function reply<Told extends FromGenerator['told']>(

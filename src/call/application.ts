@@ -7,7 +7,7 @@ export interface Application {
   readonly tenantId: string;
   readonly name: string;
   readonly roles: readonly Role[];
-  /** Where incoming calls are told of. */
+  /** Where incoming calls are told of; NOT_TOLD: nowhere, by a bot within the server that hears the facts themselves. */
   readonly callbackUri: string;
   /** Spelling of the incoming notification. */
   readonly dialect: 'app' | 'communications';
@@ -16,6 +16,9 @@ export interface Application {
   /** How readily its callers' speech is heard, where a request says nothing of it. */
   readonly speechSensitivity: Sensitivity;
 }
+
+/** A callbackUri of whom nothing is told over HTTP. */
+export const NOT_TOLD = '';
 
 export type Role = 'Calls.AccessMedia.All' | 'Calls.Initiate.All';
 

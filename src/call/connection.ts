@@ -1,6 +1,7 @@
 /** A call's line and what offer/answer settled for it, whichever side offered. */
 
 import type { Codec } from '../media/codecs.ts';
+import { KEYS } from '../media/keys.ts';
 import type { Negotiated } from '../media/offer-answer.ts';
 import type { AudioParameters } from '../media/session-description.ts';
 import type { MediaLine } from '../operation/media-engine.ts';
@@ -77,6 +78,10 @@ export class Connection {
       return answer === undefined ? { status: 488 } : { sdp: answer };
     },
     onAnswer: (sdp) => this.take(sdp),
+    onKey: (event, durationMs) => {
+      const key = KEYS[event];
+      if (key !== undefined) this.line.takeKey(key, durationMs);
+    },
   };
 
   offer(): string {

@@ -1,4 +1,5 @@
 /** Everything that can end a call, in one place: what is told of it, and what a caller who was not answered yet hears. */
+import type { SecureLoss } from '../media/secure-transport.ts';
 import type { DialogEnd } from '../sip/user-agent.ts';
 import type { CallEnding } from './model.ts';
 
@@ -94,6 +95,10 @@ export const unusableAnswer = (why: string): Ending =>
   ending('failed', 488, `The caller's answer to our offer cannot be used: ${why}`, 488);
 
 export const mediaDied: Ending = ending('failed', 500, 'The media worker that carried the call died.');
+
+/** A browser that closed its media, or is gone, has hung up. */
+export const mediaLost = ({ by, message }: SecureLoss): Ending =>
+  ending(by === 'failed' ? 'failed' : 'caller', by === 'failed' ? 500 : 487, message);
 
 export const shutDown: Ending = ending('shutdown', 503, 'The server was shut down.');
 

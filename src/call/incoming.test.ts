@@ -252,6 +252,36 @@ for (const [what, sdp] of [
   });
 }
 
+for (const [by, told] of [
+  ['failed', 'failed'],
+  ['closed', 'caller'],
+  ['silent', 'caller'],
+] as const)
+  test(`a browser whose media is lost (${by}) is hung up on, and what it said is kept`, async () => {
+    const stage = setStage();
+    const invite = await stage.establish();
+    await stage.start({ name: 'record' });
+    stage.engine.line.running.record(8000);
+    stage.engine.line.lose({ by, message: 'It is gone.' });
+    await settle();
+    assert.deepEqual(invite.sent.at(-1), 'bye');
+    assert.deepEqual(stage.told().slice(-3), [
+      'deleted record completed hangUp with recording',
+      'updated terminating',
+      'deleted terminated',
+    ]);
+    const { ending } = stage.lastCall();
+    assert.deepEqual([ending?.by, ending?.message], [told, 'It is gone.']);
+  });
+
+test('a key by INFO goes to the line; what is none stays where it is', async () => {
+  const stage = setStage();
+  const { dialog } = await stage.establish();
+  dialog!.handler.onKey?.(11, 160);
+  dialog!.handler.onKey?.(99, 100);
+  assert.deepEqual(stage.engine.line.signalled, [['#', 160]]);
+});
+
 test('hold and resume are told, and that audio began is not said again', async () => {
   const stage = setStage();
   const invite = await stage.establish();

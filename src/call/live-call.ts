@@ -7,6 +7,7 @@
  */
 import { reasonOf } from '../errors.ts';
 import type { Codec } from '../media/codecs.ts';
+import type { SecureLoss } from '../media/secure-transport.ts';
 import type { MediaEngine, MediaLine } from '../operation/media-engine.ts';
 import type { Dialog, DialogEnd } from '../sip/user-agent.ts';
 import { Connection, type ConnectionEvents } from './connection.ts';
@@ -157,6 +158,14 @@ export class LiveCall {
     const connection = new Connection(line, { address, codecs, signalledFrom, events });
     this.#connection = connection;
     onAbort(line.failed, () => this.end(endings.mediaDied));
+    onAbort(line.lost, () => {
+      const loss = line.lost.reason as SecureLoss;
+      this.parts.log.warn(
+        { callId: this.#call.id, by: loss.by, why: loss.message },
+        'the media of a call is lost',
+      );
+      this.end(endings.mediaLost(loss));
+    });
     return connection;
   }
 

@@ -38,14 +38,16 @@ export async function serve(options: { readonly config?: string; readonly data?:
   return 0;
 }
 
-/** Without a configuration: one application that takes every call, and whose bot runs on this machine. */
+/** Without a configuration: an application for a bot on this machine, and the built-in echo bot for every other call. */
 export function withDefaultApplication(config: Config): { readonly config: Config; readonly isNew: boolean } {
   const { application, isNew } = defaultApplication(config.data);
+  const echo = { enabled: config.echo.enabled ?? true, routes: [...config.echo.routes, '*'] };
   return {
     isNew,
     config: {
       ...config,
-      applications: [application],
+      applications: [echo.enabled ? application : { ...application, routes: ['*'] }],
+      echo,
       callbacks: { ...config.callbacks, allowHttp: true },
       prompts: { ...config.prompts, allow: [...config.prompts.allow, new URL('/', DEFAULT_CALLBACK).href] },
     },
@@ -54,21 +56,28 @@ export function withDefaultApplication(config: Config): { readonly config: Confi
 
 function greeting(server: Tonearm, isNew: boolean, config: Config): string {
   const [application] = server.applications;
-  const where = server.sip.map(
-    ({ transport, address, port }) =>
-      `sip:voicemail@${address}:${port}${transport === 'tcp' ? ';transport=tcp' : ''}`,
-  );
+  const addresses = (user: string) =>
+    server.sip.map(
+      ({ transport, address, port }) =>
+        `sip:${user}@${address}:${port}${transport === 'tcp' ? ';transport=tcp' : ''}`,
+    );
+  const list = (lines: readonly string[]) => lines.join('\n               ');
   const secret = isNew ? application?.secret : `(in ${config.data}/default-application.json)`;
+  const echo = config.echo.enabled
+    ? `
+  try it       ${list(addresses('echo'))}
+               the server itself answers: leave a message, hear it again`
+    : '';
   return `
 Tonearm takes calls.
-
-  call         ${where.join('\n               ')}
-               any softphone on this machine: no registration; Opus, G.722, PCMU or PCMA; keys as RFC 4733 or in the audio
+${echo}
+  your bot     ${list(addresses('voicemail'))}
+               any softphone on this machine: no registration; Opus, G.722, PCMU or PCMA; keys as RFC 4733, by INFO or in the audio
                or a web page: ${server.publicUrl.replace(/^http/, 'ws')}/sip with JsSIP or SIP.js
   API          ${server.publicUrl}/beta/app/calls
   application  APP_ID=${application?.id}
                APP_SECRET=${secret}
-  its bot      ${application?.callbackUri}   start the example one in another terminal:
+  is told at   ${application?.callbackUri}   start the example bot there, in another terminal:
 
     APP_ID=${application?.id} APP_SECRET=${isNew ? application?.secret : '…'} node examples/voicemail-bot/bot.mjs
 

@@ -1,15 +1,17 @@
 /** Facts as the bot is told of them (CONTRACT §1, §4). */
 import { randomUUID } from 'node:crypto';
+import { NOT_TOLD } from '../call/application.ts';
 import type { CallSnapshot, Fact } from '../call/model.ts';
 import type { NewNotification } from '../notify/outbox.ts';
 import { dialectOf } from './dialects.ts';
 import { type CallChange, spellCall, spellCallChange, spellTone } from './resources.ts';
 import { isGuid } from './spelling.ts';
 
-/** `undefined`: bots are not told of this. */
+/** `undefined`: bots are not told of this, or not this bot. */
 export function spellFact(fact: Fact): NewNotification | undefined {
   if (fact.kind === 'progress' || fact.kind === 'asked') return undefined;
   const { call, change } = fact;
+  if (call.callbackUri === NOT_TOLD) return undefined;
   if (fact.kind === 'operation') {
     const { operation } = fact;
     const dialect = dialectOf(operation.spelling);

@@ -26,6 +26,7 @@ function stage(options: DtlsClientOptions = {}, onWay = (datagram: Buffer) => da
       client.hear(onWay(Buffer.from(datagram)));
     },
     onKeys: () => outcomes.push('keys'),
+    onEnded() {},
     onFailed: () => outcomes.push('failed'),
   });
   return {

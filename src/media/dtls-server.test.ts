@@ -11,7 +11,7 @@ import fc from 'fast-check';
 import { DtlsClient, type DtlsClientOptions, EXTENSIONS } from '../../test/support/dtls-client.ts';
 import { VirtualClock } from '../../test/support/virtual-clock.ts';
 import { ALERT, HANDSHAKE } from '../wire/dtls-handshake.ts';
-import { CONTENT, formatHandshake } from '../wire/dtls-record.ts';
+import { CONTENT, formatHandshake, formatRecord } from '../wire/dtls-record.ts';
 import { createDtlsIdentity, selfSigned } from './dtls-identity.ts';
 import { DtlsServer, type DtlsServerOptions } from './dtls-server.ts';
 
@@ -24,6 +24,7 @@ function stage(options: DtlsClientOptions = {}, expects: Partial<DtlsServerOptio
   const clock = new VirtualClock();
   const sent: Buffer[] = [];
   const failures: string[] = [];
+  const endings: unknown[] = [];
   const keys: Parameters<DtlsServerOptions['onKeys']>[0][] = [];
   const server = new DtlsServer({
     identity,
@@ -35,12 +36,13 @@ function stage(options: DtlsClientOptions = {}, expects: Partial<DtlsServerOptio
     },
     onKeys: (made) => keys.push(made),
     onFailed: (why) => failures.push(why),
+    onEnded: (by) => endings.push(by),
     ...expects,
   });
   const hello = () => {
     for (const datagram of client.hello()) server.hear(datagram);
   };
-  return { client, clock, sent, failures, keys, server, hello };
+  return { client, clock, sent, failures, endings, keys, server, hello };
 }
 
 test('both sides come to the same keys, each for its direction', () => {
@@ -209,6 +211,38 @@ test('nobody else gets the last flight again: not by plain text, not by what was
     client.record(CONTENT.handshake, 1, formatHandshake(HANDSHAKE.clientHello, 5, Buffer.alloc(0))),
   );
   assert.equal(sent.length, 2);
+});
+
+/** A handshake that is over, and what the client then says. */
+function ended(...alerts: readonly (readonly [level: 1 | 2, number: number])[]) {
+  const { client, server, hello, endings } = stage();
+  hello();
+  server.hear(client.answer());
+  for (const [level, number] of alerts) server.hear(client.alert(level, number));
+  return endings;
+}
+
+test('after the keys close_notify, of whatever level, and a fatal alert end the association, once', () => {
+  assert.deepEqual(ended([1, ALERT.closeNotify], [1, ALERT.closeNotify]), ['closeNotify']);
+  assert.deepEqual(ended([2, ALERT.closeNotify]), ['closeNotify']);
+  assert.deepEqual(ended([2, 80], [1, ALERT.closeNotify]), [80]);
+});
+
+test('a warning ends nothing', () => {
+  assert.deepEqual(ended([1, 90]), []);
+});
+
+test('an alert in the clear ends a handshake, and no association that stands', () => {
+  const alert = formatRecord({ type: CONTENT.alert, epoch: 0, sequence: 9, fragment: Buffer.of(2, 40) });
+  const { client, server, hello, endings, failures } = stage();
+  hello();
+  server.hear(client.answer());
+  server.hear(alert);
+  assert.deepEqual([endings, failures], [[], []]);
+  const early = stage();
+  early.hello();
+  early.server.hear(alert);
+  assert.deepEqual(early.failures, ['the far end ended the handshake with alert 40']);
 });
 
 test('a handshake that was closed is silent', async () => {

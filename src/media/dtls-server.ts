@@ -71,6 +71,8 @@ export interface DtlsServerOptions {
   readonly onKeys: (keys: { readonly receive: MasterKey; readonly send: MasterKey }) => void;
   /** Once: there will be no keys. */
   readonly onFailed: (why: string) => void;
+  /** Once, after the keys: the far end has ended the association, by close_notify or with a fatal alert of this number. */
+  readonly onEnded: (by: 'closeNotify' | number) => void;
 }
 
 /** RFC 6347 §4.2.4.1 suggests a second; a caller waits for it. */
@@ -81,6 +83,8 @@ const MOST_RESENDS = 6;
 const UNHEARD_BYTES = 3;
 
 const FATAL = 2;
+/** Of an alert: its level, its number. */
+const ALERT_BYTES = 2;
 const CHANGE_CIPHER_SPEC = Buffer.of(1);
 
 /** The message that is to come next of the client; `over`: none that matters. */
@@ -115,6 +119,7 @@ export class DtlsServer {
   /** The record of the far end's Finished, of the latest one. */
   #finishedIn = -1;
   #resend: Timer | undefined;
+  #closed = false;
 
   constructor(options: DtlsServerOptions) {
     this.#options = options;
@@ -132,6 +137,7 @@ export class DtlsServer {
   /** Sends nothing more. Idempotent. */
   close(): void {
     this.#stopResending();
+    this.#closed = true;
     this.#awaited = 'over';
     this.#flight = [];
     this.#exchange = undefined;
@@ -143,8 +149,7 @@ export class DtlsServer {
     const text = this.#textOf(record);
     if (text === undefined) return false;
     const { type, epoch, sequence } = record;
-    if (type === CONTENT.alert && text[0] === FATAL && this.#awaited !== 'over')
-      this.#fail(`the far end ended the handshake with alert ${text[1]}`);
+    if (type === CONTENT.alert && text.length === ALERT_BYTES) this.#onAlert(text[0]!, text[1]!, epoch);
     // ChangeCipherSpec says nothing that the epoch does not say too.
     if (type !== CONTENT.handshake) return false;
     if (this.#awaited === 'over')
@@ -168,6 +173,17 @@ export class DtlsServer {
   #textOf(record: DtlsRecord): Buffer | undefined {
     if (record.epoch === 0) return record.fragment;
     return record.epoch === 1 && this.#keys ? decryptRecord(record, this.#keys.client) : undefined;
+  }
+
+  /** Others than these are warnings, that mean nothing here. */
+  #onAlert(level: number, number: number, epoch: number): void {
+    const isClose = number === ALERT.closeNotify;
+    if (this.#closed || (level !== FATAL && !isClose)) return;
+    if (this.#awaited !== 'over') return this.#fail(`the far end ended the handshake with alert ${number}`);
+    // In the clear it may be anybody's.
+    if (epoch === 0) return;
+    this.close();
+    this.#options.onEnded(isClose ? 'closeNotify' : number);
   }
 
   #onMessage(message: HandshakeMessage, { epoch, sequence }: DtlsRecord): void {

@@ -11,7 +11,7 @@ import { type DualRing, openDualRing } from './dual-ring.ts';
 import { Echo } from './echo.ts';
 import { emptyFrame, History, LOOK_BACK_SAMPLES, ROOM_SAMPLES } from './history.ts';
 import { KeyEar } from './key-ear.ts';
-import { FRAME_SAMPLES, type Frame, LINE_RATE, type Sensitivity } from './line.ts';
+import { FRAME_SAMPLES, type Frame, type Key, LINE_RATE, type Sensitivity } from './line.ts';
 import { LineMemory } from './line-memory.ts';
 import { Listener } from './listener.ts';
 import { Played, type Sound } from './played.ts';
@@ -129,6 +129,11 @@ export class Hearing {
   /** Whether keys are listened for in the audio. */
   listenForTones(wanted: boolean): void {
     this.#keys.listenForTones(wanted);
+  }
+
+  /** A key that came by another way than RTP: it begins with the next frame. */
+  press(key: Key, durationMs: number): void {
+    this.#keys.signalled(key, this.position, this.position + Math.round((durationMs * LINE_RATE) / 1000));
   }
 
   /** As Line.keyDelay. */

@@ -6,7 +6,7 @@ import type { RtpPacket } from '../wire/rtp.ts';
 import type { TelephoneEvent } from '../wire/telephone-event.ts';
 import { DtmfDetector, KEY_DELAY } from './dtmf.ts';
 import { createKeyDetector, KEYS } from './keys.ts';
-import { FRAME_SAMPLES, type Frame } from './line.ts';
+import { FRAME_SAMPLES, type Frame, type Key } from './line.ts';
 import { LineMemory } from './line-memory.ts';
 import { type Press, Presses } from './presses.ts';
 
@@ -77,6 +77,12 @@ export class KeyEar {
     }
     this.#presses.goesOn(key, end, event.end);
     return began;
+  }
+
+  /** A key that the caller's signalling tells of, at `[onset, end)` for all that is known. No audio is taken for it. */
+  signalled(key: Key, onset: number, end: number): void {
+    const press = this.#presses.signalled(key, onset, end);
+    if (press !== undefined) this.#wait(press);
   }
 
   /** Listens for tones in the frame; `lost`: in the place of its audio is what stands in for it. Where a tone began that ends at `soundsUntil`. */

@@ -1,18 +1,15 @@
 /** The prompt library: fetches, decodes, brings to 8 kHz, keeps. */
 import { lookup } from 'node:dns/promises';
-import { setImmediate as breathe } from 'node:timers/promises';
 import type { Clock } from '../clock.ts';
 import { reasonOf } from '../errors.ts';
 import type { Log } from '../log.ts';
 import { type Resolve, sharedResolve } from '../outbound/request.ts';
-import { parseWav, readMono } from '../wire/wav.ts';
-import { LINE_RATE } from './line.ts';
 import { promptCache } from './prompt-cache.ts';
+import { decodePrompt } from './prompt-decode.ts';
 import { type FetchLimits, fetchPrompt } from './prompt-fetch.ts';
 import type { PromptAudio, PromptLibrary } from './prompt-library.ts';
 import { readPromptRules } from './prompt-rules.ts';
 import { promptTurns } from './prompt-turns.ts';
-import { type AudioSource, resampledLength, resampleSteps } from './resample.ts';
 
 export interface PromptOptions {
   /** Entries of `prompts.allow`: see `readPromptRules`. */
@@ -88,27 +85,11 @@ async function fetchAndDecode(
   try {
     const fetched = await fetchPrompt(uri, limits);
     if (!fetched.ok) return { ok: false, why: 'unavailable', message: about + fetched.message };
-    const parsed = parseWav(fetched.bytes);
-    if (!parsed.ok) return { ok: false, why: 'undecodable', message: about + parsed.reason };
-    const { audio } = parsed;
-    const { rate, frames } = audio;
-    const source: AudioSource = { rate, frames, read: (from, to) => readMono(audio, from, to) };
-    const samples = await bringTo(LINE_RATE, source);
-    if (!limits.wide) return { ok: true, samples };
-    const wide = new Int16Array(new SharedArrayBuffer(4 * samples.length));
-    // A whole sample at 8 kHz may be rounded up to: the two are as long as each other.
-    wide.set((await bringTo(2 * LINE_RATE, source)).subarray(0, wide.length));
-    return { ok: true, samples, wide };
+    const decoded = await decodePrompt(fetched.bytes, limits.wide);
+    return decoded.ok ? decoded : { ok: false, why: 'undecodable', message: about + decoded.reason };
   } catch (error) {
     return { ok: false, why: 'unavailable', message: about + reasonOf(error) };
   }
-}
-
-/** Onto shared memory, a few milliseconds at a time: SIP and HTTP are served by the same thread. */
-async function bringTo(rate: number, source: AudioSource): Promise<Int16Array> {
-  const samples = new Int16Array(new SharedArrayBuffer(2 * resampledLength(source, rate)));
-  for (const _ of resampleSteps(source, samples, rate)) await breathe();
-  return samples;
 }
 
 /** A URI without what may be secret in it: credentials and the query. */

@@ -34,7 +34,7 @@ import { createPortPairs, type PortPair, type PortPairs, type PortRange } from '
 import { Reception } from './reception.ts';
 import { createReports, type Reports } from './reports.ts';
 import { createNodeSockets, type OnDatagram } from './rtp-sockets.ts';
-import { SecureTransport } from './secure-transport.ts';
+import { type SecureLoss, SecureTransport } from './secure-transport.ts';
 import type { AudioParameters } from './session-description.ts';
 import { createTick, type Tick, type Turn } from './tick.ts';
 import { LONGEST_PACKET } from './timeline.ts';
@@ -56,6 +56,8 @@ export interface RtpLineOptions {
   readonly dtmf?: DtmfMode | undefined;
   /** Given, the line is for ICE and DTLS-SRTP, and shows this certificate. */
   readonly identity?: DtlsIdentity | undefined;
+  /** Told once, of a line for DTLS: there is, or will be, no media. */
+  readonly onLost?: ((loss: SecureLoss) => void) | undefined;
 }
 
 /** What came and went, since the line opened. */
@@ -157,7 +159,7 @@ export class RtpLine implements Line {
       random: Math.random,
     });
     this.fingerprint = options.identity?.fingerprint;
-    this.#secure = options.identity && this.#openSecure(options.identity);
+    this.#secure = options.identity && this.#openSecure(options.identity, options.onLost);
     pair.rtp.listen(this.#onRtp, this.#onSocketError);
     pair.rtcp.listen(this.#onRtcp, this.#onSocketError);
     const tick = options.tick ?? createTick(clock);
@@ -306,6 +308,11 @@ export class RtpLine implements Line {
     this.#hearing.keepBoth();
   }
 
+  /** The caller pressed a key now, as its signalling says: it is heard in the next frame, unless it was, or will be, heard otherwise. */
+  takeKey(key: Key, durationMs: number): void {
+    if (this.#connected && !this.#closed) this.#hearing.press(key, durationMs);
+  }
+
   /** Tells of every key that is pressed from now on, whoever listens besides. */
   watchKeys(onKey: (key: Key) => void): void {
     this.#onKey = onKey;
@@ -440,12 +447,12 @@ export class RtpLine implements Line {
     if (error !== null) this.#sendErrors++;
   };
 
-  #openSecure(identity: DtlsIdentity): SecureTransport {
+  #openSecure(identity: DtlsIdentity, onLost: RtpLineOptions['onLost'] = () => {}): SecureTransport {
     const { rtp } = this.#pair;
     return new SecureTransport({
       identity,
       clock: this.#clock,
-      log: this.#log,
+      onLost,
       sendsAtOnce: rtp.sendsAtOnce,
       send: (bytes, port, address) => rtp.send(bytes, port, address, this.#onReported),
       onSelected: (address, port) => {

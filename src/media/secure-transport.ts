@@ -2,8 +2,7 @@
  * What lies between a line and its RTP socket when the far end is a browser: ICE, DTLS and SRTP on one port (RFC 7983, RFC 5764, RFC 5761).
  * Nothing reaches the line before the far end has proven to be who its description said.
  */
-import type { Clock } from '../clock.ts';
-import type { Log } from '../log.ts';
+import type { Clock, Timer } from '../clock.ts';
 import type { DtlsIdentity } from './dtls-identity.ts';
 import { DtlsServer } from './dtls-server.ts';
 import { IceLite } from './ice-lite.ts';
@@ -14,16 +13,32 @@ import { MOST_SRTP_BYTES } from './srtp-keys.ts';
 export interface SecureTransportOptions {
   readonly identity: DtlsIdentity;
   readonly clock: Clock;
-  readonly log: Log;
   /** Whether what is sent may be written over at once. */
   readonly sendsAtOnce: boolean;
   readonly send: (bytes: Uint8Array, port: number, address: string) => void;
   /** The far end is to be reached there from now on. */
   readonly onSelected: (address: string, port: number) => void;
+  /** Once: there is, or will be, no media. */
+  readonly onLost: (loss: SecureLoss) => void;
+}
+
+/** How a browser's media was lost: by its own close_notify, by saying nothing at all, or because DTLS failed. */
+export interface SecureLoss {
+  readonly by: 'closed' | 'silent' | 'failed';
+  readonly message: string;
 }
 
 /** What a datagram was: nothing for the line, or a packet for it, plain from now on, that ends at `end`. */
 export type Opened = 'nothing' | 'rtp' | 'rtcp';
+
+/** From the descriptions to the keys: a browser needs a second, or a few over a bad network and a TURN server. */
+const HANDSHAKE_MS = 20_000;
+/** A browser checks for consent every five seconds at most, and is gone when it has not for thirty (RFC 7675 §5.1). */
+const CONSENT_MS = 30_000;
+/** How often it is looked whether something came, in that time. */
+const LOOKS = 3;
+/** Whoever hangs up closes both ways at once: BYE, which says more, may be the slower one. */
+const BYE_MS = 2000;
 
 /** Buffers of a line whose socket keeps them a while. */
 const SOME = 4;
@@ -43,6 +58,11 @@ export class SecureTransport {
   #sender: SrtpSender | undefined;
   #selected = { address: '', port: 0 };
   readonly #ready = Promise.withResolvers<void>();
+  /** What is waited for next: the keys, another look, a BYE. */
+  #patience: Timer | undefined;
+  /** Something authentic came since the last look. */
+  #alive = false;
+  #isOver = false;
 
   constructor(options: SecureTransportOptions) {
     const { sendsAtOnce, send, onSelected } = options;
@@ -77,6 +97,12 @@ export class SecureTransport {
     this.#fingerprint = `${hash} ${value}`;
     this.#dtls?.close();
     this.#receiver = this.#sender = undefined;
+    this.#wait(HANDSHAKE_MS, () =>
+      this.#lose({
+        by: 'failed',
+        message: `The far end did not finish ICE and DTLS within ${HANDSHAKE_MS / 1000} s.`,
+      }),
+    );
     this.#dtls = new DtlsServer({
       identity: this.#options.identity,
       fingerprint: parameters.remoteFingerprint,
@@ -86,10 +112,12 @@ export class SecureTransport {
         this.#receiver = new SrtpReceiver(receive);
         this.#sender = new SrtpSender(send);
         this.#ready.resolve();
+        this.#watch(LOOKS);
       },
-      onFailed: (why) => {
-        this.#options.log.warn({ why }, 'a DTLS handshake failed: its call has no media');
-        this.#ready.resolve();
+      onFailed: (why) => this.#lose({ by: 'failed', message: `The DTLS handshake failed: ${why}.` }),
+      onEnded: (by) => {
+        if (by === 'closeNotify') this.#wait(BYE_MS, () => this.#lose(CLOSED));
+        else this.#lose({ by: 'failed', message: `The far end ended DTLS with alert ${by}.` });
       },
     });
   }
@@ -98,8 +126,9 @@ export class SecureTransport {
   open(bytes: Uint8Array, from: number, to: number, address: string, port: number): Opened {
     const first = from < to ? bytes[from]! : -1;
     if (first >= 128 && first < 192) return this.#openPacket(bytes, from, to);
-    if (first >= 0 && first < 4) this.#ice.hear(bytes.subarray(from, to), address, port);
-    else if (first >= 20 && first < 64 && this.#ice.knows(address, port))
+    if (first >= 0 && first < 4) {
+      if (this.#ice.hear(bytes.subarray(from, to), address, port)) this.#alive = true;
+    } else if (first >= 20 && first < 64 && this.#ice.knows(address, port))
       this.#dtls?.hear(Buffer.from(bytes.subarray(from, to)));
     return 'nothing';
   }
@@ -117,8 +146,31 @@ export class SecureTransport {
 
   /** Sends nothing more. Idempotent. */
   close(): void {
+    this.#isOver = true;
+    this.#patience?.cancel();
     this.#dtls?.close();
     this.#ready.resolve();
+  }
+
+  #wait(ms: number, action: () => void): void {
+    this.#patience?.cancel();
+    if (!this.#isOver) this.#patience = this.#options.clock.after(ms, action);
+  }
+
+  /** Departs from RFC 7675 §5.1: a lite agent asks nobody for consent, so what comes of the far end's own checks, and of its media, has to do. */
+  #watch(left: number): void {
+    this.#alive = false;
+    this.#wait(CONSENT_MS / LOOKS, () => {
+      if (this.#alive) this.#watch(LOOKS);
+      else if (left > 1) this.#watch(left - 1);
+      else this.#lose(SILENT);
+    });
+  }
+
+  #lose(loss: SecureLoss): void {
+    if (this.#isOver) return;
+    this.close();
+    this.#options.onLost(loss);
   }
 
   #openPacket(bytes: Uint8Array, from: number, to: number): Opened {
@@ -127,6 +179,14 @@ export class SecureTransport {
     // RFC 5761 §4: what would be payload types 64 to 95 are types of RTCP.
     const isRtcp = second >= 192 && second < 224;
     this.end = isRtcp ? this.#receiver.rtcp(bytes, from, to) : this.#receiver.rtp(bytes, from, to);
-    return this.end < 0 ? 'nothing' : isRtcp ? 'rtcp' : 'rtp';
+    if (this.end < 0) return 'nothing';
+    this.#alive = true;
+    return isRtcp ? 'rtcp' : 'rtp';
   }
 }
+
+const CLOSED: SecureLoss = { by: 'closed', message: 'The far end closed its media (DTLS close_notify).' };
+const SILENT: SecureLoss = {
+  by: 'silent',
+  message: `Nothing came from the far end, not even a check of ICE, for ${CONSENT_MS / 1000} s.`,
+};

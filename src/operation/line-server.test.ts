@@ -29,6 +29,7 @@ class ScriptedOwnedLine extends ScriptedLine implements OwnedLine {
   closes = 0;
   connect(): void {}
   mute(): void {}
+  takeKey(): void {}
   watchKeys(): void {}
   /** Hears something, once it is watched. */
   hears: (heard: Heard) => void = () => {};

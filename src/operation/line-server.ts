@@ -2,6 +2,7 @@
 import { reasonOf, TonearmError } from '../errors.ts';
 import type { Log } from '../log.ts';
 import type { Heard, Key, Line } from '../media/line.ts';
+import type { SecureLoss } from '../media/secure-transport.ts';
 import type { AudioParameters } from '../media/session-description.ts';
 import type { AudioRing, Take } from '../recording/take.ts';
 import type { Fingerprint } from '../wire/sdp.ts';
@@ -20,6 +21,7 @@ export interface OwnedLine extends Line {
   ring(channels: 1 | 2): AudioRing;
   connect(parameters: AudioParameters): void;
   mute(muted: boolean): void;
+  takeKey(key: Key, durationMs: number): void;
   watchKeys(onKey: (key: Key) => void): void;
   watchHearing(onHeard: (heard: Heard) => void): void;
   close(): Promise<void>;
@@ -46,7 +48,8 @@ export function serveLines(
   parts: Pick<QueueParts, 'beep'> & {
     /** As QueueParts.openTake, of what this line hears. */
     readonly openTake: (line: OwnedLine, spec: TakeSpec, onGrown: (samples: number) => void) => Take;
-    readonly openLine: (callId: string, secure: boolean) => Promise<OwnedLine>;
+    /** `onLost`: told once, of a secure one, when there is, or will be, no media. */
+    readonly openLine: (secure: boolean, onLost: (loss: SecureLoss) => void) => Promise<OwnedLine>;
     readonly send: (message: FromWorker) => void;
     readonly log: Log;
   },
@@ -57,9 +60,10 @@ export function serveLines(
   const operations = new Map<number, Operation>();
   let closing = false;
 
-  const open = async ({ line: id, callId, secure, watched }: Extract<ToWorker, { type: 'openLine' }>) => {
+  const open = async ({ line: id, secure, watched }: Extract<ToWorker, { type: 'openLine' }>) => {
     try {
-      const line = await parts.openLine(callId, secure === true);
+      const onLost = (loss: SecureLoss) => send({ type: 'lineLost', line: id, loss });
+      const line = await parts.openLine(secure === true, onLost);
       if (closing) {
         await line.close();
         throw new TonearmError('engineClosed', 'the media engine is closing: no more lines are opened');
@@ -122,6 +126,9 @@ export function serveLines(
         break;
       case 'mute':
         lines.get(message.line)?.line.mute(message.muted);
+        break;
+      case 'takeKey':
+        lines.get(message.line)?.line.takeKey(message.key, message.durationMs);
         break;
       case 'watchKeys': {
         const { line } = message;

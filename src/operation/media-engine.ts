@@ -24,10 +24,14 @@ export interface MediaLine {
   readonly fingerprint?: Fingerprint | undefined;
   /** Aborts when the worker that carried the line is gone; running operations end with `error` before that. */
   readonly failed: AbortSignal;
+  /** Aborts, with a SecureLoss for its reason, when a browser at the other end is gone or was never there. The line is still to be closed. */
+  readonly lost: AbortSignal;
   /** Sets, or at a re-INVITE changes, what offer/answer settled. */
   connect(parameters: AudioParameters): void;
   /** While muted, the caller hears silence in the place of what plays. */
   mute(muted: boolean): void;
+  /** The caller pressed a key now, as its signalling says: one like those that are heard, and told once if it is heard as well. */
+  takeKey(key: Key, durationMs: number): void;
   /** Tells of each key that the caller presses from now on, whatever operations make of it. Once a line. */
   watchKeys(onKey: (key: Key) => void): void;
   /**

@@ -4,8 +4,9 @@ import { once } from 'node:events';
 import { test } from 'node:test';
 import { Worker } from 'node:worker_threads';
 import { locate, toneShare } from '../../test/support/audio.ts';
+import { openBrowserPeer } from '../../test/support/browser-peer.ts';
 import { promptSpec, recordSpec } from '../../test/support/operation-stage.ts';
-import { freePorts, HERE, listener, poolStage, syllables } from '../../test/support/pool-stage.ts';
+import { freePorts, HERE, listener, poolStage, syllables, towards } from '../../test/support/pool-stage.ts';
 import { samples } from '../../test/support/scripted-line.ts';
 import { VirtualClock } from '../../test/support/virtual-clock.ts';
 import { silentLog } from '../log.ts';
@@ -74,6 +75,24 @@ test('a call is prompted, beeped at and recorded; the stop tone ends it and is n
   const phases = told.map(({ phase }) => phase).filter((phase) => phase !== 'grown');
   assert.deepEqual(phases, ['running', 'prompt', 'beep', 'recording', 'speech']);
   assert.deepEqual(told.at(-1), { phase: 'grown', samples: taken.length });
+  await line.close();
+});
+
+test('a browser that ends DTLS has lost its line, and nobody else has', async (t) => {
+  const stage = await poolStage(t);
+  const line = await stage.pool.openLine({ callId: 'c1', secure: true });
+  const other = await stage.pool.openLine({ callId: 'c2', secure: true });
+  const peer = await openBrowserPeer();
+  t.after(() => peer.close());
+  const nowhere = { address: '', port: 0, rtcpPort: 0 };
+  line.connect({ ...towards(0), remote: nowhere, secure: peer.parameters });
+  const lost = once(line.lost, 'abort');
+  await peer.check(line.port);
+  await peer.secure(line.port);
+  peer.abandon(line.port);
+  await lost;
+  assert.deepEqual(line.lost.reason, { by: 'failed', message: 'The far end ended DTLS with alert 80.' });
+  assert.equal(other.lost.aborted, false);
   await line.close();
 });
 

@@ -6,6 +6,7 @@ import type { MessagePort } from 'node:worker_threads';
 import type { DtmfMode } from '../media/keys.ts';
 import type { Heard, Key } from '../media/line.ts';
 import type { PortRange } from '../media/ports.ts';
+import type { SecureLoss } from '../media/secure-transport.ts';
 import type { AudioParameters } from '../media/session-description.ts';
 import type { Fingerprint } from '../wire/sdp.ts';
 import type { OperationEnd, OperationProgress, OperationSpec, PromptDelivery } from './operation.ts';
@@ -33,6 +34,7 @@ export type ToWorker =
     }
   | { readonly type: 'connect'; readonly line: number; readonly parameters: AudioParameters }
   | { readonly type: 'mute'; readonly line: number; readonly muted: boolean }
+  | { readonly type: 'takeKey'; readonly line: number; readonly key: Key; readonly durationMs: number }
   | { readonly type: 'watchKeys'; readonly line: number }
   | {
       readonly type: 'run';
@@ -68,6 +70,8 @@ export type FromWorker =
       readonly code: string;
       readonly message: string;
     }
+  /** Of a secure line, once; it is still to be closed. */
+  | { readonly type: 'lineLost'; readonly line: number; readonly loss: SecureLoss }
   /** Of a line whose keys are watched. */
   | { readonly type: 'key'; readonly line: number; readonly key: Key }
   /** Of a line that is watched. */

@@ -29,6 +29,7 @@ export interface WorkerLink {
 interface LinkedLine {
   readonly opened: PromiseWithResolvers<MediaLine>;
   readonly failed: AbortController;
+  readonly lost: AbortController;
   readonly closed: PromiseWithResolvers<void>;
   onKey: ((key: Key) => void) | undefined;
   readonly onHeard: OnHeard | undefined;
@@ -79,6 +80,9 @@ export function linkWorker(worker: Worker, log: Log, spool: Pick<WorkerSpool, 'a
       case 'lineRefused':
         lines.get(message.line)?.opened.reject(new TonearmError(message.code, message.message));
         lines.delete(message.line);
+        break;
+      case 'lineLost':
+        lines.get(message.line)?.lost.abort(message.loss);
         break;
       case 'key':
         lines.get(message.line)?.onKey?.(message.key);
@@ -134,11 +138,15 @@ export function linkWorker(worker: Worker, log: Log, spool: Pick<WorkerSpool, 'a
     port,
     fingerprint,
     failed: line.failed.signal,
+    lost: line.lost.signal,
     connect(parameters) {
       if (lines.has(id)) post({ type: 'connect', line: id, parameters });
     },
     mute(muted) {
       if (lines.has(id)) post({ type: 'mute', line: id, muted });
+    },
+    takeKey(key, durationMs) {
+      if (lines.has(id)) post({ type: 'takeKey', line: id, key, durationMs });
     },
     watchKeys(onKey) {
       line.onKey = onKey;
@@ -203,8 +211,8 @@ export function linkWorker(worker: Worker, log: Log, spool: Pick<WorkerSpool, 'a
       const id = ++numbers;
       const opened = Promise.withResolvers<MediaLine>();
       const closed = Promise.withResolvers<void>();
-      const failed = new AbortController();
-      lines.set(id, { opened, closed, failed, onKey: undefined, onHeard, closing: false });
+      const [failed, lost] = [new AbortController(), new AbortController()];
+      lines.set(id, { opened, closed, failed, lost, onKey: undefined, onHeard, closing: false });
       post({ type: 'openLine', line: id, callId, secure, watched: onHeard !== undefined });
       return opened.promise;
     },

@@ -49,11 +49,11 @@ const spool = createSpool(spoolPort);
 spoolPort.on('message', (message: FromSpool) => spool.take(message));
 spoolPort.on('close', () => spool.lost());
 const server = serveLines({
-  openLine: (_callId, secure) => {
+  openLine: (secure, onLost) => {
     // One certificate for all browsers of this worker, made when the first one calls.
     if (secure) identity ??= createDtlsIdentity(systemClock.now());
     const shared = { address, ports: pairs, tick, memories, dtmf, clock: systemClock, log };
-    return openRtpLine(secure ? { ...shared, identity } : shared);
+    return openRtpLine(secure ? { ...shared, identity, onLost } : shared);
   },
   openTake: (line, spec, onGrown) => spool.openTake(spec, line.ring(spec.channels), onGrown),
   beep: beep(),

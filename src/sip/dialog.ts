@@ -1,4 +1,5 @@
 import type { Clock } from '../clock.ts';
+import { DTMF_INFO_TYPES, parseDtmfInfo } from '../wire/dtmf-info.ts';
 import { parseCSeq } from '../wire/sip-header.ts';
 import { header, type SipRequest, type SipResponse } from '../wire/sip-message.ts';
 import { parseSipUri } from '../wire/sip-uri.ts';
@@ -142,10 +143,7 @@ export class SipDialog implements Dialog {
       case 'NOTIFY':
         return this.#onNotify(transaction);
       case 'INFO':
-        // RFC 6086 §3.2: no Info Package was agreed on.
-        return transaction.respond(
-          request.body.length === 0 ? responseTo(request, 200) : responseTo(request, 415),
-        );
+        return this.#onInfo(transaction);
       default:
         return transaction.respond(
           responseTo(request, 200, { headers: { Allow: ALLOW, Accept: 'application/sdp' } }),
@@ -269,6 +267,23 @@ export class SipDialog implements Dialog {
     transaction.respond(
       responseTo(request, 200, { headers: { Contact: this.#host.contact }, sdp: decided.sdp }),
     );
+  }
+
+  /** Legacy use, for keys (RFC 6086 §2); what has an Info Package is none that was agreed on. */
+  #onInfo(transaction: ServerTransaction): void {
+    const { request } = transaction;
+    const answer = (status: number, headers = {}) =>
+      transaction.respond(responseTo(request, status, { headers }));
+    // §4.2.2
+    if (header(request, 'info-package') !== undefined) return answer(469, { 'Recv-Info': '' });
+    if (request.body.length === 0) return answer(200);
+    const key = parseDtmfInfo(header(request, 'content-type') ?? '', request.body);
+    const { onKey } = this.#handler;
+    if (onKey === undefined || (!key.ok && key.wrong === 'type'))
+      return answer(415, { Accept: onKey === undefined ? '' : DTMF_INFO_TYPES });
+    if (!key.ok) return answer(400);
+    answer(200);
+    onKey(key.event, key.durationMs);
   }
 
   /** RFC 6665 §4.1.3. */

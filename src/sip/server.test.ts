@@ -341,6 +341,42 @@ test('a request out of order within a dialog gets 500 (§12.2.2)', async () => {
   assert.equal(stage.trace().at(-1), '0 500 INFO');
 });
 
+test('keys by INFO go to the owner of the dialog; what is no key is refused, and told apart by its status', async () => {
+  const stage = await sipStage('udp');
+  await stage.receive(request('INVITE', { body: SDP }));
+  const keys: string[] = [];
+  const onKey = (event: number, ms: number) => void keys.push(`${event} for ${ms} ms`);
+  (await stage.nextInvite()).accept(SDP, { ...willing, onKey });
+  const toTag = tagOf(stage.last('200 INVITE'));
+  await stage.receive(request('ACK', { toTag }));
+  let cseq = 1;
+  const info = async (body: string, type = 'application/dtmf-relay', headers = '') => {
+    await stage.receive(request('INFO', { toTag, cseq: ++cseq, body, type, headers }));
+    return stage.trace().at(-1)?.slice(2);
+  };
+  assert.equal(await info('Signal=5\r\nDuration=160'), '200 INFO');
+  assert.equal(await info('#', 'application/dtmf'), '200 INFO');
+  assert.equal(await info(''), '200 INFO');
+  assert.equal(await info('Signal=five'), '400 INFO');
+  assert.equal(await info('<media_control/>', 'application/media_control+xml'), '415 INFO');
+  assert.equal(header(stage.last('415 INFO'), 'accept'), 'application/dtmf-relay, application/dtmf');
+  assert.equal(await info('Signal=5', 'application/dtmf-relay', 'Info-Package: foo\n'), '469 INFO');
+  assert.equal(header(stage.last('469 INFO'), 'recv-info'), '');
+  // Sent again, it is answered again and told no more.
+  await stage.receive(
+    request('INFO', { toTag, cseq: 2, body: 'Signal=5\r\nDuration=160', type: 'application/dtmf-relay' }),
+  );
+  assert.deepEqual(keys, ['5 for 160 ms', '11 for 100 ms']);
+});
+
+test('an owner that takes no keys refuses them', async () => {
+  const stage = await sipStage('udp');
+  const { toTag } = await answered(stage);
+  await stage.receive(request('ACK', { toTag }));
+  await stage.receive(request('INFO', { toTag, cseq: 2, body: 'Signal=5', type: 'application/dtmf-relay' }));
+  assert.equal(stage.trace().at(-1), '0 415 INFO');
+});
+
 test('closing sends 503 to what rings and BYE to what talks, and leaves no timer', async () => {
   const stage = await sipStage('udp');
   const { toTag } = await answered(stage);

@@ -79,6 +79,8 @@ export interface DialogHandler {
   onOffer(offer: string | undefined): { readonly sdp: string } | { readonly status: number };
   /** The answer to an offer that we made in a 200 arrived in the ACK. */
   onAnswer(sdp: string): void;
+  /** The far end pressed a key and says so by INFO: an RFC 4733 event, 0–16. Left out: no keys are taken so. */
+  onKey?(event: number, durationMs: number): void;
 }
 
 export interface Dialog {

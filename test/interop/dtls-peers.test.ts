@@ -74,6 +74,7 @@ async function shakeHands(
     send: (datagram) => socket.send(datagram, peer, '127.0.0.1'),
     onKeys: ({ receive, send }) =>
       outcome.resolve(Buffer.concat([receive.key, send.key, receive.salt, send.salt]).toString('hex')),
+    onEnded() {},
     onFailed: (why) => outcome.resolve(why),
   });
   socket.on('message', (datagram, { port }) => {

@@ -4,7 +4,7 @@ import { test } from 'node:test';
 import { isFinalOperation, isState } from '../support/bot.ts';
 import { capturedPackets, pcapFile } from '../support/pcap.ts';
 import { type Press, pressed } from '../support/pressed.ts';
-import { dial, hangUp, play, scenario, wait } from '../support/scenarios.ts';
+import { dial, hangUp, hungUp, info, play, scenario, wait } from '../support/scenarios.ts';
 import { runSipp } from '../support/sipp.ts';
 import { missing } from '../support/tools.ts';
 import {
@@ -108,6 +108,38 @@ for (const { dtmf, what, press } of MODES) {
     }
   });
 }
+
+test('keys by INFO, in both forms, are told and end the recording; what is no key is refused', {
+  skip,
+}, async () => {
+  const stage = await voicemailStage();
+  try {
+    const relay = (key: string) => `Signal=${key}\nDuration=160\n`;
+    const calling = runSipp({
+      port: stage.server.udp,
+      scenario: scenario(
+        ...[dial(), wait(1500), info(2, 'application/dtmf-relay', relay('1'))],
+        ...[wait(300), info(3, 'application/dtmf', '1')],
+        ...[info(4, 'application/dtmf-relay', relay('one'), 400), info(5, 'text/plain', '1', 415)],
+        ...[wait(300), info(6, 'application/dtmf-relay', relay('#')), hungUp],
+      ),
+    });
+    const call = await stage.answerNext();
+    await subscribe(stage, call);
+    const final = await stage.record(call, {
+      ...PATIENT,
+      stopTones: ['11#'],
+      maxRecordDurationInSeconds: 30,
+    });
+    assert.deepEqual([final.completionReason, final.endReport.stopTone], ['stopToneDetected', '11#']);
+    await stage.hangUp(call);
+    const { code, output, messages } = await calling;
+    assert.equal(code, 0, output + messages);
+    assert.deepEqual(tonesOf(stage, call), numbered(['tone1', 'tone1', 'pound']));
+  } finally {
+    await stage.close();
+  }
+});
 
 test('media.dtmf events: tones in the audio end nothing and are told to nobody', { skip }, async () => {
   const stage = await voicemailStage({ config: { media: { dtmf: 'events' } } });

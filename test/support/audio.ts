@@ -108,3 +108,34 @@ export function rms(samples: Int16Array): number {
   for (const sample of samples) sum += sample * sample;
   return Math.sqrt(sum / Math.max(1, samples.length));
 }
+
+/** How long each tone of `chimes` lasts. */
+const CHIME_MS = 100;
+
+/** Tones one after the other: a beginning that is known again however time is stretched. */
+export function chimes(frequencies: readonly number[], rate: number): Int16Array {
+  const each = (CHIME_MS * rate) / 1000;
+  return Int16Array.from({ length: frequencies.length * each }, (_, at) => {
+    const frequency = frequencies[Math.floor(at / each)] ?? 0;
+    return 10_000 * Math.sin((2 * Math.PI * frequency * at) / rate);
+  });
+}
+
+/** Where each of these tones is first heard after the one before, for 20 ms at least, in ms; `undefined`: it is not. */
+export function chimesHeard(
+  samples: Int16Array,
+  frequencies: readonly number[],
+  rate: number,
+): readonly (number | undefined)[] {
+  const [length, step] = [rate / 50, rate / 200];
+  let at = 0;
+  return frequencies.map((frequency) => {
+    for (let from = at; from + length <= samples.length; from += step) {
+      const part = samples.subarray(from, from + length);
+      if (rms(part) < 500 || toneShare(part, frequency, rate) < 0.9) continue;
+      at = from;
+      return Math.round((1000 * from) / rate);
+    }
+    return undefined;
+  });
+}

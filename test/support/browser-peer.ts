@@ -51,6 +51,8 @@ export interface BrowserPeer {
   check(to: number, useCandidate?: boolean): Promise<void>;
   /** Shakes hands; resolves when there are keys. */
   secure(to: number): Promise<void>;
+  /** Ends DTLS with a fatal alert. */
+  abandon(to: number): void;
   /** Sends RTP, protected. */
   send(packet: Uint8Array, to: number): void;
   sendPlain(packet: Uint8Array, to: number): void;
@@ -105,6 +107,7 @@ export async function openBrowserPeer(options: DtlsClientOptions = {}): Promise<
       await until(() => client.finished);
       keys = { receiver: new SrtpReceiver(client.keys.server), sender: new SrtpSender(client.keys.client) };
     },
+    abandon: (to) => sendPlain(client.alert(2, 80), to),
     send(packet, to) {
       if (keys === undefined) throw new Error('there are no keys yet');
       const out = new Uint8Array(MOST_SRTP_BYTES);

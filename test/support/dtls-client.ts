@@ -143,6 +143,13 @@ export class DtlsClient {
     return formatRecord(epoch === 1 && this.#keys ? encryptRecord(record, this.#keys.client) : record);
   }
 
+  /** Once it has shaken hands: an alert; 1 is a warning, 2 fatal. */
+  alert(level: 1 | 2, number: number): Buffer {
+    if (this.#keys === undefined) throw new Error('there are no keys yet');
+    const fragment = Buffer.of(level, number);
+    return this.record(CONTENT.alert, 1, fragment);
+  }
+
   #onMessage(message: HandshakeMessage): void {
     this.#received.set(message.type, message);
     if (message.type === HANDSHAKE.finished)

@@ -55,6 +55,18 @@ Content-Length: 0
 `)}`;
 }
 
+/** A key by INFO, or another body, and the status that it must get. */
+export function info(cseq: number, type: string, body: string, status = 200): string {
+  return `${send(`INFO [next_url] SIP/2.0
+${HEADERS('INFO', cseq, '[peer_tag_param]')}
+[routes]
+Content-Type: ${type}
+Content-Length: [len]
+
+${body}`)}
+<recv response="${status}"/>`;
+}
+
 export const play = (file: string) => `<nop><action><exec play_pcap_audio="${file}"/></action></nop>`;
 export const wait = (ms: number) => `<pause milliseconds="${ms}"/>`;
 

@@ -2,6 +2,7 @@
 
 import { TonearmError } from '../../src/errors.ts';
 import type { Key } from '../../src/media/line.ts';
+import type { SecureLoss } from '../../src/media/secure-transport.ts';
 import type { AudioParameters } from '../../src/media/session-description.ts';
 import type { MediaEngine, MediaLine, OperationRun } from '../../src/operation/media-engine.ts';
 import type {
@@ -43,6 +44,7 @@ export class ScriptedLine implements MediaLine {
   press: (key: Key) => void = () => {};
   closed = false;
   readonly #failed = new AbortController();
+  readonly #lost = new AbortController();
 
   constructor(port: number) {
     this.port = port;
@@ -52,12 +54,28 @@ export class ScriptedLine implements MediaLine {
     return this.#failed.signal;
   }
 
+  get lost(): AbortSignal {
+    return this.#lost.signal;
+  }
+
+  /** The browser at its other end is gone. */
+  lose(loss: SecureLoss): void {
+    this.#lost.abort(loss);
+  }
+
   connect(parameters: AudioParameters): void {
     this.connected.push(parameters);
   }
 
   mute(muted: boolean): void {
     this.muted = muted;
+  }
+
+  /** What signalling told of. */
+  readonly signalled: (readonly [key: Key, durationMs: number])[] = [];
+
+  takeKey(key: Key, durationMs: number): void {
+    this.signalled.push([key, durationMs]);
   }
 
   watchKeys(onKey: (key: Key) => void): void {

@@ -12,11 +12,16 @@ const root = join(import.meta.dirname, '../..');
 export interface WebPhone {
   /** Calls, and resolves when the call stands. */
   place(server: string, target: string): Promise<void>;
+  /** As a telephone event. */
   press(key: string): Promise<void>;
+  /** As JsSIP does unless it is told otherwise: by INFO. */
+  signal(key: string): Promise<void>;
   /** Resolves when its microphone heard something, and then nothing for about a second. */
   spoken(): Promise<void>;
   /** Holds the call and takes it up again: with JsSIP. */
   holdAndResume(): Promise<void>;
+  /** Closes its media, as soon as there is some, and tells nobody by SIP: with JsSIP. */
+  vanish(): Promise<void>;
   /** The browser's own description. */
   offer(): Promise<string>;
   /** Resolves when the far end ended the call. */
@@ -31,9 +36,11 @@ interface PagePhone {
   readonly ended: Promise<unknown>;
   place(server: string, target: string): Promise<unknown>;
   press(key: string): void;
+  signal(key: string): void;
   spoken(): Promise<void>;
   hold(): Promise<void>;
   resume(): Promise<void>;
+  vanish(): Promise<void>;
   offer(): string;
   heard(): { readonly rate: number; readonly samples: string };
 }
@@ -86,8 +93,10 @@ function phoneOf(page: Page): Omit<WebPhone, 'close'> {
       ] as const);
     },
     press: (key) => page.evaluate((key) => void phone.press(key), key),
+    signal: (key) => page.evaluate((key) => void phone.signal(key), key),
     spoken: () => page.evaluate(() => phone.spoken()),
     holdAndResume: () => page.evaluate(() => phone.hold().then(() => phone.resume())),
+    vanish: () => page.evaluate(() => phone.vanish()),
     offer: () => page.evaluate(() => phone.offer()),
     ended: () => page.evaluate(() => phone.ended.then(() => {})),
     heard: async () => {

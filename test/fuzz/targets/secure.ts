@@ -6,7 +6,6 @@
  * or, of the steps OTHER and STRANGER, any datagram, from the far end's address or another: step | length (2 bytes) | bytes.
  */
 import assert from 'node:assert/strict';
-import { silentLog } from '../../../src/log.ts';
 import { createDtlsIdentity } from '../../../src/media/dtls-identity.ts';
 import { SecureTransport } from '../../../src/media/secure-transport.ts';
 import { SrtpSender } from '../../../src/media/srtp.ts';
@@ -57,13 +56,13 @@ export const secure: Target = {
     const transport = new SecureTransport({
       identity: ours,
       clock,
-      log: silentLog,
       sendsAtOnce: true,
       send(bytes, port, address) {
         assert.deepEqual([address, port], [FAR, FAR_PORT], 'a stranger is spoken to');
         client.hear(bytes);
       },
       onSelected: (address) => assert.equal(address, FAR),
+      onLost() {},
     });
     const fingerprint = theirs.fingerprint;
     transport.connect({ ice: ICE, remoteUfrag: 'theirs', remoteFingerprint: fingerprint });
