@@ -19,7 +19,7 @@ export interface ChurnCounts {
 }
 
 const SHORTEST_MS = 500;
-const MEAN_MS = 12_000;
+const MEAN_MS = 30_000;
 const LONGEST_MS = 90_000;
 /** Set up in a second at first; later as calls end. */
 const FIRST_PER_SECOND = 25;

@@ -1,6 +1,6 @@
 /** The encoder's thread: its entry. Started by encoder.ts. */
 import { readlinkSync } from 'node:fs';
-import { setPriority } from 'node:os';
+import { getPriority, setPriority } from 'node:os';
 import { basename } from 'node:path';
 import { parentPort } from 'node:worker_threads';
 import { atMost } from '../at-most.ts';
@@ -10,8 +10,9 @@ import { finishFile } from './finish.ts';
 
 /** Files made side by side, a piece of each in turn: a voicemail does not wait for the hour before it. */
 const AT_ONCE = 8;
-/** Nice value: on a busy machine a third of what the threads get that serve calls. */
-const PRIORITY = 5;
+/** Nicer by so much than the threads that serve calls: on a busy machine it has a third of what they get. */
+const NICER = 5;
+const NICEST = 19;
 
 const main = parentPort;
 if (main === null)
@@ -30,7 +31,8 @@ main.on('message', async ({ id, job }: ToEncoder) => {
 /** Calls come before files. Linux alone gives threads priorities of their own. */
 function stepBack(): void {
   try {
-    setPriority(Number(basename(readlinkSync('/proc/thread-self'))), PRIORITY);
+    const thread = Number(basename(readlinkSync('/proc/thread-self')));
+    setPriority(thread, Math.min(NICEST, getPriority(thread) + NICER));
   } catch {
     // Then it has the same as the others.
   }

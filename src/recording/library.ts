@@ -17,7 +17,7 @@ export interface RecordingLibrary {
   grown(recordingId: string, samples: number): void;
   /**
    * Resolves once it is certain that the take is in the spool and will become the finished file, which goes on afterwards: readers that follow end,
-   * whoever opens it meanwhile waits. Rejects as `finish` does with what is found wrong before; what goes wrong later is logged.
+   * whoever opens it meanwhile waits. When many files are to be made before, it resolves with the file. Rejects as `finish` does with what is found wrong before; what goes wrong later is logged.
    */
   keep(recordingId: string, take: CapturedTake): Promise<void>;
   /**

@@ -304,6 +304,21 @@ test('what is kept is told before its file is made: who opens it meanwhile gets 
   assert.ok((await fileOf(stage, recordingId)).equals(expectedFile(babble(9000))));
 });
 
+test('with many files to be made, what is kept is told when its own is there', async (t) => {
+  const slow = slowEncoder();
+  const stage = await staged(t, { encoder: slow.encoder });
+  const keep = async () => {
+    const { recordingId } = await stage.prepare();
+    await stage.recordings.keep(recordingId, await stage.capture(recordingId, babble(80)));
+    return recordingId;
+  };
+  for (let behind = 0; behind < 64; behind++) await keep();
+  const isThere = keep().then((id) => existsSync(join(stage.folder, 'finished', `${id}.wav`)));
+  await slow.asked;
+  slow.release();
+  assert.ok(await isThere);
+});
+
 test('nothing is kept of what is not in the spool, and a file that fails later is logged and tried again', {
   skip: process.platform !== 'linux',
 }, async (t) => {

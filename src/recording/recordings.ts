@@ -77,6 +77,8 @@ const REMEMBER_GONE_MS = 86_400_000;
 /** Who opens a recording whose file is being made waits so long; then it is told to come again. */
 const WAIT_FOR_FILE_MS = 20_000;
 const MAKING_RETRY_MS = 2000;
+/** With so many files to be made, a recording is told of only when its own is. */
+const MOST_BEHIND = 64;
 /** `trimSilence` leaves so much on either side of speech. */
 const KEPT_AROUND_SPEECH_MS = 200;
 
@@ -182,7 +184,10 @@ class FolderRecordings implements Recordings {
   }
 
   keep(recordingId: string, take: CapturedTake): Promise<void> {
+    const isBehind = this.#finishing.size >= MOST_BEHIND;
     const { kept, finished } = this.#beginFinish(recordingId, take);
+    // Whoever records faster than files can be made is held up by it.
+    if (isBehind) return finished.then(() => {});
     finished.catch(async (thrown: unknown) => {
       const isToldOf = await kept.then(
         () => false,
