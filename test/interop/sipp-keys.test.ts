@@ -28,6 +28,12 @@ async function subscribe(stage: VoicemailStage, call: AnsweredCall): Promise<voi
   await stage.act(call, 'subscribeToTone');
   await stage.bot.next('subscribed', (one) => call.mine(one) && isFinalOperation(one));
 }
+/** Resolves with what the last notification carries. */
+async function recordUntilOneOneHash(stage: VoicemailStage, call: AnsweredCall) {
+  const final = await stage.record(call, { ...PATIENT, stopTones: ['11#'], maxRecordDurationInSeconds: 30 });
+  assert.deepEqual([final.completionReason, final.endReport.stopTone], ['stopToneDetected', '11#']);
+  return final;
+}
 const numbered = (tones: readonly string[]) => tones.map((tone, index) => `${index + 1} ${tone}`);
 
 test("each of sipp's captures is one key, played twice it is two", { skip }, async () => {
@@ -90,12 +96,7 @@ for (const { dtmf, what, press } of MODES) {
       const calling = stage.caller(oneOneHash(press));
       const call = await stage.answerNext();
       await subscribe(stage, call);
-      const final = await stage.record(call, {
-        ...PATIENT,
-        stopTones: ['11#'],
-        maxRecordDurationInSeconds: 30,
-      });
-      assert.deepEqual([final.completionReason, final.endReport.stopTone], ['stopToneDetected', '11#']);
+      const final = await recordUntilOneOneHash(stage, call);
       const recorded = await download(final);
       const loudest = recorded.reduce((most, sample) => Math.max(most, Math.abs(sample)), 0);
       // The first 20 ms of a tone go into the recording before its event can say what they are, unless tones are listened for.
@@ -126,12 +127,7 @@ test('keys by INFO, in both forms, are told and end the recording; what is no ke
     });
     const call = await stage.answerNext();
     await subscribe(stage, call);
-    const final = await stage.record(call, {
-      ...PATIENT,
-      stopTones: ['11#'],
-      maxRecordDurationInSeconds: 30,
-    });
-    assert.deepEqual([final.completionReason, final.endReport.stopTone], ['stopToneDetected', '11#']);
+    await recordUntilOneOneHash(stage, call);
     await stage.hangUp(call);
     const { code, output, messages } = await calling;
     assert.equal(code, 0, output + messages);
