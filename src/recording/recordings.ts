@@ -315,7 +315,8 @@ class FolderRecordings implements Recordings {
     const nothing = { bytes: undefined, durationMs: undefined, finishedAt: undefined };
     const known = { recordingId, callId, operationId, applicationId, format, preparedAt, ...nothing };
     if (record.state === 'prepared') {
-      if (tail === undefined && !this.#late.has(recordingId)) return undefined;
+      const isOnItsWay = this.#late.has(recordingId) || this.#finishing.has(recordingId);
+      if (tail === undefined && !isOnItsWay) return undefined;
       const samples = tail?.samples ?? 0;
       return {
         ...known,

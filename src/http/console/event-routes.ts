@@ -24,7 +24,8 @@ export function eventRoutes(app: FastifyInstance, { traces, watchers, clock }: E
     for (const reader of readers.keys()) reader.end();
   });
 
-  app.get('/console/events', async (request: Asking, reply) => {
+  // Not with HEAD: it would never end, and tell nothing.
+  app.get('/console/events', { exposeHeadRoute: false }, async (request: Asking, reply) => {
     const session = sessionOf(request);
     const own = [...readers.values()].filter((one) => one === session).length;
     if (readers.size >= MOST_READERS || own >= MOST_OF_A_SESSION)

@@ -31,7 +31,7 @@ export async function ofOurHost(
   { publicUrl }: Pick<GuardOptions, 'publicUrl'>,
 ): Promise<FastifyReply | undefined> {
   reply.headers(HEADERS);
-  return isOurHost(request.headers.host, publicUrl)
+  return isOurHost(request.host, publicUrl)
     ? undefined
     : refuse(reply, 421, 'otherHost', `The console is at ${publicUrl}: http.publicUrl of the configuration.`);
 }
@@ -42,7 +42,9 @@ export async function ofOurPage(
   reply: FastifyReply,
   { publicUrl }: Pick<GuardOptions, 'publicUrl'>,
 ): Promise<FastifyReply | undefined> {
-  const { origin, host } = request.headers;
+  // As a proxy that is trusted has it.
+  const { host } = request;
+  const { origin } = request.headers;
   const site = request.headers['sec-fetch-site'] ?? 'same-origin';
   // `none`: typed by whoever sits there. Nobody types what changes something.
   const isNear = site === 'same-origin' || (site === 'none' && READS.has(request.method));
@@ -98,7 +100,7 @@ export function setCookie(
 
 /** The page's own origin, as the browser that asks has it; its Host was looked at before. `scheme`: `http` or `ws`. */
 export function originOf(request: FastifyRequest, publicUrl: string, scheme: 'http' | 'ws' = 'http'): string {
-  return `${scheme}${isSecure(request, publicUrl) ? 's' : ''}://${request.headers.host}`;
+  return `${scheme}${isSecure(request, publicUrl) ? 's' : ''}://${request.host}`;
 }
 
 /** By TLS of our own, or of a proxy that speaks for us. */

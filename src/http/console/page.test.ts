@@ -36,20 +36,18 @@ test('the page is open to everybody, asked for anew each time, and may do very l
   assert.equal(answer.payload, INDEX);
   assert.equal(answer.headers['content-type'], 'text/html; charset=utf-8');
   assert.equal(answer.headers['cache-control'], 'no-cache');
-  const policy = String(answer.headers['content-security-policy']).split('; ');
-  assert.deepEqual(policy, [
-    "default-src 'none'",
-    "script-src 'self'",
-    "style-src 'self'",
-    "connect-src 'self' ws://127.0.0.1:8080",
-    "media-src 'self' blob:",
-    "img-src 'self' data:",
-    "font-src 'self'",
-    "frame-ancestors 'none'",
-    "base-uri 'none'",
-    "form-action 'self'",
-    "require-trusted-types-for 'script'",
-  ]);
+  const policy = new Map(
+    String(answer.headers['content-security-policy'])
+      .split('; ')
+      .map((one) => [one.slice(0, one.indexOf(' ')), one.slice(one.indexOf(' ') + 1)]),
+  );
+  for (const name of ['default-src', 'frame-ancestors', 'base-uri'])
+    assert.equal(policy.get(name), "'none'", name);
+  for (const name of ['script-src', 'style-src', 'font-src', 'form-action'])
+    assert.equal(policy.get(name), "'self'", name);
+  assert.equal(policy.get('connect-src'), "'self' ws://127.0.0.1:8080");
+  assert.equal(policy.get('require-trusted-types-for'), "'script'");
+  assert.doesNotMatch([...policy.values()].join(), /unsafe|https?:|\*/);
   assert.match(String(answer.headers['permissions-policy']), /^microphone=\(self\)/);
   for (const [name, value] of [
     ['x-content-type-options', 'nosniff'],
