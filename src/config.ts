@@ -5,6 +5,7 @@
 import { readFileSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { parse } from 'yaml';
+import type { Credentials } from './access/secrets.ts';
 import type { Application } from './call/application.ts';
 import type { Trunk } from './call/dial-plan.ts';
 import { readApplications, secretVariables } from './config-applications.ts';
@@ -26,6 +27,7 @@ import {
   list,
   logLevel,
   network,
+  onOff,
   outboundEntry,
   portRange,
   promptEntry,
@@ -39,7 +41,6 @@ import {
   workers,
 } from './config-values.ts';
 import { reasonOf, TonearmError } from './errors.ts';
-import type { Credentials } from './graph/secrets.ts';
 
 /** An application with what it asks for tokens with. */
 export type ConfiguredApplication = Application & Credentials;
@@ -145,6 +146,13 @@ const SETTINGS = {
     iceServers: derived(
       list(iceServer),
       'STUN and TURN servers that the console’s phone uses behind NAT: stun:host:port, or turn:host:port followed by user and password, or by secret=… (coturn’s static-auth-secret), with blanks between',
+    ),
+  },
+  console: {
+    enabled: setting(
+      onOff,
+      'auto',
+      'whether the web console is served at /: true or false; auto: only when http.listen and http.publicUrl are on loopback and no proxy is trusted',
     ),
   },
   data: setting(folder, './tonearm-data', 'folder of records, recordings and keys'),

@@ -60,7 +60,10 @@ export interface CallRow {
   readonly hasErrors: boolean;
 }
 
-/** `GET /console/calls/{id}`: 404 when it is not remembered (any more). */
+/**
+ * `GET /console/calls/{id}`: 404 when it is not remembered (any more). `GET /console/calls/{id}/export?format=` gives it as a file to save,
+ * `json` or `http`.
+ */
 export interface CallTrace {
   readonly call: CallRow;
   readonly events: readonly TraceEvent[];
@@ -147,6 +150,8 @@ export interface RecordingRow {
   readonly finishedAt?: number;
   /** Why it ended, as the bot is told: "stopToneDetected". */
   readonly ending?: string;
+  /** As the bot has it; like `ending`, for as long as the operation is remembered. */
+  readonly endReport?: unknown;
 }
 
 export interface Paged<Row> {
