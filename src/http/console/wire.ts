@@ -147,6 +147,8 @@ export interface RecordingRow {
   readonly finishedAt?: number;
   /** Why it ended, as the bot is told: "stopToneDetected". */
   readonly ending?: string;
+  /** As the bot has it; like `ending`, for as long as the operation is remembered. */
+  readonly endReport?: unknown;
 }
 
 export interface Paged<Row> {
