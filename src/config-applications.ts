@@ -2,11 +2,11 @@
 import { randomBytes, randomUUID } from 'node:crypto';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { type Credentials, isSecretHash } from './access/secrets.ts';
 import type { Role } from './call/application.ts';
 import type { ConfiguredApplication } from './config.ts';
 import { bad, readList, readMapping, valuesOf } from './config-lists.ts';
 import { reasonOf, TonearmError } from './errors.ts';
-import { type Credentials, isSecretHash } from './graph/secrets.ts';
 
 const ROLES: readonly Role[] = ['Calls.AccessMedia.All', 'Calls.Initiate.All'];
 const GUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;

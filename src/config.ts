@@ -5,6 +5,7 @@
 import { readFileSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { parse } from 'yaml';
+import type { Credentials } from './access/secrets.ts';
 import type { Application } from './call/application.ts';
 import type { Trunk } from './call/dial-plan.ts';
 import { readApplications, secretVariables } from './config-applications.ts';
@@ -39,7 +40,6 @@ import {
   workers,
 } from './config-values.ts';
 import { reasonOf, TonearmError } from './errors.ts';
-import type { Credentials } from './graph/secrets.ts';
 
 /** An application with what it asks for tokens with. */
 export type ConfiguredApplication = Application & Credentials;

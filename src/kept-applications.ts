@@ -2,15 +2,16 @@
  * Applications that the command line manages: a file of its own in the data folder, since a running server keeps its store to itself. Only hashes
  * of secrets are in it. A running server looks at it every two seconds.
  */
-import { mkdirSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
+import { watchKeptFile, writeKeptFile } from './access/kept-file.ts';
+import { isSecretHash, type SecretHash } from './access/secrets.ts';
 import type { ApplicationDirectory } from './call/application.ts';
-import type { Clock, Timer } from './clock.ts';
+import type { Clock } from './clock.ts';
 import type { ConfiguredApplication } from './config.ts';
 import { readApplication } from './config-applications.ts';
 import { reasonOf, TonearmError } from './errors.ts';
-import { isSecretHash, type SecretHash } from './graph/secrets.ts';
 import type { Log } from './log.ts';
 
 export interface KeptApplication extends ConfiguredApplication {
@@ -23,7 +24,6 @@ export interface ApplicationFile extends ApplicationDirectory<ConfiguredApplicat
   close(): void;
 }
 
-const LOOK_EVERY_MS = 2000;
 /** A change takes milliseconds; a script may begin many at once. */
 const LOCK_WITHIN_MS = 10_000;
 const FILE = 'applications.json';
@@ -54,7 +54,8 @@ export function changeKeptApplications(
 ): void {
   const lock = takeLock(dataFolder);
   try {
-    write(dataFolder, change(readKeptApplications(dataFolder)));
+    const changed = change(readKeptApplications(dataFolder));
+    writeKeptFile(join(dataFolder, FILE), `${JSON.stringify(changed, undefined, 2)}\n`);
   } finally {
     lock.close();
   }
@@ -74,46 +75,34 @@ function takeLock(dataFolder: string): DatabaseSync {
   }
 }
 
-/** In one step: whoever reads the file sees the old or the new one. */
-function write(dataFolder: string, applications: readonly KeptApplication[]): void {
-  const file = join(dataFolder, FILE);
-  try {
-    const content = `${JSON.stringify(applications, undefined, 2)}\n`;
-    // Flushed before it takes the other's name: a power cut leaves one or the other, not an empty file.
-    writeFileSync(`${file}.new`, content, { mode: 0o600, flush: true });
-    renameSync(`${file}.new`, file);
-  } catch (thrown) {
-    throw new TonearmError('dataFolder', `${file} can't be written: ${reasonOf(thrown)}.`);
-  }
-}
-
 /** Throws what readKeptApplications does; later troubles with the file are logged, and what was known stays. */
 export function openApplications(
   configured: readonly ConfiguredApplication[],
   dataFolder: string,
   { clock, log }: { readonly clock: Clock; readonly log: Log },
 ): ApplicationFile {
-  let version = versionOf(dataFolder);
-  let all = joined(configured, readKeptApplications(dataFolder), log);
-  let byId = new Map(all.map((application) => [application.id, application]));
-  let timer: Timer | undefined;
-
-  const look = () => {
-    timer = clock.after(LOOK_EVERY_MS, look);
-    const now = versionOf(dataFolder);
-    if (now === version) return;
-    version = now;
+  let all: readonly ConfiguredApplication[] = [];
+  let byId: ReadonlyMap<string, ConfiguredApplication> = new Map();
+  const read = () => {
+    all = joined(configured, readKeptApplications(dataFolder), log);
+    byId = new Map(all.map((application) => [application.id, application]));
+  };
+  // Before the first look, so that no change falls between the two.
+  const watching = watchKeptFile(join(dataFolder, FILE), clock, () => {
     try {
-      all = joined(configured, readKeptApplications(dataFolder), log);
-      byId = new Map(all.map((application) => [application.id, application]));
+      read();
       log.info({ applications: all.length }, 'the applications were read again');
     } catch (thrown) {
       log.error({ error: reasonOf(thrown) }, 'the applications could not be read again');
     }
-  };
-  timer = clock.after(LOOK_EVERY_MS, look);
-
-  return { all: () => all, get: (id) => byId.get(id), close: () => timer?.cancel() };
+  });
+  try {
+    read();
+  } catch (thrown) {
+    watching.cancel();
+    throw thrown;
+  }
+  return { all: () => all, get: (id) => byId.get(id), close: () => watching.cancel() };
 }
 
 function joined(
@@ -135,14 +124,4 @@ function readKept(given: unknown, at: string): KeptApplication {
       throw new Error(`${at}.hashes holds what is no hash of a secret.`);
   const application = readApplication({ ...rest, secretHash: secrets[0]?.hash }, at, {}, true);
   return { ...application, hashes: secrets };
-}
-
-/** Changes whenever the file does. */
-function versionOf(dataFolder: string): string {
-  try {
-    const { mtimeMs, ino, size } = statSync(join(dataFolder, FILE));
-    return `${mtimeMs} ${ino} ${size}`;
-  } catch {
-    return 'none';
-  }
 }

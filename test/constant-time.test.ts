@@ -26,7 +26,7 @@ test('what is compared instead takes the same time: timingSafeEqual for secrets,
   const using = (call: RegExp) =>
     sources.filter((file) => call.test(readFileSync(join(src, file), 'utf8'))).sort();
   assert.deepEqual(using(/\btimingSafeEqual\(/), [
-    'graph/secrets.ts',
+    'access/secrets.ts',
     'media/dtls-server.ts',
     'wire/stun.ts',
   ]);

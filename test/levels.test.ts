@@ -27,6 +27,7 @@ const LEVELS: Readonly<Record<string, number>> = {
   sip: 1,
   media: 1,
   recording: 1,
+  access: 1,
   cluster: 1,
   store: 1,
   notify: 1,

@@ -3,12 +3,12 @@ import { randomBytes, randomUUID } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { Command } from 'commander';
+import { hashSecret, type SecretHash } from '../access/secrets.ts';
 import { systemClock } from '../clock.ts';
 import type { Config } from '../config.ts';
 import { DEFAULT_FILE, defaultApplication, readApplication } from '../config-applications.ts';
 import { BadValue, duration } from '../config-values.ts';
 import { TonearmError } from '../errors.ts';
-import { hashSecret, type SecretHash } from '../graph/secrets.ts';
 import { changeKeptApplications, type KeptApplication, readKeptApplications } from '../kept-applications.ts';
 import { configOf, type Where, withWhere } from './where.ts';
 

@@ -1,6 +1,6 @@
 import type { FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify';
+import { createFailedLogins, type FailedLogins } from '../access/failed-logins.ts';
 import type { Clock } from '../clock.ts';
-import { createFailedLogins, type FailedLogins } from './failed-logins.ts';
 import type { Tokens } from './tokens.ts';
 
 /** The token endpoint (RFC 6749 §4.4, §5), the discovery document and the keys (CONTRACT §4, §6). */

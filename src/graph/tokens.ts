@@ -1,10 +1,10 @@
 /** Tokens as Entra ID gives them (CONTRACT §4, §6): access tokens for bots, and the token that each notification carries. */
 import { randomUUID } from 'node:crypto';
 import { decodeJwt, jwtVerify, SignJWT } from 'jose';
+import { type Credentials, createSecretChecker } from '../access/secrets.ts';
 import type { Application, ApplicationDirectory, Role } from '../call/application.ts';
 import type { Clock } from '../clock.ts';
 import type { OutsideIssuers } from './outside-issuers.ts';
-import { type Credentials, createSecretChecker } from './secrets.ts';
 import { ALGORITHM, type SigningKeys } from './signing-keys.ts';
 
 export interface TokenOptions {

@@ -1,4 +1,4 @@
-/** Applications' secrets: kept as scrypt hashes (RFC 7914), checked a few at a time, remembered for a while when they were right. */
+/** Secrets of applications and of the console: kept as scrypt hashes (RFC 7914), checked a few at a time, remembered for a while when they were right. */
 import { createHash, randomBytes, type ScryptOptions, scrypt, timingSafeEqual } from 'node:crypto';
 import { atMost } from '../at-most.ts';
 import type { Clock } from '../clock.ts';
