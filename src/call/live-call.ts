@@ -20,7 +20,7 @@ import { advance, type CallEvent, pressed } from './states.ts';
 import { referTo, transfer } from './transfer.ts';
 
 export interface CallParts extends JournalParts, OperationParts {
-  readonly engine: MediaEngine;
+  readonly engine: Pick<MediaEngine, 'openLine'>;
   /** Named in our SDP. */
   readonly mediaAddress: string;
   /** That calls may speak, the most wanted first; all that there are when left out. */

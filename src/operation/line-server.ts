@@ -55,6 +55,8 @@ export function serveLines(
   const lines = new Map<number, Served>();
   const opening = new Set<Promise<void>>();
   const operations = new Map<number, Operation>();
+  /** Of lines that are closed. */
+  let [expected, received] = [0, 0];
   let closing = false;
 
   const open = async ({ line: id, callId, secure, watched }: Extract<ToWorker, { type: 'openLine' }>) => {
@@ -104,10 +106,26 @@ export function serveLines(
     } catch (thrown) {
       log.error({ port: served.line.port, error: reasonOf(thrown) }, 'a line did not close cleanly');
     }
-    return lines.delete(id);
+    const isFirst = lines.delete(id);
+    if (isFirst) {
+      const report = served.line.report();
+      expected += report.expected;
+      received += report.received;
+    }
+    return isFirst;
   };
   const closeLine = async (id: number) => {
     if (await close(id, 'hangUp')) send({ type: 'lineClosed', line: id });
+  };
+
+  const count = () => {
+    const packets = { expected, received };
+    for (const { line } of lines.values()) {
+      const report = line.report();
+      packets.expected += report.expected;
+      packets.received += report.received;
+    }
+    send({ type: 'counted', packets });
   };
 
   const act = (message: Exclude<ToWorker, { type: 'close' }>) => {
@@ -136,6 +154,9 @@ export function serveLines(
         break;
       case 'cancel':
         operations.get(message.operation)?.run.cancel();
+        break;
+      case 'count':
+        count();
         break;
       case 'closeLine':
         void closeLine(message.line);

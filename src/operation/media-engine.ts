@@ -13,8 +13,17 @@ export interface MediaEngine {
    * Throws TonearmError `noPorts` when the range is full, `engineClosed` when closing, `workerFailed` when no worker is alive.
    */
   openLine(options: { readonly callId: string; readonly secure?: boolean }): Promise<MediaLine>;
+  /** What all lines have heard since the start, those that are closed too. What a worker that died had not told yet is left out. */
+  packets(): Promise<PacketCounts>;
   /** Closes every line and stops the workers. */
   close(): Promise<void>;
+}
+
+/** Of callers, by the numbers of their packets. */
+export interface PacketCounts {
+  readonly expected: number;
+  /** Duplicates included. */
+  readonly received: number;
 }
 
 export interface MediaLine {

@@ -5,7 +5,7 @@ import { TonearmError } from '../errors.ts';
 import type { Log } from '../log.ts';
 import type { DtmfMode } from '../media/keys.ts';
 import { type PortRange, shareOfPorts } from '../media/ports.ts';
-import type { MediaEngine } from './media-engine.ts';
+import type { MediaEngine, PacketCounts } from './media-engine.ts';
 import type { WorkerStart } from './protocol.ts';
 import { linkSpool } from './spool-link.ts';
 import { linkWorker, type OnHeard, type WorkerLink } from './worker-link.ts';
@@ -83,6 +83,13 @@ export async function openPool(
     }
   };
 
+  /** Of workers that are gone. */
+  const past = { expected: 0, received: 0 };
+  const add = (sum: { expected: number; received: number }, { expected, received }: PacketCounts) => {
+    sum.expected += expected;
+    sum.received += received;
+  };
+
   /** Runs one worker to its end. */
   const occupy = async (place: Place, onReady: () => void) => {
     const workerSpool = spool.connect();
@@ -100,6 +107,7 @@ export async function openPool(
       await link.ready.then(onReady);
     } finally {
       await link.gone;
+      add(past, await link.packets());
       place.link = undefined;
       place.worker = undefined;
       closing.signal.removeEventListener('abort', stop);
@@ -154,6 +162,13 @@ export async function openPool(
       }
       if (closing.signal.aborted) throw new TonearmError('engineClosed', 'the media engine is closed');
       throw refused;
+    },
+    async packets() {
+      const links = places.flatMap(({ link }) => link ?? []);
+      const each = await Promise.all(links.map((link) => link.packets()));
+      const sum = { ...past };
+      for (const counts of each) add(sum, counts);
+      return sum;
     },
     close,
   };

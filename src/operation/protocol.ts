@@ -8,6 +8,7 @@ import type { Heard, Key } from '../media/line.ts';
 import type { PortRange } from '../media/ports.ts';
 import type { AudioParameters } from '../media/session-description.ts';
 import type { Fingerprint } from '../wire/sdp.ts';
+import type { PacketCounts } from './media-engine.ts';
 import type { OperationEnd, OperationProgress, OperationSpec, PromptDelivery } from './operation.ts';
 
 /** What a worker is started with. */
@@ -51,6 +52,8 @@ export type ToWorker =
     }
   | { readonly type: 'cancel'; readonly operation: number }
   | { readonly type: 'closeLine'; readonly line: number }
+  /** Is answered with `counted`. */
+  | { readonly type: 'count' }
   /** Ends everything and stops. */
   | { readonly type: 'close' };
 
@@ -77,6 +80,8 @@ export type FromWorker =
   | { readonly type: 'ended'; readonly operation: number; readonly end: OperationEnd }
   /** The last message of a line; its operations have ended. */
   | { readonly type: 'lineClosed'; readonly line: number }
+  /** What all its lines have heard so far. */
+  | { readonly type: 'counted'; readonly packets: PacketCounts }
   | {
       readonly type: 'log';
       readonly level: LogLevel;

@@ -3,7 +3,7 @@ import type { Worker } from 'node:worker_threads';
 import { reasonOf, TonearmError } from '../errors.ts';
 import type { Log } from '../log.ts';
 import type { Heard, Key } from '../media/line.ts';
-import type { MediaLine, OperationRun } from './media-engine.ts';
+import type { MediaLine, OperationRun, PacketCounts } from './media-engine.ts';
 import type { OperationEnd, OperationProgress, OperationSpec, PromptDelivery } from './operation.ts';
 import type { FromWorker, ToWorker } from './protocol.ts';
 import type { WorkerSpool } from './spool-link.ts';
@@ -22,6 +22,8 @@ export interface WorkerLink {
   readonly gone: Promise<void>;
   /** Throws TonearmError `noPorts`, `mediaAddress`, `engineClosed`, or `workerFailed` when the worker dies meanwhile. */
   openLine(callId: string, secure: boolean, onHeard?: OnHeard): Promise<MediaLine>;
+  /** What its lines have heard so far; of a worker that is gone, what it told last. */
+  packets(): Promise<PacketCounts>;
   /** Asks the worker to end everything and stop. */
   close(): void;
 }
@@ -52,6 +54,8 @@ export function linkWorker(worker: Worker, log: Log, spool: Pick<WorkerSpool, 'a
   let death: TonearmError | undefined;
   let why = '';
   let numbers = 0;
+  let packets: PacketCounts = { expected: 0, received: 0 };
+  let counting: PromiseWithResolvers<PacketCounts> | undefined;
 
   const post = (message: ToWorker) => worker.postMessage(message);
 
@@ -98,6 +102,11 @@ export function linkWorker(worker: Worker, log: Log, spool: Pick<WorkerSpool, 'a
         lines.get(message.line)?.closed.resolve();
         lines.delete(message.line);
         break;
+      case 'counted':
+        packets = message.packets;
+        counting?.resolve(packets);
+        counting = undefined;
+        break;
       case 'log':
         log[message.level](message.fields, message.message);
         break;
@@ -110,6 +119,8 @@ export function linkWorker(worker: Worker, log: Log, spool: Pick<WorkerSpool, 'a
       `the media worker died: ${why || `it stopped with code ${code}`}`,
     );
     ready.reject(death);
+    counting?.resolve(packets);
+    counting = undefined;
     const takes = await spool.abandon();
     for (const [id, { spec, spoken }] of operations) {
       const recordingId = spec.kind === 'record' ? spec.take.recordingId : '';
@@ -207,6 +218,14 @@ export function linkWorker(worker: Worker, log: Log, spool: Pick<WorkerSpool, 'a
       lines.set(id, { opened, closed, failed, onKey: undefined, onHeard, closing: false });
       post({ type: 'openLine', line: id, callId, secure, watched: onHeard !== undefined });
       return opened.promise;
+    },
+    packets() {
+      if (death !== undefined) return Promise.resolve(packets);
+      if (counting === undefined) {
+        counting = Promise.withResolvers();
+        post({ type: 'count' });
+      }
+      return counting.promise;
     },
     close() {
       post({ type: 'close' });

@@ -12,7 +12,7 @@ import type {
 } from '../../src/operation/operation.ts';
 import { withTake } from '../../src/operation/take-summary.ts';
 
-export class ScriptedEngine implements MediaEngine {
+export class ScriptedEngine implements Pick<MediaEngine, 'openLine' | 'close'> {
   readonly lines: ScriptedLine[] = [];
   full = false;
   /** While set, `openLine` waits for it. */

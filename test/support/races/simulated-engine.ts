@@ -30,7 +30,7 @@ export interface EngineFaults {
   diskFull: boolean;
 }
 
-export class SimulatedEngine implements MediaEngine {
+export class SimulatedEngine implements Pick<MediaEngine, 'openLine' | 'close'> {
   readonly faults: EngineFaults = { diskFull: false };
   readonly #clock: Clock;
   readonly #gates: Gates;
