@@ -254,6 +254,7 @@ export function startNotifier(options: NotifierOptions): Notifier {
       if (lane !== undefined) lanes.wake(lane);
       return lane !== undefined;
     },
+    counts: () => outbox.counts(),
     settled: lanes.settled,
     async close() {
       closing.abort();

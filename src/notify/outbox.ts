@@ -42,10 +42,12 @@ export interface Undelivered {
 export interface Notifier {
   /** Durable when it resolves; delivery goes on in the background. */
   append(notification: NewNotification): Promise<void>;
-  /** What the retries gave up on, oldest first: so many of it from `skip` on, and how much there is. */
-  undelivered(applicationId: string, page: Page): Promise<Undelivered>;
-  /** Tries one again. `false` when there is no such undelivered notification of the application. */
-  resend(applicationId: string, id: string): Promise<boolean>;
+  /** What the retries gave up on, oldest first: so many of it from `skip` on, and how much there is. `undefined`: of every application. */
+  undelivered(applicationId: string | undefined, page: Page): Promise<Undelivered>;
+  /** Tries one again. `false` when there is no such undelivered notification of the application; `undefined`: of any. */
+  resend(applicationId: string | undefined, id: string): Promise<boolean>;
+  /** How much there is of either; what waits for a disk that refuses it is left out. */
+  counts(): { readonly pending: number; readonly undelivered: number };
   /** Resolves when nothing of this lane is pending any more. For draining and tests. */
   settled(lane: string): Promise<void>;
   /** Ends deliveries; what is pending stays in the outbox for the next start. */

@@ -194,12 +194,23 @@ export class SqliteOutbox {
     this.#gaveUp.run(error, now, id);
   }
 
-  /** Oldest first. */
-  undelivered(applicationId: string, { skip, top }: Page): Undelivered {
-    const of = `FROM notification WHERE state = 'undelivered' AND application_id = ?`;
-    const total = this.#database.prepare(`SELECT count(*) AS total ${of}`).get(applicationId)?.total;
+  /** Oldest first; `undefined`: of every application. */
+  undelivered(applicationId: string | undefined, { skip, top }: Page): Undelivered {
+    const whose = applicationId === undefined ? [] : [applicationId];
+    const of = `FROM notification WHERE state = 'undelivered'${whose.map(() => ' AND application_id = ?').join('')}`;
+    const total = this.#database.prepare(`SELECT count(*) AS total ${of}`).get(...whose)?.total;
     const page = this.#database.prepare(`SELECT * ${of} ORDER BY rowid LIMIT ? OFFSET ?`);
-    return { total: Number(total), page: page.all(applicationId, top, skip).map(fromRow) };
+    return { total: Number(total), page: page.all(...whose, top, skip).map(fromRow) };
+  }
+
+  /** How many wait, and how many were given up. */
+  counts(): Bounds {
+    const count = (state: keyof Bounds) =>
+      Number(
+        this.#database.prepare(`SELECT count(*) AS count FROM notification WHERE state = '${state}'`).get()
+          ?.count,
+      );
+    return { pending: count('pending'), undelivered: count('undelivered') };
   }
 
   /** The applications that have any, in no order. */
@@ -210,15 +221,19 @@ export class SqliteOutbox {
       .map((row) => String(row.application_id));
   }
 
-  /** Makes an undelivered one pending again, with its retries from the start. Its lane, or `undefined` when there is none. */
-  revive(applicationId: string, id: string): string | undefined {
+  /**
+   * Makes an undelivered one pending again, with its retries from the start. `undefined`: of whichever application. Its lane, or `undefined` when
+   * there is none.
+   */
+  revive(applicationId: string | undefined, id: string): string | undefined {
     // Not `get`: that would not hear whether the commit went well.
     const [row] = this.#database
       .prepare(
         `UPDATE notification SET state = 'pending', attempts = 0, first_attempt_at = NULL, next_attempt_at = NULL,
-          settled_at = NULL WHERE id = ? AND application_id = ? AND state = 'undelivered' RETURNING lane`,
+          settled_at = NULL WHERE id = ? AND application_id = coalesce(?, application_id) AND state = 'undelivered'
+          RETURNING lane`,
       )
-      .all(id, applicationId);
+      .all(id, applicationId ?? null);
     return row === undefined ? undefined : String(row.lane);
   }
 

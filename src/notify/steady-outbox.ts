@@ -13,7 +13,16 @@ import type { NextOfLane, PendingNotification, SqliteOutbox } from './sqlite-out
 export interface SteadyOutbox
   extends Pick<
     SqliteOutbox,
-    'lanes' | 'failed' | 'delivered' | 'gaveUp' | 'undelivered' | 'revive' | 'version' | 'bound' | 'sweep'
+    | 'lanes'
+    | 'failed'
+    | 'delivered'
+    | 'gaveUp'
+    | 'undelivered'
+    | 'revive'
+    | 'counts'
+    | 'version'
+    | 'bound'
+    | 'sweep'
   > {
   /** Throws when too much waits for the disk already. */
   append(notification: NewNotification, now: number): void;
@@ -142,6 +151,7 @@ export function steadyOutbox(file: SqliteOutbox, { clock, log, most = 20_000 }: 
       if (lane !== undefined) for (const kept of [settled, failed]) kept.delete(id);
       return lane;
     },
+    counts: () => file.counts(),
     version: () => file.version(),
     bound(most, now) {
       // What was delivered meanwhile is not to be given up.
