@@ -7,8 +7,9 @@ import { open, rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
 import { Upsampler } from '../wire/upsample.ts';
+import { WAV_HEADER_BYTES } from '../wire/wav.ts';
 import { encryptedTarget } from './encrypted-file.ts';
-import { type FileTarget, plainTarget } from './file-bytes.ts';
+import { bytesOf, type FileTarget, plainTarget } from './file-bytes.ts';
 import { type FileEncoder, openFileEncoder } from './file-encoders.ts';
 import { readRange } from './finished-file.ts';
 import { FILE_RATE, type RecordingFormat } from './formats.ts';
@@ -22,8 +23,9 @@ const READ = 65_536;
 const CHUNK = 4000;
 
 export interface FinishJob {
-  /** The spool file. */
+  /** The spool file; or a finished WAV, of so many bytes. */
   readonly from: string;
+  readonly wavBytes?: number;
   readonly to: string;
   readonly format: RecordingFormat;
   /** Hz of the spool file. */
@@ -52,13 +54,17 @@ export const temporaryPath = (path: string) => `${path}.part`;
 export async function finishFile(job: FinishJob): Promise<FinishedFile> {
   const temporary = temporaryPath(job.to);
   const source = await open(job.from, 'r');
+  const reader =
+    job.wavBytes === undefined
+      ? spoolReader(source, job, job.key)
+      : wavReader(job.from, job.wavBytes, job.key);
   try {
     const file = await open(temporary, 'w', 0o600);
     let finished: FinishedFile;
     try {
       const hash = createHash('sha256');
       const target = job.key === undefined ? plainTarget(file.fd) : encryptedTarget(file.fd, job.key);
-      const { bytes, patched } = await convert(spoolReader(source, job, job.key), target, job, hash);
+      const { bytes, patched } = await convert(reader, target, job, hash);
       finished = {
         bytes,
         sha256: patched
@@ -79,6 +85,21 @@ export async function finishFile(job: FinishJob): Promise<FinishedFile> {
   } finally {
     await source.close();
   }
+}
+
+/** The samples of a finished WAV of ours, as if they were spooled. */
+function wavReader(path: string, bytes: number, key: RecordingKey | undefined): SpoolReader {
+  return {
+    async read(samples, at) {
+      const into = bytesOf(samples);
+      const start = WAV_HEADER_BYTES + 2 * at;
+      let filled = 0;
+      for await (const piece of readRange(path, start, start + into.length, key && { ...key, bytes })) {
+        into.set(piece, filled);
+        filled += piece.length;
+      }
+    },
+  };
 }
 
 /** Resolves with the length of the file. `patched`: what `hash` took in is not all of what stands there. */

@@ -16,3 +16,9 @@ export const FORMATS: Readonly<Record<RecordingFormat, FormatFacts>> = {
 
 /** Samples a second in the finished file. */
 export const FILE_RATE = 16_000;
+
+/** What a recording's file is given out as. */
+export function fileOf(recordingId: string, format: RecordingFormat) {
+  const { contentType, suffix } = FORMATS[format];
+  return { contentType, fileName: `recording-${recordingId}${suffix}` };
+}

@@ -38,6 +38,48 @@ export interface RecordingLibrary {
   close(): Promise<void>;
 }
 
+/** The recordings as who looks after them sees them. */
+export interface RecordingArchive {
+  /** Every one that is known, in no order; gone ones too, for as long as they are told to be gone. */
+  list(): AsyncIterable<RecordingSummary>;
+  /** One of them; `undefined` when it is not known. */
+  summary(recordingId: string): Promise<RecordingSummary | undefined>;
+  /**
+   * A finished WAV as a file of another format, made by the encoder's thread: nothing is left of it on the disk once it was read or closed. Throws
+   * TonearmError `notConvertible` for what is no finished WAV, `tooBusy` when as many as may be are under way.
+   */
+  convert(recordingId: string, format: RecordingFormat): Promise<ConvertedRecording>;
+}
+
+/** What there is to say of a recording without opening it. Times are milliseconds since the epoch. */
+export interface RecordingSummary {
+  readonly recordingId: string;
+  readonly callId: string;
+  readonly operationId: string;
+  /** `undefined` when only the spool knew of it. */
+  readonly applicationId: string | undefined;
+  /** `recording`: until its file is finished. */
+  readonly state: 'recording' | 'finished' | 'gone';
+  readonly format: RecordingFormat;
+  /** Of the finished file. */
+  readonly bytes: number | undefined;
+  /** So far, while it grows; `undefined` when that is not told. */
+  readonly durationMs: number | undefined;
+  /** When it was asked for. */
+  readonly preparedAt: number | undefined;
+  readonly finishedAt: number | undefined;
+}
+
+export interface ConvertedRecording {
+  readonly bytes: number;
+  readonly contentType: string;
+  readonly fileName: string;
+  /** All of it, once. */
+  read(): AsyncIterable<Uint8Array>;
+  /** Frees what it took, read or not. */
+  close(): Promise<void>;
+}
+
 export interface RecordingRequest {
   readonly callId: string;
   readonly operationId: string;

@@ -9,19 +9,23 @@ import { type Clock, pause } from '../clock.ts';
 import { reasonOf, TonearmError } from '../errors.ts';
 import type { Log } from '../log.ts';
 import { type AccessTokens, accessTokens } from './access-token.ts';
+import { type Conversions, openConversions, removeConverted } from './conversions.ts';
 import { type Encoder, openEncoder } from './encoder.ts';
 import { type FinishedFile, temporaryPath } from './finish.ts';
 import { isThere, readRange } from './finished-file.ts';
-import { FORMATS, type RecordingFormat } from './formats.ts';
+import { FORMATS, fileOf, type RecordingFormat } from './formats.ts';
 import { rotateKeys } from './key-rotation.ts';
 import { type LateFiles, lateFiles } from './late-files.ts';
 import type {
   CapturedTake,
+  ConvertedRecording,
   FinishedRecording,
   OpenRecording,
   PreparedRecording,
+  RecordingArchive,
   RecordingLibrary,
   RecordingRequest,
+  RecordingSummary,
   RecoveredRecording,
 } from './library.ts';
 import { LiveTail } from './live-tail.ts';
@@ -62,15 +66,18 @@ export interface RecordingsOptions {
   readonly minFreeBytes?: number;
   /** A thread of its own when left out. */
   readonly encoder?: Encoder;
+  /** Hears of every recording that is prepared, grows, is finished, or goes. */
+  readonly onChange?: (recordingId: string) => void;
 }
 
-export type Recordings = RecordingLibrary & {
-  readonly room: Room;
-  /** Recordings that are spooled, and whose file the disk has refused so far. */
-  readonly waiting: number;
-  /** Where takes are spooled: `folder` of a take. */
-  readonly spoolFolder: string;
-};
+export type Recordings = RecordingLibrary &
+  RecordingArchive & {
+    readonly room: Room;
+    /** Recordings that are spooled, and whose file the disk has refused so far. */
+    readonly waiting: number;
+    /** Where takes are spooled: `folder` of a take. */
+    readonly spoolFolder: string;
+  };
 
 /** A recording that is gone is told as gone for so long at least, or as long as a token could ask for it. */
 const REMEMBER_GONE_MS = 86_400_000;
@@ -121,11 +128,13 @@ class FolderRecordings implements Recordings {
   readonly #late: LateFiles;
   #isRecovered = false;
   readonly #encoder: Encoder;
+  readonly #conversions: Conversions;
   readonly #masterKeys: MasterKeys;
 
   constructor(options: RecordingsOptions, spoolFolder: string, finishedFolder: string) {
     this.#options = options;
     this.#encoder = options.encoder ?? openEncoder();
+    this.#conversions = openConversions(finishedFolder, this.#encoder);
     this.#masterKeys = options.masterKeys ?? masterKeys([]);
     this.spoolFolder = spoolFolder;
     this.#finishedFolder = finishedFolder;
@@ -139,6 +148,7 @@ class FolderRecordings implements Recordings {
 
   /** Takes up the retention of what earlier processes finished, and wraps keys anew when there is another first master key. */
   async start(): Promise<void> {
+    await removeConverted(this.#finishedFolder);
     const rotation = rotateKeys(this.#masterKeys, this.#records, this.#options.log);
     for await (const [id, record] of this.#records.list()) {
       if (record.state === 'finished') this.#retention.add(id, this.#endOf(record));
@@ -158,18 +168,21 @@ class FolderRecordings implements Recordings {
     const base = publicUrl.replace(/\/+$/, '');
     const { maxDurationMs, ...origin } = request;
     const recordingId = randomUUID();
-    const tokenExpiresAt = clock.now() + maxDurationMs + tokenLifetimeMs;
+    const preparedAt = clock.now();
+    const tokenExpiresAt = preparedAt + maxDurationMs + tokenLifetimeMs;
     const accessToken = await this.#tokens.issue(recordingId, tokenExpiresAt);
     const made = this.#masterKeys.make(recordingId);
     const key = made && { recordingId, key: made.key };
     this.#live.set(recordingId, new LiveTail(this.spoolFolder, recordingId, request.channels, key));
     try {
       const wrapped = made && { key: made.wrapped };
-      await this.#records.put(recordingId, { state: 'prepared', ...origin, tokenExpiresAt, ...wrapped });
+      const record = { state: 'prepared', ...origin, preparedAt, tokenExpiresAt, ...wrapped } as const;
+      await this.#records.put(recordingId, record);
     } catch (error) {
       this.#live.delete(recordingId);
       throw error;
     }
+    this.#changed(recordingId);
     return { recordingId, location: `${base}/recordings/${recordingId}`, accessToken };
   }
 
@@ -179,6 +192,7 @@ class FolderRecordings implements Recordings {
 
   grown(recordingId: string, samples: number): void {
     this.#live.get(recordingId)?.grown(samples);
+    this.#changed(recordingId);
   }
 
   keep(recordingId: string, take: CapturedTake): Promise<void> {
@@ -323,11 +337,61 @@ class FolderRecordings implements Recordings {
 
   async #bury(
     id: string,
-    { callId, operationId, applicationId, tokenExpiresAt, format }: RecordingRecord,
+    { callId, operationId, applicationId, tokenExpiresAt, format, preparedAt }: RecordingRecord,
   ): Promise<void> {
     const until = Math.max(tokenExpiresAt, this.#options.clock.now() + REMEMBER_GONE_MS);
-    const origin = { callId, operationId, applicationId, tokenExpiresAt, format };
+    const asked = preparedAt !== undefined && { preparedAt };
+    const origin = { callId, operationId, applicationId, tokenExpiresAt, format, ...asked };
     await this.#records.put(id, { state: 'gone', ...origin }, until);
+    this.#changed(id);
+  }
+
+  async *list(): AsyncGenerator<RecordingSummary> {
+    for await (const [id, record] of this.#records.list()) {
+      const summary = this.#summaryOf(id, record);
+      if (summary !== undefined) yield summary;
+    }
+  }
+
+  async summary(recordingId: string): Promise<RecordingSummary | undefined> {
+    const id = recordingIdOf(recordingId);
+    const record = id === undefined ? undefined : await this.#records.get(id);
+    return id === undefined || record === undefined ? undefined : this.#summaryOf(id, record);
+  }
+
+  /** `undefined`: what was prepared, and lost with its process. */
+  #summaryOf(recordingId: string, record: RecordingRecord): RecordingSummary | undefined {
+    const { callId, operationId, applicationId, format, preparedAt } = record;
+    const tail = this.#live.get(recordingId);
+    const nothing = { bytes: undefined, durationMs: undefined, finishedAt: undefined };
+    const known = { recordingId, callId, operationId, applicationId, format, preparedAt, ...nothing };
+    if (record.state === 'prepared') {
+      if (tail === undefined && !this.#late.has(recordingId)) return undefined;
+      const samples = tail?.samples ?? 0;
+      return {
+        ...known,
+        state: 'recording',
+        ...(samples > 0 && { durationMs: (samples * 1000) / SPOOL_RATE }),
+      };
+    }
+    if (record.state === 'gone' || this.#endOf(record) <= this.#options.clock.now())
+      return { ...known, state: 'gone' };
+    const { bytes, durationMs, finishedAt } = record;
+    return { ...known, state: 'finished', bytes, durationMs, finishedAt };
+  }
+
+  async convert(recordingId: string, format: RecordingFormat): Promise<ConvertedRecording> {
+    const id = recordingIdOf(recordingId);
+    const record = id === undefined ? undefined : await this.#records.get(id);
+    if (id === undefined || record?.state !== 'finished' || record.format !== 'wav')
+      throw new TonearmError('notConvertible', 'Only a finished WAV can be had in other formats.');
+    const from = this.#path(id, record);
+    const source = { path: from, bytes: record.bytes, key: this.#unwrap(id, record) };
+    return this.#conversions.convert(id, source, format);
+  }
+
+  #changed(recordingId: string): void {
+    this.#options.onChange?.(recordingId);
   }
 
   async close(): Promise<void> {
@@ -351,6 +415,7 @@ class FolderRecordings implements Recordings {
       await tail?.hold();
       await this.#forgetTake(recordingId);
       this.#late.delete(recordingId);
+      this.#changed(recordingId);
       this.#retention.add(recordingId, this.#endOf(finished));
       return describe(recordingId, finished);
     } catch (cause) {
@@ -436,11 +501,6 @@ class FolderRecordings implements Recordings {
 
 function describe(recordingId: string, { bytes, sha256, durationMs }: FinishedFile): FinishedRecording {
   return { recordingId, bytes, durationMs, sha256 };
-}
-
-function fileOf(recordingId: string, format: RecordingFormat) {
-  const { contentType, suffix } = FORMATS[format];
-  return { contentType, fileName: `recording-${recordingId}${suffix}` };
 }
 
 /** What is left of `length` samples when silence is cut off; all of it when nothing is known to be spoken. */

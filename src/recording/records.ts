@@ -23,6 +23,8 @@ interface Origin {
   /** No token opens it from then on. Milliseconds since the epoch, as are all times here. */
   readonly tokenExpiresAt: number;
   readonly format: RecordingFormat;
+  /** Left out by earlier versions. */
+  readonly preparedAt?: number;
 }
 
 /** Gone with the recording: whatever copies there are of its files are then no use. */
