@@ -1,6 +1,5 @@
-/** Who read and deleted which recording: one line of the log for each request that showed a token of ours (docs/security.md). */
+/** Who read and deleted which recording: one line of the log for each request of somebody who may (docs/security.md). */
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { decodeJwt } from 'jose';
 import type { Log } from '../log.ts';
 
 /** A request as it is known so far; filled in while it is answered, and logged when it is over. */
@@ -14,11 +13,13 @@ export interface Access {
   live: boolean;
 }
 
-/** Logs the access when the answer is out, or the reader is gone. `token` is one that was verified, perhaps another recording's. */
-export function auditAccess(request: FastifyRequest, reply: FastifyReply, token: string, log: Log): Access {
+/** By the token of a recording, perhaps of another one; or from the console. */
+export type Who = { readonly tokenOf: string | undefined } | { readonly by: 'console' };
+
+/** Logs the access when the answer is out, or the reader is gone. */
+export function auditAccess(request: FastifyRequest, reply: FastifyReply, who: Who, log: Log): Access {
   const { id } = request.params as { readonly id: string };
   const access: Access = { recordingId: id.toLowerCase(), applicationId: undefined, bytes: 0, live: false };
-  const tokenOf = decodeJwt(token).sub;
   let isOut = false;
   reply.raw.once('finish', () => {
     isOut = true;
@@ -33,7 +34,7 @@ export function auditAccess(request: FastifyRequest, reply: FastifyReply, token:
         status,
         method: request.method,
         ...access,
-        tokenOf,
+        ...who,
         remote: request.ip,
         ...(range !== undefined && { range: range.slice(0, 100) }),
         requestId: request.id,
