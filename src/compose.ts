@@ -13,6 +13,7 @@ import { systemClock } from './clock.ts';
 import { embeddedCluster } from './cluster/embedded.ts';
 import type { Config, ConfiguredApplication } from './config.ts';
 import { callbacksOf } from './config-callbacks.ts';
+import { isConsoleOn } from './config-console.ts';
 import { reasonOf, TonearmError } from './errors.ts';
 import { callRoutes } from './graph/call-routes.ts';
 import { errorAnswers } from './graph/error-answers.ts';
@@ -25,10 +26,11 @@ import { spellingOf } from './graph/spelling.ts';
 import { tokenRoutes } from './graph/token-routes.ts';
 import { createTokens } from './graph/tokens.ts';
 import { undeliveredRoutes } from './graph/undelivered-routes.ts';
+import { openTraces } from './http/console/trace-store.ts';
 import { traceAttempts } from './http/console/traced-attempts.ts';
 import { traceHearing } from './http/console/traced-hearing.ts';
 import { traceRequests } from './http/console/traced-requests.ts';
-import type { TraceFeed } from './http/console/traces.ts';
+import type { TraceFeed, Traces } from './http/console/traces.ts';
 import { healthRoutes } from './http/health.ts';
 import { recordingRoutes } from './http/recordings.ts';
 import { buildHttp, listenHttp } from './http/server.ts';
@@ -39,6 +41,8 @@ import { isWide } from './media/codecs.ts';
 import { createPrompts } from './media/prompts.ts';
 import { startNotifier } from './notify/notifier.ts';
 import { OUTBOX_FILE, openSqliteOutbox } from './notify/sqlite-outbox.ts';
+import { type Console, openConsole } from './open-console.ts';
+import type { MediaEngine } from './operation/media-engine.ts';
 import { openPool } from './operation/pool.ts';
 import { openRecordings } from './recording/recordings.ts';
 import { readMasterKeys } from './recording-keys.ts';
@@ -59,16 +63,18 @@ export interface Tonearm {
   /** Where SIP listens, with the ports that it got. */
   readonly sip: readonly ListenAddress[];
   readonly applications: readonly ConfiguredApplication[];
+  /** The web console; `undefined`: it is not served. */
+  readonly console: { readonly url: string; readonly freshSecret: string | undefined } | undefined;
   /** What happens to calls, from now on. */
   events(signal: AbortSignal): AsyncIterable<Fact>;
   /** Takes no more calls, waits for running ones up to the configured time, ends the rest, and closes everything. */
   close(): Promise<void>;
 }
 
-/** Who looks on, for the console. */
+/** Who looks on besides the console. */
 export interface Watchers {
-  /** Where all that happens to calls is put; `undefined`: nobody looks on, and it costs nothing. */
-  readonly traces?: TraceFeed | undefined;
+  /** Where all that happens to calls is put; default: the console's, when there is one. Without, it costs nothing. */
+  readonly traces?: (Traces & TraceFeed) | undefined;
 }
 
 /** How long a stop waits for the last notifications; what is not received by then is sent after the next start. */
@@ -91,11 +97,12 @@ export async function startTonearm(config: Config, log: Log, watchers: Watchers 
 async function start(
   config: Config,
   log: Log,
-  { traces }: Watchers,
+  watchers: Watchers,
   atClose: (close: () => Promise<void> | void) => void,
   close: () => Promise<void>,
 ): Promise<Tonearm> {
   const clock = systemClock;
+  const traces = watchers.traces ?? (isConsoleOn(config) ? openTraces({ clock }) : undefined);
   const tls = readTls(config);
   const masterKeys = readMasterKeys(config, log);
   makeFolder(config.data);
@@ -124,6 +131,7 @@ async function start(
     lifetimeMs: config.tokens.lifetime,
     clock,
   });
+  let console: Console | undefined;
   const recordings = await openRecordings({
     folder: join(config.data, 'recordings'),
     // What becomes of a recording is told by its own files, and tried again with them.
@@ -136,6 +144,7 @@ async function start(
     tokenKey: await recordingTokenKey(store),
     masterKeys,
     minFreeBytes: config.recordings.minFreeSpace,
+    onChange: (recordingId) => console?.recordingChanged(recordingId),
   });
   atClose(() => recordings.close());
   const prompts = createPrompts({
@@ -171,6 +180,7 @@ async function start(
 
   let calls: Calls | undefined;
   let signalling: UserAgent | undefined;
+  let media: MediaEngine | undefined;
   /** From recovery to the beginning of the drain. */
   let taking = false;
   let adopt: SipUpgradeOptions['adopt'] | undefined;
@@ -178,6 +188,29 @@ async function start(
     calls?.ask(callId, command) ?? { ok: false, error: 'unavailable', message: 'The server is starting.' };
   const create = async (request: CallRequest): Promise<Reply> =>
     calls?.create(request) ?? { ok: false, error: 'unavailable', message: 'The server is starting.' };
+  const packets = async () => (await media?.packets()) ?? { expected: 0, received: 0 };
+  if (traces !== undefined && isConsoleOn(config)) {
+    console = await openConsole({
+      ...{
+        config,
+        publicUrl,
+        applications,
+        tokens,
+        traces,
+        recordings,
+        notifier,
+        store,
+        clock,
+        log,
+        packets,
+      },
+      isBuiltIn: () => false,
+      ready: () => taking,
+      calls: () => calls?.active ?? 0,
+      recordingsLive: () => recordings.live,
+    });
+    atClose(console.close);
+  }
   const http = await buildHttp({
     log,
     tls,
@@ -200,6 +233,7 @@ async function start(
       ]),
       tokenRoutes({ tokens, publicUrl, clock }),
       recordingRoutes({ recordings, sendError: sendODataError, log, clock }),
+      ...(console === undefined ? [] : [console.routes]),
       healthRoutes({
         ready: () => taking,
         gauges: {
@@ -211,6 +245,15 @@ async function start(
           tonearm_recordings_waiting: {
             help: 'Recordings in the spool whose finished file the disk has refused so far',
             read: () => recordings.waiting,
+          },
+          tonearm_recordings_live: { help: 'Recordings that are being made', read: () => recordings.live },
+          tonearm_outbox_pending: {
+            help: 'Notifications that bots have yet to receive',
+            read: () => notifier.counts().pending,
+          },
+          tonearm_outbox_undelivered: {
+            help: 'Notifications that bots would not take',
+            read: () => notifier.counts().undelivered,
           },
           tonearm_sip_transactions: {
             help: 'SIP transactions that live',
@@ -226,6 +269,14 @@ async function start(
           tonearm_recordings_refused_total: {
             help: 'Recordings that were not begun because their disk had no room',
             read: () => recordings.room.refused,
+          },
+          tonearm_rtp_packets_expected_total: {
+            help: 'RTP packets that callers sent, to go by their numbers',
+            read: async () => (await packets()).expected,
+          },
+          tonearm_rtp_packets_received_total: {
+            help: 'Of these came so many, duplicates included',
+            read: async () => (await packets()).received,
           },
           tonearm_sip_turned_away_total: {
             help: 'SIP that was not read, answered or done because there was too much of it',
@@ -249,6 +300,7 @@ async function start(
     watch: traces && traceHearing(traces),
     log,
   });
+  media = engine;
   atClose(() => engine.close());
   const trusted = openTrusted({
     networks: config.sip.trusted,
@@ -290,6 +342,7 @@ async function start(
     interKeyMs: config.record.interKeyGap,
     noMediaMs: config.media.receiveTimeout,
     retentionMs: config.calls.retention,
+    watched: () => console?.watched === true,
   });
   atClose(async () => {
     taking = false;
@@ -307,6 +360,7 @@ async function start(
     publicUrl,
     sip: userAgent.listening,
     applications: applications.all(),
+    console: console && { url: `${publicUrl}/`, freshSecret: console.freshSecret },
     events: (signal) => cluster.events(signal),
     close,
   };

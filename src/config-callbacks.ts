@@ -4,17 +4,18 @@ import { type CallbackRules, callbackRules } from './outbound/callbacks.ts';
 
 /** Where bots may have themselves told: what the configuration allows, and this machine when nobody else reaches the server. */
 export function callbacksOf(config: Config): CallbackRules {
-  return callbackRules({ ...config.callbacks, loopback: isOfThisMachineAlone(config) });
+  const isAlone = isOfThisMachineAlone(config) && config.sip.listen.every(isLocal);
+  return callbackRules({ ...config.callbacks, loopback: isAlone });
 }
 
-/** A proxy before it would bring others in. */
-function isOfThisMachineAlone({ http, sip }: Config): boolean {
-  const isLocal = ({ address }: { readonly address: string }) => isLoopbackAddress(address);
+/** Whether HTTP is for nobody but who is at this machine. A proxy before it would bring others in. */
+export function isOfThisMachineAlone({ http }: Pick<Config, 'http'>): boolean {
   const publicHost = URL.parse(http.publicUrl ?? 'http://localhost/')?.hostname.replace(/^\[|\]$/g, '') ?? '';
   return (
-    isLocal(http.listen) &&
-    sip.listen.every(isLocal) &&
-    !http.trustProxy &&
-    (publicHost === 'localhost' || isLoopbackAddress(publicHost))
+    isLocal(http.listen) && !http.trustProxy && (publicHost === 'localhost' || isLoopbackAddress(publicHost))
   );
+}
+
+function isLocal({ address }: { readonly address: string }): boolean {
+  return isLoopbackAddress(address);
 }

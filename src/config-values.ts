@@ -25,6 +25,16 @@ export const boolean: Reader<boolean> = (value) => {
   return bad('true or false');
 };
 
+/** `auto`: whatever is right for the rest of the configuration. */
+export const onOff: Reader<boolean | 'auto'> = (value) => {
+  if (value === 'auto') return value;
+  try {
+    return boolean(value);
+  } catch {
+    return bad('auto, true or false');
+  }
+};
+
 export const integer =
   (min: number, max: number): Reader<number> =>
   (value) => {

@@ -27,6 +27,7 @@ import {
   list,
   logLevel,
   network,
+  onOff,
   outboundEntry,
   portRange,
   promptEntry,
@@ -145,6 +146,13 @@ const SETTINGS = {
     iceServers: derived(
       list(iceServer),
       'STUN and TURN servers that browsers behind NAT use: stun:host:port, or turn:host:port with user and password after blanks',
+    ),
+  },
+  console: {
+    enabled: setting(
+      onOff,
+      'auto',
+      'whether the web console is served at /: true or false; auto: only when http.listen and http.publicUrl are on loopback and no proxy is trusted',
     ),
   },
   data: setting(folder, './tonearm-data', 'folder of records, recordings and keys'),

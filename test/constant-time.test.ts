@@ -27,6 +27,7 @@ test('what is compared instead takes the same time: timingSafeEqual for secrets,
     sources.filter((file) => call.test(readFileSync(join(src, file), 'utf8'))).sort();
   assert.deepEqual(using(/\btimingSafeEqual\(/), [
     'access/secrets.ts',
+    'http/console/sessions.ts',
     'media/dtls-server.ts',
     'wire/stun.ts',
   ]);

@@ -12,6 +12,8 @@ export interface SpecSettings {
   /** Where takes are spooled. */
   readonly spoolFolder: string;
   readonly recordings: RecordingLibrary;
+  /** Whether somebody looks at recordings as they grow, besides their bots; default: nobody does. */
+  readonly watched?: () => boolean;
 }
 
 /** `prompts[i]` is what `command`'s i-th prompt is to be: `audio` i, as often as was asked. `prepared` is there for a record. `usual`: the application's. */
@@ -45,7 +47,7 @@ export function specOf(
       folder: settings.spoolFolder,
       callId: operation.callId,
       operationId: operation.id,
-      streamed: request.streaming,
+      streamed: request.streaming || settings.watched?.() === true,
       channels: request.channels,
       ...(key !== undefined && { key }),
     },

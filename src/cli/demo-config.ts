@@ -11,6 +11,7 @@ export function demoConfig(folder: string, botPort: number): Config {
     http: { ...config.http, listen: { ...config.http.listen, port: 0 } },
     sip: { ...config.sip, listen: config.sip.listen.map((listen) => ({ ...listen, port: 0 })) },
     prompts: { ...config.prompts, allow: [bot] },
+    console: { enabled: false },
     applications: config.applications.map((one) => ({ ...one, callbackUri: `${bot}api/calls` })),
   };
 }

@@ -3,6 +3,7 @@ import { describeSettings } from '../config.ts';
 import { reasonOf, TonearmError } from '../errors.ts';
 import { appCommand } from './app.ts';
 import { callCommand } from './call.ts';
+import { consoleCommand } from './console.ts';
 import { demo } from './demo.ts';
 import { serve } from './serve.ts';
 import { undeliveredCommand } from './undelivered.ts';
@@ -42,6 +43,7 @@ export async function run(argv: readonly string[]): Promise<number> {
       code = await demo();
     });
   program.addCommand(appCommand((text) => console.log(text)));
+  program.addCommand(consoleCommand((text) => console.log(text)));
   program.addCommand(undeliveredCommand((text) => console.log(text)));
   program.addCommand(
     callCommand(

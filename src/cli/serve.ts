@@ -29,6 +29,7 @@ export async function serve(options: { readonly config?: string; readonly data?:
   // What scripts wait for.
   log.info({ http: server.publicUrl, sip: server.sip }, 'ready');
   if (options.config === undefined) console.log(greeting(server, isNew, config));
+  if (server.console !== undefined) console.log(consoleGreeting(server.console));
   await stop;
   log.info({}, 'stopping: no new calls, running ones may finish');
   await server.close();
@@ -71,6 +72,15 @@ Tonearm takes calls.
     APP_ID=${application?.id} APP_SECRET=${isNew ? application?.secret : '…'} node examples/voicemail-bot/bot.mjs
 
 Stop with Ctrl+C.
+`;
+}
+
+/** The one time that the secret is shown. What is behind # stays in the browser. */
+function consoleGreeting({ url, freshSecret }: NonNullable<Tonearm['console']>): string {
+  return freshSecret === undefined
+    ? `  console      ${url}   (its secret was shown at the first start; "tonearm console secret" makes a new one)\n`
+    : `  console      ${url}#secret=${freshSecret}
+               that link signs in; the secret, which is not shown again: ${freshSecret}
 `;
 }
 

@@ -36,6 +36,11 @@ export const ROOTS: readonly Root[] = [
   },
 ];
 
+/** Where an application's calls are, as its dialect has it. */
+export function callsPathOf(dialect: 'app' | 'communications'): string {
+  return ROOTS.find(({ spelling }) => spelling === dialect)?.path ?? '';
+}
+
 /** Of a spelling as it is kept with a call or an operation. */
 export function dialectOf(spelling: string): Dialect {
   return spelling === 'communications' ? communicationsDialect : appDialect;

@@ -73,6 +73,8 @@ export interface RecordingsOptions {
 export type Recordings = RecordingLibrary &
   RecordingArchive & {
     readonly room: Room;
+    /** Recordings that are being made. */
+    readonly live: number;
     /** Recordings that are spooled, and whose file the disk has refused so far. */
     readonly waiting: number;
     /** Where takes are spooled: `folder` of a take. */
@@ -155,6 +157,10 @@ class FolderRecordings implements Recordings {
       await rotation.take(id, record);
     }
     rotation.tell();
+  }
+
+  get live(): number {
+    return this.#live.size;
   }
 
   get waiting(): number {

@@ -1,0 +1,44 @@
+/** Signing in with the admin secret, and out. */
+import type { FastifyPluginAsync } from 'fastify';
+import { createFailedLogins } from '../../access/failed-logins.ts';
+import type { Clock } from '../../clock.ts';
+import type { Log } from '../../log.ts';
+import type { AdminSecret } from './admin-secret.ts';
+import { type GuardOptions, ofOurHost, ofOurPage, refuse, setCookie } from './guard.ts';
+import type { SignIn } from './wire.ts';
+
+export interface SignInOptions extends GuardOptions {
+  readonly secret: Pick<AdminSecret, 'check'>;
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+/** `POST /console/sign-in`: the one route of the console that is open to who is not signed in. */
+export function signInRoute(options: SignInOptions): FastifyPluginAsync {
+  const { secret, sessions, publicUrl, clock, log } = options;
+  const failures = createFailedLogins(clock);
+  return async (app) => {
+    app.addHook('onRequest', (request, reply) => ofOurHost(request, reply, options));
+    app.addHook('onRequest', (request, reply) => ofOurPage(request, reply, options));
+    app.post('/console/sign-in', async (request, reply) => {
+      const wait = failures.waitFor(request.ip);
+      if (wait > 0) {
+        const message = `Too many sign-ins from this address have failed. Try again in ${wait} s.`;
+        return refuse(reply.header('retry-after', wait), 429, 'tooManyRequests', message);
+      }
+      const given = (Object(request.body) as Partial<SignIn>).secret;
+      if (typeof given !== 'string' || given.length > 1000)
+        return refuse(reply, 400, 'badRequest', 'The body must be { "secret": "…" }.');
+      const right = await secret.check(given);
+      if (right === 'busy')
+        return refuse(reply.header('retry-after', 2), 429, 'tooManyRequests', 'Too many sign in. Try again.');
+      const what = { event: 'consoleSignIn', remote: request.ip, requestId: request.id };
+      log.info({ ...what, outcome: right ? 'done' : 'refused' }, 'audit');
+      if (!right) {
+        failures.failed(request.ip);
+        return refuse(reply, 401, 'wrongSecret', 'That is not the console’s secret.');
+      }
+      return setCookie(request, reply, publicUrl, sessions.begin().token).code(204).send();
+    });
+  };
+}
