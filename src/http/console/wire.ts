@@ -60,7 +60,10 @@ export interface CallRow {
   readonly hasErrors: boolean;
 }
 
-/** `GET /console/calls/{id}`: 404 when it is not remembered (any more). */
+/**
+ * `GET /console/calls/{id}`: 404 when it is not remembered (any more). `GET /console/calls/{id}/export?format=` gives it as a file to save,
+ * `json` or `http`.
+ */
 export interface CallTrace {
   readonly call: CallRow;
   readonly events: readonly TraceEvent[];
