@@ -1,5 +1,5 @@
 /** One reader of server-sent events (WHATWG HTML §9.2), who may be slow, or gone without saying so. */
-import type { ServerResponse } from 'node:http';
+import type { Writable } from 'node:stream';
 import type { Clock, Timer } from '../../clock.ts';
 import type { ConsoleEvents } from './wire.ts';
 
@@ -23,7 +23,7 @@ const HEARTBEAT_MS = 15_000;
 const RETRY_MS = 2000;
 
 /** @param onBeat the reader is still there */
-export function openReader(response: ServerResponse, clock: Clock, onBeat: () => void): EventReader {
+export function openReader(response: Writable, clock: Clock, onBeat: () => void): EventReader {
   const ended = new AbortController();
   let waiting = Promise.withResolvers<void>();
   let behind = false;
