@@ -137,3 +137,21 @@ test('a process that is killed while it appends loses nothing of what it was tol
     rmSync(folder, { recursive: true });
   }
 });
+
+test('what was given up is listed, counted and revived for all applications together', () => {
+  const outbox = openSqliteOutbox(':memory:');
+  for (const [at, application] of ['one', 'two', 'one'].entries()) {
+    outbox.append({ ...notification(`lane ${at}`, 'key'), applicationId: application }, at);
+    if (at < 2) outbox.gaveUp(outbox.head(`lane ${at}`)!.id, '500', 10);
+  }
+  assert.deepEqual(outbox.counts(), { pending: 1, undelivered: 2 });
+  const { total, page } = outbox.undelivered(undefined, { skip: 0, top: 10 });
+  assert.deepEqual([total, page.map(({ applicationId }) => applicationId)], [2, ['one', 'two']]);
+  assert.equal(outbox.undelivered(undefined, { skip: 1, top: 1 }).page[0]?.applicationId, 'two');
+  assert.equal(outbox.undelivered('two', { skip: 0, top: 10 }).total, 1);
+  const id = page[1]?.id ?? '';
+  assert.equal(outbox.revive('one', id), undefined);
+  assert.equal(outbox.revive(undefined, id), 'lane 1');
+  assert.equal(outbox.revive(undefined, id), undefined);
+  assert.deepEqual(outbox.counts(), { pending: 2, undelivered: 1 });
+});

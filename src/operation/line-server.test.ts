@@ -82,6 +82,20 @@ test('what a line hears is told of a line that is watched, and of no other', asy
   }
 });
 
+test('what all lines expected and received is told when it is asked for, of those that are closed too', async () => {
+  const lines = [new ScriptedOwnedLine(speech(200)), new ScriptedOwnedLine(speech(100))];
+  const { server, sent } = serverStage(async () => lines.shift()!);
+  for (const line of [1, 2]) server.take({ type: 'openLine', line, callId: 'c1' });
+  await settle();
+  for (const line of [1, 2])
+    server.take({ type: 'run', line, operation: line, spec: recordSpec(), prompts: 0 });
+  await settle();
+  server.take({ type: 'closeLine', line: 1 });
+  await settle();
+  server.take({ type: 'count' });
+  assert.deepEqual(sent.at(-1), { type: 'counted', packets: { expected: 15, received: 15 } });
+});
+
 test('a line that opens while the worker closes is closed again and refused', async () => {
   const opened = Promise.withResolvers<OwnedLine>();
   const line = new ScriptedOwnedLine([]);

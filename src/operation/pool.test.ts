@@ -284,6 +284,21 @@ test('closing the engine ends everything, stops the workers and opens no more li
   await assert.rejects(stage.pool.openLine({ callId: 'c2' }), { code: 'engineClosed' });
 });
 
+test('packets are counted over all workers, and those of a worker that died stay counted', async (t) => {
+  const stage = await poolStage(t, { workers: 2 });
+  const lines = [await stage.pool.openLine({ callId: 'c1' }), await stage.pool.openLine({ callId: 'c2' })];
+  for (const line of lines) await (await stage.call(line)).play(syllables(200), { signal: never });
+  const played = 2 * 10;
+  let counted = await stage.pool.packets();
+  // The last ones may be on their way.
+  while (counted.received < played) counted = await stage.pool.packets();
+  assert.deepEqual(counted, { expected: counted.received, received: counted.received });
+  await stage.workers[0]?.terminate();
+  await stage.died(1);
+  const { received } = await stage.pool.packets();
+  assert.ok(received >= counted.received, `${received} of ${counted.received}`);
+});
+
 test('a pool whose workers cannot be started says so', async () => {
   const opened = openPool(
     { address: HERE, ports: { min: 40_000, max: 40_001 }, workers: 1, log: silentLog },
