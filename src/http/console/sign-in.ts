@@ -1,5 +1,5 @@
 /** Signing in with the admin secret, and out. */
-import type { FastifyPluginAsync } from 'fastify';
+import type { FastifyPluginAsync, FastifyRequest } from 'fastify';
 import { createFailedLogins } from '../../access/failed-logins.ts';
 import type { Clock } from '../../clock.ts';
 import type { Log } from '../../log.ts';
@@ -13,10 +13,22 @@ export interface SignInOptions extends GuardOptions {
   readonly log: Log;
 }
 
+const NOTE_EVERY_MS = 10_000;
+
 /** `POST /console/sign-in`: the one route of the console that is open to who is not signed in. */
 export function signInRoute(options: SignInOptions): FastifyPluginAsync {
   const { secret, sessions, publicUrl, clock, log } = options;
   const failures = createFailedLogins(clock);
+  let refused = 0;
+  let notedAt = -Infinity;
+  /** Now and then: whoever guesses is not to fill the disk. */
+  const noteRefused = (request: FastifyRequest) => {
+    refused++;
+    if (notedAt + NOTE_EVERY_MS > clock.monotonic()) return;
+    notedAt = clock.monotonic();
+    log.info({ ...eventOf(request), outcome: 'refused', attempts: refused }, 'audit');
+    refused = 0;
+  };
   return async (app) => {
     app.addHook('onRequest', (request, reply) => ofOurHost(request, reply, options));
     app.addHook('onRequest', (request, reply) => ofOurPage(request, reply, options));
@@ -32,13 +44,17 @@ export function signInRoute(options: SignInOptions): FastifyPluginAsync {
       const right = await secret.check(given);
       if (right === 'busy')
         return refuse(reply.header('retry-after', 2), 429, 'tooManyRequests', 'Too many sign in. Try again.');
-      const what = { event: 'consoleSignIn', remote: request.ip, requestId: request.id };
-      log.info({ ...what, outcome: right ? 'done' : 'refused' }, 'audit');
       if (!right) {
         failures.failed(request.ip);
+        noteRefused(request);
         return refuse(reply, 401, 'wrongSecret', 'That is not the console’s secret.');
       }
+      log.info({ ...eventOf(request), outcome: 'done' }, 'audit');
       return setCookie(request, reply, publicUrl, sessions.begin().token).code(204).send();
     });
   };
+}
+
+function eventOf({ ip, id }: FastifyRequest) {
+  return { event: 'consoleSignIn', remote: ip, requestId: id };
 }
