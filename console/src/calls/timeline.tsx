@@ -32,7 +32,6 @@ export function Timeline({
       onScroll={({ currentTarget: { scrollTop, scrollHeight, clientHeight } }) => {
         isAtEnd.current = scrollHeight - scrollTop - clientHeight < NEAR;
       }}
-      // biome-ignore lint/a11y/noNoninteractiveTabindex: it scrolls, and must do so by keyboard
       tabIndex={follows ? 0 : undefined}
       aria-label="Timeline"
     >

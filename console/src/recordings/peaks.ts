@@ -1,7 +1,9 @@
-/** The loudest sample of each slice of a WAV file, as its bytes arrive. */
+/** The loudest sample of each slice of a recording, as it arrives. */
 export interface Peaks {
-  /** Takes the file's next bytes. */
+  /** Takes the next bytes of a WAV file. */
   add(bytes: Uint8Array): void;
+  /** Takes what another file holds, at once. */
+  addDecoded(samples: Float32Array, rate: number): void;
   /** 0 to 1, one for each slice so far. */
   readonly values: readonly number[];
   durationMs(): number;
@@ -38,6 +40,10 @@ export function createPeaks(): Peaks {
   return {
     values,
     durationMs: () => (values.length * 1000) / PER_SECOND,
+    addDecoded(samples, rate) {
+      slice = Math.round(rate / PER_SECOND);
+      for (const sample of samples) addSample(sample * FULL_SCALE);
+    },
     add(bytes) {
       if (format !== undefined) return addAudio(bytes);
       head = joined(head, bytes);

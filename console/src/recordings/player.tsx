@@ -4,9 +4,11 @@ import { wordsOf } from '../base/desk.ts';
 import { duration } from '../base/words.ts';
 import { Trouble } from '../shell/trouble.tsx';
 import { createPeaks } from './peaks.ts';
+import { readPeaks } from './read-peaks.ts';
 import { Waveform } from './waveform.tsx';
 
-export const contentOf = (id: string, format: string) =>
+/** Where a recording's audio is, in a format that it is offered in. */
+export const contentOf = (id: string, format: string): string =>
   `console/recordings/${encodeURIComponent(id)}/content?format=${encodeURIComponent(format)}`;
 
 /** How often a waveform that is being read is drawn. */
@@ -15,7 +17,9 @@ const DRAW_MS = 150;
 /** Plays a recording, also while it is being made. */
 export function Player({ row }: { readonly row: RecordingRow }) {
   const audio = useRef<HTMLAudioElement>(null);
-  const { peaks, lengthMs, trouble: unread } = usePeaks(row.id);
+  // What is being made is to be had as WAV, whatever it becomes; once opened it stays what it was.
+  const [format] = useState(() => (row.downloads.includes('wav') ? 'wav' : row.format));
+  const { peaks, lengthMs, trouble: unread } = usePeaks(contentOf(row.id, format), format);
   const [atMs, setAtMs] = useState(0);
   const [isPlaying, setPlaying] = useState(false);
   const [trouble, setTrouble] = useState<string>();
@@ -47,7 +51,7 @@ export function Player({ row }: { readonly row: RecordingRow }) {
       {/* biome-ignore lint/a11y/useMediaCaption: nobody has written down what callers say */}
       <audio
         ref={audio}
-        src={contentOf(row.id, 'wav')}
+        src={contentOf(row.id, format)}
         preload="none"
         onPlay={() => setPlaying(true)}
         onPause={() => setPlaying(false)}
@@ -82,7 +86,7 @@ export function Player({ row }: { readonly row: RecordingRow }) {
 }
 
 /** Read as the file arrives: of one that is still being made it arrives as it is spoken. */
-function usePeaks(id: string) {
+function usePeaks(source: string, format: string) {
   const [shown, setShown] = useState<{
     readonly peaks: readonly number[];
     readonly lengthMs: number;
@@ -97,14 +101,8 @@ function usePeaks(id: string) {
         lengthMs: peaks.durationMs(),
         ...(trouble !== undefined && { trouble }),
       });
-    const timer = setInterval(show, DRAW_MS);
-    const read = async () => {
-      const response = await fetch(contentOf(id, 'wav'), { signal: stop.signal });
-      if (!response.ok || response.body === null) throw new Error(`the server answered ${response.status}`);
-      const reader = response.body.getReader();
-      for (let part = await reader.read(); !part.done; part = await reader.read()) peaks.add(part.value);
-    };
-    read()
+    const timer = setInterval(() => show(), DRAW_MS);
+    readPeaks(source, format, peaks, stop.signal)
       .then(
         () => show(),
         (thrown) => !stop.signal.aborted && show(`The waveform cannot be shown: ${wordsOf(thrown)}`),
@@ -114,6 +112,6 @@ function usePeaks(id: string) {
       clearInterval(timer);
       stop.abort();
     };
-  }, [id]);
+  }, [source, format]);
   return shown;
 }

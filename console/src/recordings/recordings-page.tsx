@@ -26,11 +26,13 @@ export function RecordingsPage() {
   );
 
   const sought = text.trim().toLowerCase();
-  const shown = data?.rows.filter((row) =>
-    [row.id, row.callId, row.applicationName, row.ending, row.format].some((part) =>
-      part?.toLowerCase().includes(sought),
-    ),
-  );
+  const shown = data?.rows
+    .filter(fits)
+    .filter((row) =>
+      [row.id, row.callId, row.applicationName, row.ending, row.format].some((part) =>
+        part?.toLowerCase().includes(sought),
+      ),
+    );
   const now = useNow(data?.rows.some((row) => row.state === 'recording') === true);
   const choose = (set: (value: string) => void) => (event: React.ChangeEvent<HTMLSelectElement>) => {
     set(event.target.value);
