@@ -1,4 +1,4 @@
-import { memo, useEffect, useRef } from 'react';
+import { memo, useEffect, useRef, useState } from 'react';
 import type { TraceEvent } from '../../../src/http/console/wire.ts';
 import { offset } from '../base/words.ts';
 import { Content } from '../shell/content.tsx';
@@ -52,6 +52,7 @@ export function Timeline({
 
 const Entry = memo(function Entry({ event, from }: { readonly event: TraceEvent; readonly from: number }) {
   const { kind, lane, title, aside, more } = tellingOf(event);
+  const [isOpen, setOpen] = useState(false);
   const line = (
     <>
       <span className="entry-title">{title}</span>
@@ -73,11 +74,10 @@ const Entry = memo(function Entry({ event, from }: { readonly event: TraceEvent;
       {more.length === 0 ? (
         <div className="entry-text">{line}</div>
       ) : (
-        <details className="entry-text">
+        <details className="entry-text" onToggle={({ currentTarget }) => setOpen(currentTarget.open)}>
           <summary>{line}</summary>
-          {more.map(({ heading, content }) => (
-            <Content key={heading} heading={heading} content={content} />
-          ))}
+          {isOpen &&
+            more.map(({ heading, content }) => <Content key={heading} heading={heading} content={content} />)}
         </details>
       )}
     </li>

@@ -46,7 +46,7 @@ export function DialPad({
             type="button"
             key={key}
             disabled={!isOn}
-            aria-label={SPOKEN[key] ?? key}
+            aria-label={SPOKEN[key]}
             onClick={() => onPress(key)}
           >
             <b>{key}</b>
