@@ -29,7 +29,7 @@ cleaning.defer(() => bot.close());
 const server = await startServer({
   callbackUri: bot.callbackUri,
   config: {
-    notifications: { retryFor: '1s' },
+    notifications: { retryFor: '3s' },
     applications: [
       { ...APP, callbackUri: bot.callbackUri, routes: ['sip:voicemail@*'] },
       {
@@ -126,8 +126,11 @@ async function takeAll({ open }: ConsoleBrowser, { http }: TestServer, scheme: '
     .getByRole('row', { name: /errors/ })
     .filter({ hasText: 'Voicemail' })
     .getByRole('link')
+    .last()
     .click();
   await page.locator('summary', { hasText: /^POST record/ }).click();
+  await page.getByText('"stopTones"').waitFor();
+  await page.evaluate('scrollTo(0, 0)');
   await take(page, 'call');
   await go('try');
   await page.getByLabel('stopTones').fill('# 11');

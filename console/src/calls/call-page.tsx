@@ -4,10 +4,8 @@ import { useConsole } from '../base/console-context.ts';
 import { useNow } from '../base/loaded.ts';
 import { fragmentOf } from '../base/route.ts';
 import { duration, moment } from '../base/words.ts';
-import { saveText } from '../shell/save.ts';
 import { Trouble } from '../shell/trouble.tsx';
-import { useCallTrace } from './call-trace.ts';
-import { exchangeAsHttp, exchangeAsJson } from './exchange.ts';
+import { beginningOf, useCallTrace } from './call-trace.ts';
 import { State } from './state.tsx';
 import { KINDS, type Kind, tellingOf } from './telling.ts';
 import { Timeline } from './timeline.tsx';
@@ -58,7 +56,7 @@ function Whole({ trace }: { readonly trace: CallTrace }) {
             Try actions on it
           </a>
         )}
-        <Export trace={trace} />
+        <Export id={call.id} />
       </div>
       <fieldset className="kinds">
         <legend>Show</legend>
@@ -84,7 +82,7 @@ function Whole({ trace }: { readonly trace: CallTrace }) {
       {dropped > 0 && <p className="quiet">The first {dropped} events are not remembered any more.</p>}
       <section className="panel" aria-labelledby="timeline-heading">
         <h2 id="timeline-heading">Timeline</h2>
-        <Timeline events={shown} from={call.createdAt} follows={false} />
+        <Timeline events={shown} from={beginningOf(trace)} follows={false} />
       </section>
     </>
   );
@@ -99,33 +97,37 @@ function Fact({ name, children }: { readonly name: string; readonly children: Re
   );
 }
 
-function Export({ trace }: { readonly trace: CallTrace }) {
-  const { desk, announce } = useConsole();
+function Export({ id }: { readonly id: string }) {
+  const { announce } = useConsole();
   const [trouble, setTrouble] = useState<string>();
-  const json = () => exchangeAsJson(trace);
-  const http = () => exchangeAsHttp(trace, desk.session.publicUrl);
-  const name = `call-${trace.call.id}`;
-  const copy = (text: string, what: string) =>
+  const source = (format: string) => `console/calls/${encodeURIComponent(id)}/export?format=${format}`;
+  const text = async (format: string) => {
+    const response = await fetch(source(format));
+    if (!response.ok) throw new Error(`The server answered ${response.status}.`);
+    return new Blob([await response.text()], { type: 'text/plain' });
+  };
+  const copy = (format: string, what: string) =>
     Promise.resolve()
-      .then(() => navigator.clipboard.writeText(text))
+      // Begun at once: a browser lets a page copy only while it handles a click.
+      .then(() => navigator.clipboard.write([new ClipboardItem({ 'text/plain': text(format) })]))
       .then(
         () => announce(`Copied as ${what}.`),
-        () => setTrouble('The browser does not let this page copy: download it.'),
+        () => setTrouble('The browser did not let this page copy: download it.'),
       );
   return (
     <>
-      <button type="button" onClick={() => copy(json(), 'JSON')}>
+      <button type="button" onClick={() => copy('json', 'JSON')}>
         Copy as JSON
       </button>
-      <button type="button" onClick={() => copy(http(), 'a .http file')}>
+      <button type="button" onClick={() => copy('http', 'a .http file')}>
         Copy as .http
       </button>
-      <button type="button" onClick={() => saveText(`${name}.json`, 'application/json', json())}>
+      <a className="button" href={source('json')} download>
         Download JSON
-      </button>
-      <button type="button" onClick={() => saveText(`${name}.http`, 'text/plain', http())}>
+      </a>
+      <a className="button" href={source('http')} download>
         Download .http
-      </button>
+      </a>
       <Trouble words={trouble} />
     </>
   );

@@ -1,5 +1,5 @@
 import { Trouble } from '../shell/trouble.tsx';
-import { useCallTrace } from './call-trace.ts';
+import { beginningOf, useCallTrace } from './call-trace.ts';
 import { Timeline } from './timeline.tsx';
 
 /** The timeline of a call, as it happens. `isBrief`: without SIP and requests. */
@@ -8,5 +8,5 @@ export function CallTimeline({ id, isBrief }: { readonly id: string; readonly is
   if (data === undefined)
     return error === undefined ? <p className="quiet">Asking …</p> : <Trouble words={error} />;
   const events = isBrief ? data.events.filter(({ kind }) => kind !== 'request') : data.events;
-  return <Timeline events={events} from={data.call.createdAt} follows />;
+  return <Timeline events={events} from={beginningOf(data)} follows />;
 }

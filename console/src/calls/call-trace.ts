@@ -25,3 +25,8 @@ export function useCallTrace(id: string): Loaded<CallTrace> {
 function withEvent(events: readonly TraceEvent[], event: TraceEvent): readonly TraceEvent[] {
   return (events.at(-1)?.sequence ?? 0) < event.sequence ? [...events, event] : events;
 }
+
+/** When its first event was: the INVITE comes before there is a call. */
+export function beginningOf({ call, events }: CallTrace): number {
+  return events.reduce((first, { at }) => Math.min(first, at), call.createdAt);
+}

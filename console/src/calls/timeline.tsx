@@ -41,7 +41,7 @@ export function Timeline({
         <span>Bot</span>
       </div>
       <ol className="timeline">
-        {events.map((event) => (
+        {events.toSorted(byTime).map((event) => (
           <Entry key={event.sequence} event={event} from={from} />
         ))}
       </ol>
@@ -83,3 +83,8 @@ const Entry = memo(function Entry({ event, from }: { readonly event: TraceEvent;
     </li>
   );
 });
+
+/** A request stands where it came, though it is told only when it is answered. */
+function byTime(a: TraceEvent, b: TraceEvent): number {
+  return a.at - b.at || a.sequence - b.sequence;
+}

@@ -3,7 +3,7 @@ import type { Health } from '../../../src/http/console/wire.ts';
 import { useEvent, useLoaded } from '../base/loaded.ts';
 
 /** So many reports are shown: three minutes. */
-export const HISTORY = 90;
+const HISTORY = 90;
 
 /** The last reports, the newest last. */
 export function useHealth(): { readonly history: readonly Health[]; readonly error: string | undefined } {

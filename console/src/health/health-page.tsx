@@ -1,7 +1,6 @@
 import type { Health } from '../../../src/http/console/wire.ts';
 import { duration, size } from '../base/words.ts';
 import { Trouble } from '../shell/trouble.tsx';
-import { HISTORY } from './health-history.ts';
 import { Sparkline } from './sparkline.tsx';
 
 interface Measure {
@@ -34,7 +33,7 @@ const MEASURES: readonly Measure[] = [
   {
     name: 'CPU per packet',
     of: (health) => health.microsecondsPerPacket,
-    say: (value) => `${value.toFixed(1)} µs`,
+    say: (value) => `${value < 100 ? value.toFixed(1) : value.toFixed(0)} µs`,
     about: 'of the whole process',
   },
   {
@@ -92,7 +91,7 @@ export function HealthPage({
                   <dd>
                     <span className="measure-value">{value === undefined ? '–' : say(value)}</span>
                     <span className="quiet">{bad ? `look here: ${about}` : about}</span>
-                    <Sparkline values={history.map(of)} most={HISTORY} />
+                    <Sparkline values={history.map(of)} />
                   </dd>
                 </div>
               );

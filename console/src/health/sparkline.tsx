@@ -1,22 +1,18 @@
 const [WIDTH, HEIGHT] = [120, 28];
+/** So few values are not stretched over the whole width. */
+const FEW = 15;
 
-/** Values over time as a line, the newest at the right; for who does not see it the number beside it says enough. */
-export function Sparkline({
-  values,
-  most,
-}: {
-  readonly values: readonly (number | undefined)[];
-  readonly most: number;
-}) {
-  const known = values.filter((value) => value !== undefined);
-  const top = Math.max(...known, 1e-9);
-  const step = WIDTH / Math.max(1, most - 1);
+/** Values over time, from zero up, the newest at the right; for who does not see it the number beside it says enough. */
+export function Sparkline({ values }: { readonly values: readonly (number | undefined)[] }) {
+  const top = Math.max(...values.filter((value) => value !== undefined), 1e-9);
+  const step = WIDTH / (Math.max(values.length, FEW) - 1);
   const from = WIDTH - (values.length - 1) * step;
-  const points = values.flatMap((value, index) =>
-    value === undefined
-      ? []
-      : [`${(from + index * step).toFixed(1)},${(HEIGHT - 2 - (value / top) * (HEIGHT - 4)).toFixed(1)}`],
-  );
+  const points = values.flatMap((value, index) => {
+    if (value === undefined) return [];
+    const [x, y] = [from + index * step, HEIGHT - 2 - (value / top) * (HEIGHT - 4)];
+    return [`${x.toFixed(1)},${y.toFixed(1)}`];
+  });
+  const [first, last] = [points[0]?.split(',')[0], points.at(-1)?.split(',')[0]];
   return (
     <svg
       className="sparkline"
@@ -24,7 +20,12 @@ export function Sparkline({
       preserveAspectRatio="none"
       aria-hidden="true"
     >
-      <polyline points={points.join(' ')} />
+      {points.length > 0 && (
+        <>
+          <polygon points={[`${first},${HEIGHT}`, ...points, `${last},${HEIGHT}`].join(' ')} />
+          <polyline points={points.join(' ')} />
+        </>
+      )}
     </svg>
   );
 }

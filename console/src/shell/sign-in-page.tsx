@@ -52,7 +52,7 @@ export function SignInPage({
         </button>
         <Trouble words={trouble} />
         <p className="quiet">
-          The server printed it when it first started. Lost? <code>tonearm console --new-secret</code> makes
+          The server printed it when it first started. Lost? <code>tonearm console secret</code> makes
           another.
         </p>
       </form>

@@ -79,7 +79,10 @@ export const ACTIONS: readonly Action[] = [
     about:
       'Plays prompts, beeps, and records the caller until a key, a pause, the time limit or the hang-up.',
     parameters: [
-      prompts('Played in order before the recording. In the communications dialect at most one.', false),
+      prompts(
+        'URLs, one a line, played in order before the recording. In the communications dialect at most one.',
+        false,
+      ),
       bargeInAllowed,
       speechSensitivity,
       seconds(
@@ -139,7 +142,7 @@ export const ACTIONS: readonly Action[] = [
     title: 'playPrompt',
     about: 'Plays audio to the caller.',
     parameters: [
-      prompts('Played in order. In the communications dialect at most 20.', true),
+      prompts('URLs, one a line, played in order. In the communications dialect at most 20.', true),
       bargeInAllowed,
       speechSensitivity,
       clientContext,

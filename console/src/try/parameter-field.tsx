@@ -70,7 +70,7 @@ function Field({
         value={text}
         required={parameter.isRequired}
         spellCheck={false}
-        placeholder="http://127.0.0.1:9000/greeting.wav, one a line"
+        placeholder="http://127.0.0.1:9000/hello.wav"
         onChange={(event) => onChange(event.target.value)}
       />
     );

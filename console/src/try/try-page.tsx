@@ -25,7 +25,7 @@ export function TryPage({ call }: { readonly call: string | undefined }) {
       </p>
       <Trouble words={error} />
       {rows !== undefined && (
-        <label className="field wide">
+        <label className="field chosen-call">
           <span>Call</span>
           <select
             value={chosen?.id ?? ''}
