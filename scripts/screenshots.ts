@@ -44,7 +44,7 @@ const server = await startServer({
 });
 cleaning.defer(async () => void (await server.stop()));
 const microphone = join(folder, 'microphone.wav');
-execFileSync('sox', [SPEECH, '-e', 'signed', '-r', '48000', '-b', '16', microphone, 'pad', '9', '30']);
+execFileSync('sox', [SPEECH, '-e', 'signed', '-r', '48000', '-b', '16', microphone, 'pad', '12', '30']);
 const browser = await openConsoleBrowser(microphone);
 cleaning.defer(() => browser.close());
 
@@ -65,6 +65,7 @@ async function voicemail(): Promise<Bot> {
       if (isState('established')(notification))
         act('/record', {
           prompts: [{ mediaInfo: { uri: `${bot.origin}/greeting.wav` } }],
+          initialSilenceTimeoutInSeconds: 60,
           maxRecordDurationInSeconds: 120,
           streamWhileRecording: true,
           stopTones: ['#'],

@@ -85,7 +85,7 @@ test('somebody calls a bot from the page, hears it, leaves a message, plays and 
   await page.getByText('In a call with Voicemail.').waitFor();
   await act('POST', '/record', {
     prompts: [{ mediaInfo: { uri: `${bot.origin}/greeting.wav` } }],
-    initialSilenceTimeoutInSeconds: 15,
+    initialSilenceTimeoutInSeconds: 60,
     maxRecordDurationInSeconds: 60,
     stopTones: ['11#'],
   });
