@@ -35,6 +35,7 @@ const DEBIAN = [
 installNpmPackages();
 if (!process.argv.includes('--only-unit')) installDebianPackages();
 buildNative();
+must(pinnedNode(), ['scripts/build-console.mjs']);
 runTests();
 
 function installNpmPackages() {
@@ -96,7 +97,7 @@ function runTests() {
 /** Every test file, or all but those in test/interop. */
 function testFiles() {
   const onlyUnit = process.argv.includes('--only-unit');
-  return ['src', 'test', 'bench', 'examples', 'scripts']
+  return ['src', 'console', 'test', 'bench', 'examples', 'scripts']
     .flatMap((folder) => readdirSync(folder, { recursive: true }).map((file) => join(folder, file)))
     .filter((file) => file.endsWith('.test.ts') && !(onlyUnit && file.startsWith(join('test', 'interop'))))
     .sort();
