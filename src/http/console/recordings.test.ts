@@ -108,7 +108,12 @@ test('a growing recording is a stream that ends with it', async (t) => {
   const { recordingId } = await stage.archive.prepare({ applicationId: BOT.id });
   const take = stage.archive.take(recordingId);
   take.append(babble(4000));
+  // Whoever comes once it is being finished gets the file.
+  const opened = Promise.withResolvers<void>();
+  const open = stage.recordings.open.bind(stage.recordings);
+  stage.recordings.open = (id) => open(id).finally(opened.resolve);
   const following = stage.ask('GET', `/console/recordings/${recordingId}/content`, headers);
+  await opened.promise;
   await stage.recordings.finish(recordingId, { samples: await take.seal() });
   const answer = await following;
   assert.equal(answer.headers['accept-ranges'], 'none');
