@@ -165,7 +165,12 @@ test('an operation is told of from what was asked to how it ended; the row says 
     { ...operation, change: 'running' },
     { ...operation, change: 'prompt', detail: 'prompt 2' },
     { ...operation, change: 'bargeIn', detail: 'by key' },
-    { ...operation, change: 'ended', detail: 'Action completed successfully.' },
+    {
+      ...operation,
+      change: 'ended',
+      detail: 'Action completed successfully.',
+      endReport: { rule: 'finished' },
+    },
   ]);
 });
 
