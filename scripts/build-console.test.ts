@@ -23,7 +23,13 @@ function checkout(t: TestContext) {
   const folder = mkdtempSync(join(tmpdir(), 'tonearm-build-console-'));
   t.after(() => rmSync(folder, { recursive: true, force: true }));
   mkdirSync(join(folder, 'scripts'));
-  for (const path of ['console', 'src/http/console/wire.ts', 'tsconfig.json', 'package.json', 'package-lock.json'])
+  for (const path of [
+    'console',
+    'src/http/console/wire.ts',
+    'tsconfig.json',
+    'package.json',
+    'package-lock.json',
+  ])
     cpSync(join(root, path), join(folder, path), { recursive: true });
   cpSync(join(root, 'scripts/build-console.mjs'), join(folder, 'scripts/build-console.mjs'));
   return {
