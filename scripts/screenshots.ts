@@ -82,14 +82,14 @@ async function callsBehindIt({ udp }: TestServer): Promise<void> {
   const call = (target: string, from: string, ...script: string[]) =>
     promisify(execFile)(
       process.execPath,
-      ['src/main.ts', 'call', `sip:${target}@127.0.0.1:${udp}`, '--from', from, ...script],
+      ['src/main.ts', 'call', `sip:${target}@127.0.0.1:${udp}`, '--from', from, '--timeout', '85', ...script],
       { cwd: root, timeout: 90_000 },
       // One that nobody answers has not gone as scripted.
     ).catch(() => {});
   await Promise.all([
     call('voicemail', '+14255550142', '--wait-for', 'beep', '--play', SPEECH, '--keys', '#'),
     call('voicemail', '+442079460321', '--wait-for', 'beep', '--play', SPEECH),
-    call('desk', 'ada', '--timeout', '6'),
+    call('desk', 'ada', '--wait-for', '6', '--hang-up'),
   ]);
 }
 
@@ -112,7 +112,7 @@ async function takeAll({ open }: ConsoleBrowser, { http }: TestServer, scheme: '
   };
   await go('recordings');
   await page
-    .getByRole('button', { name: /Voicemail.*stop tone detected/ })
+    .getByRole('button', { name: /Voicemail.* kB/ })
     .last()
     .click();
   await page.getByRole('button', { name: 'Play' }).click();

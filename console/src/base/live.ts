@@ -17,13 +17,20 @@ export interface Live {
 
 const NAMES: readonly Name[] = ['call', 'trace', 'recording', 'undelivered', 'health', 'reset'];
 
-/** Connects at once; while the page is hidden, where browsers slow it down, there is no connection. */
-export function openLive(): Live {
+/** What a browser does not try again by itself, we do. */
+const RETRY_MS = 5000;
+
+/**
+ * Connects at once; while the page is hidden, where browsers slow it down, there is no connection. `onRefused`: the server answered, but with
+ * no events; whoever is not signed in any more will hear so.
+ */
+export function openLive(onRefused: () => void): Live {
   const listeners = new Map<Name, Set<Hear<Name>>>(NAMES.map((name) => [name, new Set()]));
   const onOpen = new Set<() => void>();
   let source: EventSource | undefined;
   let watched = '';
   let isOpen = false;
+  let retry: ReturnType<typeof setTimeout> | undefined;
 
   const tell = (name: Name, data: ConsoleEvents[Name]) => {
     for (const hear of listeners.get(name)!) hear(data as never);
@@ -34,6 +41,7 @@ export function openLive(): Live {
     for (const hear of onOpen) hear();
   };
   const stop = () => {
+    clearTimeout(retry);
     source?.close();
     source = undefined;
   };
@@ -47,7 +55,12 @@ export function openLive(): Live {
       setOpen(true);
       tell('reset', {});
     });
-    source.addEventListener('error', () => setOpen(false));
+    source.addEventListener('error', () => {
+      setOpen(false);
+      if (source?.readyState !== EventSource.CLOSED) return;
+      onRefused();
+      retry = setTimeout(start, RETRY_MS);
+    });
   };
   const onVisibility = () => {
     if (document.visibilityState === 'visible') start();

@@ -29,10 +29,10 @@ export function Desktop({
   const phone = useMemo(() => createPhone(session.webrtc), [session]);
   const desk = useMemo(() => openDesk(session, onSignedOut), [session, onSignedOut]);
   useEffect(() => {
-    const opened = openLive();
+    const opened = openLive(() => void desk.get('session').catch(() => {}));
     setLive(opened);
     return () => opened.close();
-  }, []);
+  }, [desk]);
   useEffect(() => () => phone.hangUp(), [phone]);
   const shared = useMemo<Console | undefined>(
     () => live && { desk, live, phone, announce: setTold },

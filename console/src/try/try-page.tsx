@@ -1,4 +1,4 @@
-import { useState } from 'react';
+import { useRef, useState } from 'react';
 import type { CallRow, Tried, Try } from '../../../src/http/console/wire.ts';
 import { useConsole } from '../base/console-context.ts';
 import { wordsOf } from '../base/desk.ts';
@@ -61,6 +61,7 @@ function ActionForm({ call }: { readonly call: CallRow | undefined }) {
   const [tried, setTried] = useState<Tried>();
   const [trouble, setTrouble] = useState<string>();
   const [isSending, setSending] = useState(false);
+  const exchange = useRef<HTMLElement>(null);
   const action = ACTIONS.find((one) => one.name === name)!;
   const isHangUp = action.name === '';
   const body = bodyOf(action, values);
@@ -74,6 +75,7 @@ function ActionForm({ call }: { readonly call: CallRow | undefined }) {
       const answer = await desk.send<Tried>('POST', `calls/${encodeURIComponent(call.id)}/try`, asked);
       setTried(answer);
       announce(`The API answered ${answer.response.status}.`);
+      exchange.current?.scrollIntoView({ block: 'nearest' });
     } catch (thrown) {
       setTrouble(wordsOf(thrown));
     }
@@ -122,7 +124,7 @@ function ActionForm({ call }: { readonly call: CallRow | undefined }) {
         </div>
         <Trouble words={trouble} />
       </form>
-      <section className="panel" aria-labelledby="exchange">
+      <section className="panel stays" aria-labelledby="exchange" ref={exchange}>
         <h2 id="exchange">Request and answer</h2>
         {tried === undefined ? (
           <>
