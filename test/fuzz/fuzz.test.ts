@@ -6,15 +6,15 @@ import { fuzz, shown } from './run.ts';
 
 const SEED = 20_261_101;
 const SECONDS = 2.5;
+const AT_LEAST = 20;
 
 for (const target of TARGETS) {
   test(`${target.name}: ${target.about}`, async () => {
     try {
-      const { cases, finding } = await fuzz(target, { seed: SEED, seconds: SECONDS });
+      const { finding } = await fuzz(target, { seed: SEED, seconds: SECONDS, atLeast: AT_LEAST });
       const what =
         finding && `--seed ${SEED} --case ${finding.number}: ${shown(finding.shrunk).slice(0, 2000)}`;
       assert.equal(finding, undefined, `${what}\n${finding?.error.stack}`);
-      assert.ok(cases >= 20, `${cases} cases in ${SECONDS} seconds`);
     } finally {
       await target.close?.();
     }

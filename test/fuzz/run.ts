@@ -8,6 +8,8 @@ export interface FuzzLimits {
   /** Both hold; default: no limit. */
   readonly seconds?: number;
   readonly cases?: number;
+  /** So many whatever the time: the first may take long to set up. Default 0. */
+  readonly atLeast?: number;
   /** The number of the first case; default 0. */
   readonly from?: number;
 }
@@ -37,11 +39,13 @@ const SHRINK_MS = 5000;
 
 /** Stops at the first finding. The target is closed by the caller. */
 export async function fuzz(target: Target, limits: FuzzLimits): Promise<FuzzResult> {
-  const { seed, seconds = Number.POSITIVE_INFINITY, cases = Number.POSITIVE_INFINITY, from = 0 } = limits;
+  const { seed, from = 0, atLeast = 0 } = limits;
+  const { seconds = Number.POSITIVE_INFINITY, cases = Number.POSITIVE_INFINITY } = limits;
   const until = performance.now() + seconds * 1000;
   let slowestMs = 0;
   let number = from;
-  for (; number < from + cases && performance.now() < until; number++) {
+  const isEnough = () => number >= from + atLeast && performance.now() >= until;
+  for (; number < from + cases && !isEnough(); number++) {
     const input = target.make(seeded(seedOfCase(seed, target.name, number)));
     const began = performance.now();
     const error = await defectOf(target, input);
