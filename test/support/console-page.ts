@@ -76,6 +76,8 @@ export async function openConsoleBrowser(microphone?: string): Promise<ConsoleBr
       const context = await browser.newContext(options);
       await context.addInitScript({ content: `(() => {\n${scripts.join('\n')}\n})();` });
       await context.addInitScript({ path: axeFile });
+      // Whatever it waits for comes, however busy the machine is.
+      context.setDefaultTimeout(120_000);
       return consolePage(await context.newPage());
     },
     close: () => browser.close(),

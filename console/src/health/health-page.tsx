@@ -32,9 +32,10 @@ const MEASURES: readonly Measure[] = [
   },
   {
     name: 'CPU per packet',
-    of: (health) => health.microsecondsPerPacket,
+    // What the process does besides is most of it while there are few.
+    of: (health) => (health.packetsPerSecond < 100 ? undefined : health.microsecondsPerPacket),
     say: (value) => `${value < 100 ? value.toFixed(1) : value.toFixed(0)} µs`,
-    about: 'of the whole process',
+    about: 'of the whole process, from 100 packets a second on',
   },
   {
     name: 'CPU',
