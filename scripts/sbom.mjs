@@ -1,14 +1,31 @@
-// Lists every package that is installed with Tonearm, as CycloneDX, on stdout. `npm sbom --omit dev` leaves out what a package for
-// development could use as well (vite names yaml as an optional peer), so what is for development alone is left out here.
-import { execFileSync } from 'node:child_process';
+// Lists every package that is installed with Tonearm, as CycloneDX JSON. It asks npm about a lock file that has no others:
+// `npm sbom --omit dev` leaves out, too, what a development package may use as its optional peer.
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 
-const args = ['sbom', '--sbom-format', 'cyclonedx', '--package-lock-only'];
-const bom = JSON.parse(execFileSync('npm', args, { encoding: 'utf8', maxBuffer: 1 << 26 }));
-const isForDevelopment = ({ properties = [] }) =>
-  properties.some(({ name }) => name === 'cdx:npm:package:development');
-const components = bom.components.filter((component) => !isForDevelopment(component));
-const refs = new Set([bom.metadata.component, ...components].map((component) => component['bom-ref']));
-const dependencies = bom.dependencies
-  .filter(({ ref }) => refs.has(ref))
-  .map(({ ref, dependsOn }) => ({ ref, dependsOn: dependsOn.filter((other) => refs.has(other)) }));
-console.log(JSON.stringify({ ...bom, components, dependencies }, null, 2));
+const folder = mkdtempSync(join(tmpdir(), 'tonearm-sbom-'));
+try {
+  const manifest = { ...read('package.json'), devDependencies: undefined };
+  const { packages, ...lock } = read('package-lock.json');
+  const shipped = Object.entries(packages).filter(([, { dev }]) => dev !== true);
+  const root = { ...packages[''], devDependencies: undefined };
+  write('package.json', manifest);
+  write('package-lock.json', { ...lock, packages: { ...Object.fromEntries(shipped), '': root } });
+  const { status } = spawnSync('npm', ['sbom', '--sbom-format', 'cyclonedx', '--package-lock-only'], {
+    cwd: folder,
+    stdio: 'inherit',
+  });
+  process.exitCode = status ?? 1;
+} finally {
+  rmSync(folder, { recursive: true, force: true });
+}
+
+function read(file) {
+  return JSON.parse(readFileSync(new URL(`../${file}`, import.meta.url), 'utf8'));
+}
+
+function write(file, value) {
+  writeFileSync(join(folder, file), JSON.stringify(value));
+}
