@@ -7,6 +7,7 @@
 // npm run bench -- kill [--rounds 50] [--calls 12] [--seed 1]
 // npm run bench -- srtp
 // npm run bench -- webrtc [--calls 100] [--seconds 10]
+// npm run bench -- page
 import { Command, InvalidArgumentError } from 'commander';
 import { api } from './api.ts';
 import { atRest } from './at-rest.ts';
@@ -15,6 +16,7 @@ import { formats } from './formats.ts';
 import { VOICES, type Voice } from './hearing/sounds.ts';
 import { hearing } from './hearing.ts';
 import { kill } from './kill.ts';
+import { page } from './page.ts';
 import { soak } from './soak.ts';
 import { srtp } from './srtp.ts';
 import { webrtc } from './webrtc.ts';
@@ -63,6 +65,11 @@ program
   .option('--calls <n>', 'up at one time', positive, 100)
   .option('--seconds <n>', 'how long each is measured, twice', positive, 10)
   .action(webrtc);
+
+program
+  .command('page')
+  .description('How soon can the console be used, by a browser that has never been there?')
+  .action(page);
 
 program
   .command('soak')
