@@ -5,7 +5,7 @@
 import { getHeapSpaceStatistics, setFlagsFromString } from 'node:v8';
 
 /** Of the main thread's young generation, both halves: it grows up to here. A scavenge a megabyte would be a pause every 20 ms. */
-const YOUNG_BYTES = 16 << 20;
+const YOUNG_BYTES = 8 << 20;
 /** V8 makes it small again whenever little is going on. */
 const LOOK_EVERY_MS = 1000;
 
