@@ -313,7 +313,7 @@ async function liveTail(t: TestContext) {
 }
 
 test('a reader over a socket hears the call while it goes on, and gets the finished file byte for byte', {
-  timeout: 120_000,
+  timeout: 230_000,
 }, async (t) => {
   const { stage, prepared, get, ask } = await liveTail(t);
   const { recordingId, accessToken } = prepared;
@@ -348,7 +348,7 @@ test('a reader over a socket hears the call while it goes on, and gets the finis
 });
 
 test('a reader that takes nothing for a while gets everything in the end', {
-  timeout: 120_000,
+  timeout: 230_000,
 }, async (t) => {
   const { stage, prepared, get } = await liveTail(t);
   const { recordingId } = prepared;
@@ -363,7 +363,7 @@ test('a reader that takes nothing for a while gets everything in the end', {
   assert.ok(body.subarray(44).equals(file.subarray(44)));
 });
 
-test('a reader that leaves is let go of, although nothing is being said', { timeout: 120_000 }, async (t) => {
+test('a reader that leaves is let go of, although nothing is being said', { timeout: 230_000 }, async (t) => {
   const { stage, prepared, get, following, port } = await liveTail(t);
   const { asked, response } = await get();
   await once(response, 'data');
@@ -384,7 +384,7 @@ test('a reader that leaves is let go of, although nothing is being said', { time
 });
 
 test('a reader who takes nothing for a minute is let go of, and the file with him: finished or growing', {
-  timeout: 120_000,
+  timeout: 230_000,
 }, async (t) => {
   const { stage, port, audit, following, prepared } = await liveTail(t);
   const finished = await stage.finished(babble(2_000_000));

@@ -117,7 +117,7 @@ test('a follower who is slow gets everything, although the spool is deleted mean
 
 test('the handle of the spool is let go of with the last follower', {
   skip: process.platform !== 'linux',
-  timeout: 120_000,
+  timeout: 230_000,
 }, async (t) => {
   const stage = await staged(t);
   const { recordingId } = await stage.prepare();

@@ -145,11 +145,11 @@ export async function collect(body: AsyncIterable<Uint8Array>): Promise<Buffer> 
   return Buffer.concat(pieces);
 }
 
-/** Waits for what happens without being asked for; rejects when it has not happened in a minute. */
+/** Waits for what happens without being asked for; rejects when it has not happened in three minutes. */
 export async function until(condition: () => boolean | Promise<boolean>): Promise<void> {
-  const deadline = performance.now() + 60_000;
+  const deadline = performance.now() + 180_000;
   while (!(await condition())) {
-    if (performance.now() > deadline) throw new Error('it did not happen in a minute');
+    if (performance.now() > deadline) throw new Error('it did not happen in three minutes');
     await new Promise((resolve) => setImmediate(resolve));
   }
 }
