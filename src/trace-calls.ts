@@ -134,7 +134,7 @@ export function traceCalls(parts: {
 }
 
 /** Failed, as Graph has it, and yet what somebody wanted. */
-const WANTED: ReadonlySet<string> = new Set(['cancelled', 'hangUp']);
+const WANTED: ReadonlySet<string> = new Set(['cancelled', 'hangUp', 'initialSilence']);
 
 function rowOf(call: CallSnapshot, applicationName = call.applicationId): Omit<CallRow, 'hasErrors'> {
   const { id, applicationId, direction, state, createdAt } = call;

@@ -19,8 +19,8 @@ export async function serve(options: { readonly config?: string; readonly data?:
   const read = readConfig({ file: options.config, env: process.env, data: options.data });
   // One that the command line made is enough; but whoever began with the default one keeps it.
   const isAlone = readKeptApplications(read.data).length === 0 || existsSync(join(read.data, DEFAULT_FILE));
-  const { config, isNew } =
-    read.applications.length === 0 && isAlone ? withDefaultApplication(read) : { config: read, isNew: false };
+  const isDefault = read.applications.length === 0 && isAlone;
+  const { config, isNew } = isDefault ? withDefaultApplication(read) : { config: read, isNew: false };
   const output = pino.destination({ dest: 2, sync: true });
   // A log that cannot be written, on a full disk or because nobody reads it any more, must not end the calls.
   output.on('error', () => {});
@@ -30,8 +30,10 @@ export async function serve(options: { readonly config?: string; readonly data?:
   const server = await startTonearm(config, log);
   // What scripts wait for.
   log.info({ http: server.publicUrl, sip: server.sip }, 'ready');
-  if (options.config === undefined) console.log(greeting(server, isNew, config));
-  if (server.console !== undefined) console.log(consoleGreeting(server.console));
+  const { console: page } = server;
+  if (isDefault)
+    console.log(greeting(server, isNew, config, page === undefined ? '' : consoleGreeting(page)));
+  else if (page !== undefined) console.log(consoleGreeting(page));
   await stop;
   log.info({}, 'stopping: no new calls, running ones may finish');
   await server.close();
@@ -55,7 +57,7 @@ export function withDefaultApplication(config: Config): { readonly config: Confi
   };
 }
 
-function greeting(server: Tonearm, isNew: boolean, config: Config): string {
+function greeting(server: Tonearm, isNew: boolean, config: Config, page: string): string {
   const [application] = server.applications;
   const addresses = (user: string) =>
     server.sip.map(
@@ -71,7 +73,8 @@ function greeting(server: Tonearm, isNew: boolean, config: Config): string {
     : '';
   return `
 Tonearm takes calls.
-${echo}
+
+${page}${echo}
   your bot     ${list(addresses('voicemail'))}
                any softphone on this machine: no registration; Opus, G.722, PCMU or PCMA; keys as RFC 4733, by INFO or in the audio
                or a web page: ${server.publicUrl.replace(/^http/, 'ws')}/sip with JsSIP or SIP.js
@@ -89,7 +92,7 @@ Stop with Ctrl+C.
 /** The one time that the secret is shown. What is behind # stays in the browser. */
 function consoleGreeting({ url, freshSecret }: NonNullable<Tonearm['console']>): string {
   return freshSecret === undefined
-    ? `  console      ${url}   (its secret was shown at the first start; "tonearm console secret" makes a new one)\n`
+    ? `  console      ${url}   (its secret was shown once; "npm run console -- secret", or "tonearm console secret", makes a new one)\n`
     : `  console      ${url}#secret=${freshSecret}
                that link signs in; the secret, which is not shown again: ${freshSecret}
 `;

@@ -180,6 +180,7 @@ class PacketPlayer implements Player {
     }
     this.#parked =
       this.#activity === undefined &&
+      !this.#hasTail &&
       (this.#sending === undefined || (this.#opening <= 0 && this.#options.silence === 'keepalive'));
     if (!this.#parked) return this.#nextAt - EARLY_MS;
     if (this.#sending === undefined) return Infinity;
@@ -229,6 +230,11 @@ class PacketPlayer implements Player {
     this.#sending = undefined;
   }
 
+  /** An encoder that looks ahead has the last of what was played in it still: one packet more, and it is out. */
+  get #hasTail(): boolean {
+    return this.#contiguous && this.#encoder !== undefined;
+  }
+
   /** What the next packet is made in. */
   get #buffer(): Uint8Array {
     const { buffers } = this.#options;
@@ -275,7 +281,7 @@ class PacketPlayer implements Player {
   #sendSilence(packetMs: number) {
     this.#silentMs += packetMs;
     const always = this.#options.silence === 'always' || this.#opening > 0;
-    if (this.#sending === undefined || (!always && this.#silentMs < KEEP_ALIVE_MS)) {
+    if (this.#sending === undefined || (!always && !this.#hasTail && this.#silentMs < KEEP_ALIVE_MS)) {
       this.#contiguous = false;
       return;
     }

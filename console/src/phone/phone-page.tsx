@@ -1,4 +1,4 @@
-import { useState, useSyncExternalStore } from 'react';
+import { type Dispatch, type SetStateAction, useState, useSyncExternalStore } from 'react';
 import type { ApplicationRow } from '../../../src/http/console/wire.ts';
 import { useConsole } from '../base/console-context.ts';
 import { useLoaded, useNow } from '../base/loaded.ts';
@@ -16,6 +16,8 @@ export function PhonePage() {
   const { phone } = useConsole();
   const state = useSyncExternalStore(phone.onChange, phone.state);
   const call = useOwnCall(state.phase === 'idle' ? state.ended : state);
+  // Kept while a call is up: who called once calls again.
+  const form = useState<Choice>({ picked: undefined, typed: '', isProcessed: true });
 
   return (
     <>
@@ -23,7 +25,7 @@ export function PhonePage() {
       <div className="beside">
         <section className="panel" aria-label="The phone">
           <PhoneStatus state={state} />
-          {state.phase === 'idle' ? <CallForm state={state} /> : <Talking state={state} />}
+          {state.phase === 'idle' ? <CallForm state={state} form={form} /> : <Talking state={state} />}
         </section>
         <section className="panel" aria-labelledby="phone-timeline">
           <h2 id="phone-timeline">What the server does</h2>
@@ -45,14 +47,28 @@ export function PhonePage() {
   );
 }
 
-function CallForm({ state }: { readonly state: Extract<PhoneState, { phase: 'idle' }> }) {
+/** What is filled in. */
+interface Choice {
+  /** An application's id, or `other`; `undefined`: nobody has picked yet. */
+  readonly picked: string | undefined;
+  readonly typed: string;
+  readonly isProcessed: boolean;
+}
+
+function CallForm({
+  state,
+  form: [{ picked, typed, isProcessed }, setForm],
+}: {
+  readonly state: Extract<PhoneState, { phase: 'idle' }>;
+  readonly form: readonly [Choice, Dispatch<SetStateAction<Choice>>];
+}) {
   const { phone } = useConsole();
   const { data: applications, error } = useLoaded<readonly ApplicationRow[]>('applications');
-  const [picked, setPicked] = useState<string>();
-  const [typed, setTyped] = useState('');
-  const [isProcessed, setProcessed] = useState(true);
+  const change = (changes: Partial<Choice>) => setForm((form) => ({ ...form, ...changes }));
   const reachable = applications?.filter(({ address }) => address !== undefined) ?? [];
-  const application = reachable.find(({ id }) => id === (picked ?? reachable[0]?.id));
+  // The built-in bot answers whether or not there is another.
+  const first = reachable.find(({ callbackUri }) => callbackUri === undefined) ?? reachable[0];
+  const application = reachable.find(({ id }) => id === (picked ?? first?.id));
   const isOther = picked === 'other' || application === undefined;
   const target = isOther ? typed.trim() : application.address!;
 
@@ -88,7 +104,7 @@ function CallForm({ state }: { readonly state: Extract<PhoneState, { phase: 'idl
               type="radio"
               name="application"
               checked={!isOther && one.id === application.id}
-              onChange={() => setPicked(one.id)}
+              onChange={() => change({ picked: one.id })}
             />
             <span>
               <b>{one.name}</b>
@@ -97,7 +113,12 @@ function CallForm({ state }: { readonly state: Extract<PhoneState, { phase: 'idl
           </label>
         ))}
         <label className="choice">
-          <input type="radio" name="application" checked={isOther} onChange={() => setPicked('other')} />
+          <input
+            type="radio"
+            name="application"
+            checked={isOther}
+            onChange={() => change({ picked: 'other' })}
+          />
           <span>
             <b>Another number or SIP URI</b>
           </span>
@@ -108,7 +129,7 @@ function CallForm({ state }: { readonly state: Extract<PhoneState, { phase: 'idl
           <span>Number or SIP URI</span>
           <input
             value={typed}
-            onChange={(event) => setTyped(event.target.value)}
+            onChange={(event) => change({ typed: event.target.value })}
             placeholder="+14255550100 or sip:voicemail@tonearm.invalid"
             autoComplete="off"
             spellCheck={false}
@@ -119,7 +140,7 @@ function CallForm({ state }: { readonly state: Extract<PhoneState, { phase: 'idl
         <input
           type="checkbox"
           checked={isProcessed}
-          onChange={(event) => setProcessed(event.target.checked)}
+          onChange={(event) => change({ isProcessed: event.target.checked })}
         />
         Clean up the microphone’s sound (echo, noise, level)
       </label>
