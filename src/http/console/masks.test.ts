@@ -65,3 +65,11 @@ test('of JSON tokens and secrets are masked at any depth, and the queries of URL
   });
   assert.equal(withoutQuery('http://bot/x'), 'http://bot/x');
 });
+
+test('a text is masked where it has an URL, wherever it has it, and a SIP URI its password', () => {
+  const message = (uri: string) => `$.callbackUri is "${uri}"; it must be an https: URL.`;
+  assert.deepEqual(
+    maskedJson({ message: message('http://bot.example/calls?code=abc'), id: 'sip:bob:hunter2@192.0.2.1' }),
+    { message: message('http://bot.example/calls?***'), id: 'sip:bob:***@192.0.2.1' },
+  );
+});
