@@ -14,7 +14,7 @@ export function maskedSip(text: string): string {
       // RFC 4568 §9.1
       .replace(/^(a=crypto:(?:\d{1,9} [\w-]{1,64} )?).*$/gim, `$1${MASK}`)
       .replace(/^(a=ice-pwd:|a=key-mgmt:|k=).*$/gim, `$1${MASK}`)
-      .replace(SIP_PASSWORD, `$1:${MASK}@`)
+      .replace(SIP_USER, withoutPassword)
   );
 }
 
@@ -51,7 +51,7 @@ export function maskedJson(value: unknown): unknown {
 
 /** A text without the secrets of the URLs in it, HTTP's and SIP's: an error's message may have one that was sent. */
 export function maskedText(text: string): string {
-  return text.replace(HTTP_URL, withoutQuery).replace(SIP_PASSWORD, `$1:${MASK}@`);
+  return text.replace(HTTP_URL, withoutQuery).replace(SIP_USER, withoutPassword);
 }
 
 /** An URL without what may be a secret in it: its user, its query. What is none stays as it is. */
@@ -63,9 +63,15 @@ export function withoutQuery(text: string): string {
 }
 
 const HTTP_URL = /https?:\/\/[^\s"'<>]+/gi;
-const SIP_PASSWORD = /(sips?:[^@\s:;<>]{1,64}):[^@\s<>]{1,64}@/gi;
+/** All of what could be one is taken at once: whatever the text, each character of it is looked at once. */
+const SIP_USER = /sips?:[^@\s<>"]*@?/gi;
 const SECRET_HEADER = /^(?:proxy-)?authorization$|cookie|token|secret|csrf|api-?key/i;
 const SECRET_MEMBER = /token$|secret|password|authorization|^sig$|signature/i;
+
+/** A SIP URI up to its host, or what is none. */
+function withoutPassword(user: string): string {
+  return user.replace(/^(sips?:[^:]*):.*@$/i, `$1:${MASK}@`);
+}
 
 /** The scheme stays. */
 function maskedCredentials(text: string): string {
