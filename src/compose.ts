@@ -16,6 +16,7 @@ import { callbacksOf } from './config-callbacks.ts';
 import { isConsoleOn } from './config-console.ts';
 import { ECHO_ID, withEcho } from './echo/application.ts';
 import { startEcho } from './echo/bot.ts';
+import { removeLeft } from './echo/left.ts';
 import { reasonOf, TonearmError } from './errors.ts';
 import { callRoutes } from './graph/call-routes.ts';
 import { errorAnswers } from './graph/error-answers.ts';
@@ -371,6 +372,8 @@ async function start(
   });
   calls = all;
   await all.recover();
+  // By a server that has the bot no more, too.
+  await removeLeft(recordings, log);
   taking = true;
   adopt = (address) => (userAgent.mayAdopt(address) ? (socket) => userAgent.adopt(socket) : undefined);
   return {

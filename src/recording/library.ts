@@ -33,7 +33,7 @@ export interface RecordingLibrary {
   open(recordingId: string): Promise<OpenRecording>;
   /** Whether this token opens this recording. */
   authorize(recordingId: string, token: string): Promise<'ok' | 'invalid' | 'otherRecording'>;
-  /** `false` when there was nothing to delete. */
+  /** Waits for a file that is being made. `false` when there was nothing to delete: it still grows, is gone, or the disk has refused its file so far. */
   delete(recordingId: string): Promise<boolean>;
   close(): Promise<void>;
 }

@@ -296,12 +296,25 @@ test('what is kept is told before its file is made: who opens it meanwhile gets 
   await stage.clock.advance(20_000);
   const again = { state: 'waiting', applicationId: 'application', retryInMs: 2000 };
   assert.deepEqual([await patient, await other], [again, again]);
-  assert.equal(await stage.recordings.delete(recordingId), false);
 
   const waiting = stage.recordings.open(recordingId);
   slow.release();
   assert.equal((await waiting).state, 'finished');
   assert.ok((await fileOf(stage, recordingId)).equals(expectedFile(babble(9000))));
+});
+
+test('what is deleted while its file is being made leaves nothing on the disk', async (t) => {
+  const slow = slowEncoder();
+  const stage = await staged(t, { encoder: slow.encoder });
+  const { recordingId } = await stage.prepare();
+  assert.equal(await stage.recordings.delete(recordingId), false, 'it grows');
+  await stage.recordings.keep(recordingId, await stage.capture(recordingId, babble(9000)));
+  const deleted = stage.recordings.delete(recordingId);
+  await slow.asked;
+  slow.release();
+  assert.equal(await deleted, true);
+  assert.deepEqual(filesIn(stage), []);
+  assert.equal((await stage.recordings.open(recordingId)).state, 'gone');
 });
 
 test('with many files to be made, what is kept is told when its own is there', async (t) => {

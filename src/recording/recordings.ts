@@ -337,7 +337,9 @@ class FolderRecordings implements Recordings {
 
   async delete(recordingId: string): Promise<boolean> {
     const id = recordingIdOf(recordingId);
-    if (id === undefined || this.#live.has(id)) return false;
+    if (id === undefined) return false;
+    await this.#finishing.get(id)?.finished.catch(() => {});
+    if (this.#live.has(id)) return false;
     const record = await this.#records.get(id);
     if (record?.state !== 'finished') return false;
     // The audio first: once somebody was told that it is gone, it is.

@@ -1,10 +1,11 @@
 /** Of a call and what runs in it, what the console says in a few words. Pure. */
 import type { CallEnding, CallSnapshot, Party } from '../../call/model.ts';
 import type { OperationProgress } from '../../operation/operation.ts';
+import { maskedText } from './masks.ts';
 
 /** A name, or a number, or a SIP URI. */
 export function partyInWords({ id, displayName }: Party): string {
-  return displayName === undefined || displayName === '' ? id : displayName;
+  return maskedText(displayName === undefined || displayName === '' ? id : displayName);
 }
 
 /** `undefined`: its phase says it all. */

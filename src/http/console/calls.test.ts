@@ -61,6 +61,10 @@ test('what is tried reaches nothing but the actions of that call', async (t) => 
     { method: 'POST', action: '../../x' },
     { method: 'POST', action: 'a/b' },
     { method: 'POST', action: 'a?b' },
+    { method: 'POST', action: '..' },
+    { method: 'POST', action: '.' },
+    { method: 'POST', action: 'record.' },
+    { method: 'POST', action: 'a'.repeat(81) },
     { method: 'POST', action: 1 },
     [],
     'text',
@@ -76,7 +80,7 @@ test('what is tried reaches nothing but the actions of that call', async (t) => 
 test('applications are shown with what a phone dials to reach them, where that can be guessed', async (t) => {
   const application = (name: string, routes: readonly string[]) => ({ ...BOT, id: name, name, routes });
   const all = [
-    application('mail', ['sip:voicemail@*']),
+    { ...application('mail', ['sip:voicemail@*']), callbackUri: `${BOT.callbackUri}?code=secret` },
     application('number', ['+1 (425) *']),
     application('part', ['support']),
     application('middle', ['sip:a*z@sip.example']),
@@ -91,7 +95,7 @@ test('applications are shown with what a phone dials to reach them, where that c
   assert.deepEqual(
     rows.map(({ name, address, callbackUri }) => [name, address, callbackUri]),
     [
-      ['mail', 'sip:voicemail@127.0.0.1', BOT.callbackUri],
+      ['mail', 'sip:voicemail@127.0.0.1', `${BOT.callbackUri}?***`],
       ['number', 'sip:+14255550100@127.0.0.1', BOT.callbackUri],
       ['part', 'sip:support@127.0.0.1', BOT.callbackUri],
       ['middle', 'sip:az@sip.example', BOT.callbackUri],

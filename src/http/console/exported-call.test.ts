@@ -26,7 +26,7 @@ const trace: CallTrace = {
     applicationName: 'Voicemail',
     direction: 'incoming',
     state: 'terminated',
-    caller: 'Eve\n### GET http://evil.example',
+    caller: 'Eve\u2028\n### GET http://evil.example',
     callee: 'sip:voicemail@127.0.0.1',
     createdAt: AT,
     endedAt: AT + 5000,

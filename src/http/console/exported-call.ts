@@ -75,8 +75,9 @@ function pretty(value: unknown): string {
   return JSON.stringify(value, undefined, 2) ?? '';
 }
 
+/** Unicode has two line ends of its own, which some editors heed. */
 function oneLine(text: string): string {
-  return text.replace(/\p{Cc}+/gu, ' ');
+  return text.replace(/[\p{Cc}\p{Zl}\p{Zp}]+/gu, ' ');
 }
 
 /** In an editor two braces begin a variable, or a script's value; what a bot sent must not. */

@@ -40,6 +40,18 @@ test('a credential in an odd form is masked whole', () => {
     assert.doesNotMatch(maskedSip(`${line}\r\n`), /secret/, line);
 });
 
+test('a password in a SIP URI is masked whatever is in it, and no port is taken for one', () => {
+  for (const uri of [
+    `sip:${'b'.repeat(70)}:secret@x`,
+    `sip:b:secret${'x'.repeat(70)}@x`,
+    'sip:b:a:secret@x',
+    'SIPS:b;c=d:secret@x',
+  ])
+    assert.doesNotMatch(maskedSip(`To: <${uri}>\r\n`), /secret/, uri);
+  const line = 'Route: <sip:192.0.2.1:5060;lr>, <sip:bob@192.0.2.1:5060>';
+  assert.equal(maskedSip(line), line);
+});
+
 test('of HTTP the scheme of a credential is shown, and of secrets in a path the names', () => {
   assert.deepEqual(
     maskedHeaders({ authorization: 'Bearer a.b.c', cookie: 'x=y', accept: ['a', 'b'], host: undefined }),
@@ -64,4 +76,12 @@ test('of JSON tokens and secrets are masked at any depth, and the queries of URL
     clientSecret: '***',
   });
   assert.equal(withoutQuery('http://bot/x'), 'http://bot/x');
+});
+
+test('a text is masked where it has an URL, wherever it has it, and a SIP URI its password', () => {
+  const message = (uri: string) => `$.callbackUri is "${uri}"; it must be an https: URL.`;
+  assert.deepEqual(
+    maskedJson({ message: message('http://bot.example/calls?code=abc'), id: 'sip:bob:hunter2@192.0.2.1' }),
+    { message: message('http://bot.example/calls?***'), id: 'sip:bob:***@192.0.2.1' },
+  );
 });

@@ -14,7 +14,7 @@ export function maskedSip(text: string): string {
       // RFC 4568 §9.1
       .replace(/^(a=crypto:(?:\d{1,9} [\w-]{1,64} )?).*$/gim, `$1${MASK}`)
       .replace(/^(a=ice-pwd:|a=key-mgmt:|k=).*$/gim, `$1${MASK}`)
-      .replace(/(sips?:[^@\s:;<>]{1,64}):[^@\s<>]{1,64}@/gi, `$1:${MASK}@`)
+      .replace(SIP_USER, withoutPassword)
   );
 }
 
@@ -38,7 +38,7 @@ export function maskedPath(path: string): string {
 
 /** JSON in which tokens and secrets, and the queries of URLs, are masked: who has a signed URL has what it leads to. */
 export function maskedJson(value: unknown): unknown {
-  if (typeof value === 'string') return withoutQuery(value);
+  if (typeof value === 'string') return maskedText(value);
   if (Array.isArray(value)) return value.map(maskedJson);
   if (typeof value !== 'object' || value === null) return value;
   return Object.fromEntries(
@@ -49,6 +49,11 @@ export function maskedJson(value: unknown): unknown {
   );
 }
 
+/** A text without the secrets of the URLs in it, HTTP's and SIP's: an error's message may have one that was sent. */
+export function maskedText(text: string): string {
+  return text.replace(HTTP_URL, withoutQuery).replace(SIP_USER, withoutPassword);
+}
+
 /** An URL without what may be a secret in it: its user, its query. What is none stays as it is. */
 export function withoutQuery(text: string): string {
   if (!/^https?:\/\//i.test(text)) return text;
@@ -57,8 +62,16 @@ export function withoutQuery(text: string): string {
     .replace(/[?#].*$/s, (query) => `${query[0]}${MASK}`);
 }
 
+const HTTP_URL = /https?:\/\/[^\s"'<>]+/gi;
+/** All of what could be one is taken at once: whatever the text, each character of it is looked at once. */
+const SIP_USER = /sips?:[^@\s<>"]*@?/gi;
 const SECRET_HEADER = /^(?:proxy-)?authorization$|cookie|token|secret|csrf|api-?key/i;
 const SECRET_MEMBER = /token$|secret|password|authorization|^sig$|signature/i;
+
+/** A SIP URI up to its host, or what is none. */
+function withoutPassword(user: string): string {
+  return user.replace(/^(sips?:[^:]*):.*@$/i, `$1:${MASK}@`);
+}
 
 /** The scheme stays. */
 function maskedCredentials(text: string): string {

@@ -72,6 +72,7 @@ test('a list is filtered by application, state and call, and given in pages', as
   assert.deepEqual(await idsOf('?state=gone'), [third]);
   assert.deepEqual(await idsOf(`?application=${BOT.id}&state=finished&call=call`), [first]);
   assert.deepEqual(await idsOf('?application=nobody'), []);
+  assert.deepEqual(await idsOf('?state=gone&state=finished'), []);
   const pages = [await list(stage, headers, '?top=2'), await list(stage, headers, '?top=2&skip=2')];
   assert.deepEqual(
     pages.map(({ total, rows }) => [total, rows.length]),

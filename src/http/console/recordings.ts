@@ -134,8 +134,9 @@ async function matching(
   { application, state, call }: Filter,
 ): Promise<RecordingSummary[]> {
   const found: RecordingSummary[] = [];
-  const fits = (wanted: string | undefined, value: string | undefined) =>
-    wanted === undefined || wanted === '' || wanted.toLowerCase() === value;
+  // What is asked for twice is an array.
+  const fits = (wanted: unknown, value: string | undefined) =>
+    wanted === undefined || wanted === '' || String(wanted).toLowerCase() === value;
   for await (const one of recordings.list())
     if (fits(application, one.applicationId) && fits(state, one.state) && fits(call, one.callId))
       found.push(one);

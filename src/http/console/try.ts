@@ -13,8 +13,8 @@ export interface TryOptions {
   readonly publicUrl: string;
 }
 
-/** Names of actions, and nothing that would lead elsewhere. */
-const ACTION = /^[A-Za-z.]{1,80}$/;
+/** Names of actions, and nothing that would lead elsewhere: a segment of dots alone is a way up (RFC 3986 §5.2.4). */
+const ACTION = /^(?=.{1,80}$)[A-Za-z]+(?:\.[A-Za-z]+)*$/;
 /** Said by the connection, not by the API. */
 const HOP_BY_HOP = new Set(['connection', 'keep-alive', 'date', 'transfer-encoding']);
 

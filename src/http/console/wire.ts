@@ -32,7 +32,7 @@ export interface SignIn {
 export interface ApplicationRow {
   readonly id: string;
   readonly name: string;
-  /** `undefined`: the built-in echo bot. */
+  /** Without its query. `undefined`: the built-in echo bot. */
   readonly callbackUri?: string;
   readonly routes: readonly string[];
   /** What the page's softphone dials to reach it: a SIP URI that its routes take. `undefined`: they take none that could be guessed. */
