@@ -5,6 +5,7 @@ import { emptyRtpPacket, type RtpPacket, readRtp } from '../wire/rtp.ts';
 import { emptyTelephoneEvent, readTelephoneEvent, type TelephoneEvent } from '../wire/telephone-event.ts';
 import { Hearing } from './hearing.ts';
 import type { Key } from './line.ts';
+import { loadOpus } from './opus-codec.ts';
 import { createPlayer, PACKET_BYTES, type Sending, type SendSilence } from './player.ts';
 
 interface SentPacket extends RtpPacket {
@@ -142,6 +143,27 @@ test('at first a short burst of silence, then a packet a second; after a pause t
   assert.equal(next.marker, true);
   assert.equal((next.sequence - last.sequence) & 0xffff, 1);
   assert.equal((next.timestamp - last.timestamp) >>> 0, (next.at - last.at) * 8);
+});
+
+test('what an encoder that looks ahead still has of a piece leaves with the next packet, not a second later', async () => {
+  await loadOpus();
+  const { player, sent, tick } = setUp({
+    codec: 'opus',
+    payloadType: 111,
+    eventPayloadType: 101,
+    packetTimeMs: 20,
+  });
+  await tick(3000);
+  const done = player.play(sound(ramp(800)), never);
+  const before = sent.length;
+  while (sent.length < before + 5) await tick(20);
+  assert.ok(await done);
+  const last = sent.at(-1)!;
+  await tick(400);
+  assert.deepEqual(
+    sent.slice(before + 5).map(({ at }) => at - last.at),
+    [20],
+  );
 });
 
 test('silence can be sent always: no packet is missing and no marker comes but the first', async () => {
