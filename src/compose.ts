@@ -380,7 +380,7 @@ async function start(
     publicUrl,
     sip: userAgent.listening,
     applications: applications.all(),
-    console: console && { url: `${publicUrl}/`, freshSecret: console.freshSecret },
+    console: console && { url: `${publicUrl}/`, freshSecret: console.showSecret() },
     events: (signal) => cluster.events(signal),
     close,
   };

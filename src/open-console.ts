@@ -25,8 +25,8 @@ import type { Store } from './store/store.ts';
 
 export interface Console {
   readonly routes: FastifyPluginAsync;
-  /** The secret when it was made just now: to be shown once. */
-  readonly freshSecret: string | undefined;
+  /** The secret when it was made just now: to be shown, now. */
+  showSecret(): string | undefined;
   /** Whether anybody looks at this moment. */
   readonly watched: boolean;
   /** Something of this recording is new. */
@@ -84,7 +84,10 @@ export async function openConsole(parts: ConsoleParts): Promise<Console> {
   });
   return {
     routes,
-    freshSecret: secret.fresh,
+    showSecret() {
+      secret.shown();
+      return secret.fresh;
+    },
     get watched() {
       return watchers.any;
     },

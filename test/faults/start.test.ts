@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -36,6 +36,8 @@ test('a busy SIP port is named, with the setting to change', async () => {
   assert.equal(code, 1);
   assert.match(said, new RegExp(`127\\.0\\.0\\.1:${port}`));
   assert.match(said, /sip\.listen/);
+  // Nobody was shown the console's secret: the next start makes another.
+  assert.ok(!existsSync(join(folder, 'data/console-secret.json')));
 });
 
 test('a busy HTTP port is named, with the setting to change', async () => {

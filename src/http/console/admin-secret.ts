@@ -3,7 +3,7 @@
  * make another one while a server runs.
  */
 import { randomBytes } from 'node:crypto';
-import { readFileSync } from 'node:fs';
+import { readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { watchKeptFile, writeKeptFile } from '../../access/kept-file.ts';
 import { type Credentials, createSecretChecker, hashSecret, isSecretHash } from '../../access/secrets.ts';
@@ -14,9 +14,11 @@ import type { Log } from '../../log.ts';
 export interface AdminSecret {
   /** The secret itself when it was made just now: to be told once. */
   readonly fresh: string | undefined;
+  /** Somebody was shown it. Until then it is forgotten at the close, and the next start makes another: a start may yet fail. */
+  shown(): void;
   /** Whether that is the secret; `busy`: too many are being checked. */
   check(given: string): Promise<boolean | 'busy'>;
-  /** Stops looking at the file. */
+  /** Stops looking at the file, which is removed if nobody was shown what opens it. */
   close(): void;
 }
 
@@ -35,11 +37,18 @@ export async function openAdminSecret(
     log.info({}, 'the console has a new secret: every session has ended');
     changed();
   });
+  let isToStay = fresh === undefined;
   return {
     fresh,
+    shown() {
+      isToStay = true;
+    },
     // Read each time: what a sign-in is checked against is never an older one.
     check: (given) => checker.check(read(dataFolder), given),
-    close: () => watching.cancel(),
+    close() {
+      watching.cancel();
+      if (!isToStay) rmSync(join(dataFolder, FILE), { force: true });
+    },
   };
 }
 
