@@ -182,7 +182,6 @@ memory       ${before.residentMegabytes} MB idle before, ${after.residentMegabyt
 given back   all but ${JSON.stringify(notGivenBack)} (negative: more was there before)
 left behind  ${left.length === 0 ? 'nothing' : left.join('; ')}
 untold       ${JSON.stringify(untold)}; datagrams dropped ${dropped}; exit code ${code}`);
-  for (const fault of counts.faults) console.log(`wrong: ${fault}`);
   const ok =
     counts.wrong === 0 && left.length === 0 && code === 0 && untold.calls === 0 && untold.operations === 0;
   if (!ok) process.exitCode = 1;
