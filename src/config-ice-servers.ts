@@ -4,13 +4,7 @@
  */
 import { createHmac } from 'node:crypto';
 import { BadValue, type Reader } from './config-values.ts';
-
-/** As RTCPeerConnection takes it (RFC 7064, RFC 7065). */
-export interface IceServer {
-  readonly urls: string;
-  readonly username?: string;
-  readonly credential?: string;
-}
+import type { IceServer } from './http/console/wire.ts';
 
 /** As it is configured; `secret`: shared with the TURN server, which takes the credentials that it makes. */
 export type ConfiguredIceServer = IceServer | { readonly urls: string; readonly secret: string };

@@ -157,8 +157,12 @@ function undescribe(reply: FastifyReply): FastifyReply {
   return reply;
 }
 
-/** Takes back all that was said of the file. */
-export function disown(reply: FastifyReply): void {
+/**
+ * Answers for a route that sends files when a body breaks before anything of it was sent, since the file is gone or was tampered with: takes
+ * back all that was said of it, and gives the error to whoever answers for the server.
+ */
+export function disownFile(error: unknown, _request: FastifyRequest, reply: FastifyReply): never {
   undescribe(reply);
   for (const name of ['accept-ranges', 'content-range', 'etag', 'last-modified']) reply.removeHeader(name);
+  throw error;
 }

@@ -9,7 +9,7 @@ import type { Log } from '../log.ts';
 import type { RecordingLibrary } from '../recording/library.ts';
 import { type Access, auditAccess } from './audit.ts';
 import {
-  disown,
+  disownFile,
   type ReadableRecording,
   readable,
   removeRecording,
@@ -79,16 +79,11 @@ export function recordingRoutes(options: RecordingRoutesOptions): FastifyPluginA
       });
     };
 
-    // A body that breaks before anything of it was sent: it may be a file that is gone, or was tampered with.
-    server.setErrorHandler((error, _request, reply) => {
-      disown(reply);
-      // On to who answers for the whole server.
-      throw error;
-    });
     server.route<{ Params: { id: string } }>({
       method: ['GET', 'HEAD'],
       url: '/recordings/:id',
       handler: read,
+      errorHandler: disownFile,
     });
     server.delete<{ Params: { id: string } }>('/recordings/:id', remove);
   };

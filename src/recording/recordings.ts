@@ -208,17 +208,13 @@ class FolderRecordings implements Recordings {
     const { kept, finished } = this.#beginFinish(recordingId, take);
     // Whoever records faster than files can be made is held up by it.
     if (isBehind) return finished.then(() => {});
-    finished.catch(async (thrown: unknown) => {
-      const isToldOf = await kept.then(
-        () => false,
-        () => true,
-      );
-      if (!isToldOf)
-        this.#options.log.error(
-          { recordingId, error: reasonOf(thrown) },
-          'a recording could not be finished',
-        );
-    });
+    const onLateFailure = (thrown: unknown) =>
+      this.#options.log.error({ recordingId, error: reasonOf(thrown) }, 'a recording could not be finished');
+    // What goes wrong before is the caller's to tell.
+    void kept.then(
+      () => finished.catch(onLateFailure),
+      () => {},
+    );
     return kept;
   }
 

@@ -103,6 +103,19 @@ test('audio is given whole and in parts, as an audio element asks for it', async
   assert.equal((await stage.ask('GET', '/console/recordings/..%2f..%2fx/content', headers)).statusCode, 404);
 });
 
+test('a file that vanishes between the look and the read is an error that says nothing of it', async (t) => {
+  const stage = await setConsoleStage(t);
+  const headers = await stage.signedIn();
+  const id = await record(stage);
+  const recording = await stage.recordings.open(id);
+  await stage.recordings.delete(id);
+  stage.recordings.open = async () => recording;
+  const answer = await stage.ask('GET', `/console/recordings/${id}/content`, headers);
+  assert.equal(answer.statusCode, 500);
+  for (const name of ['etag', 'repr-digest', 'last-modified', 'content-disposition', 'accept-ranges'])
+    assert.equal(answer.headers[name], undefined, name);
+});
+
 test('a growing recording is a stream that ends with it', async (t) => {
   const stage = await setConsoleStage(t);
   const headers = await stage.signedIn();

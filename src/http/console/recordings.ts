@@ -8,7 +8,14 @@ import type { Log } from '../../log.ts';
 import { FORMATS, type RecordingFormat } from '../../recording/formats.ts';
 import type { RecordingArchive, RecordingLibrary, RecordingSummary } from '../../recording/library.ts';
 import { type Access, auditAccess } from '../audit.ts';
-import { bodyOf, nameFile, readable, removeRecording, sendRecording } from '../recording-answers.ts';
+import {
+  bodyOf,
+  disownFile,
+  nameFile,
+  readable,
+  removeRecording,
+  sendRecording,
+} from '../recording-answers.ts';
 import { refuse } from './guard.ts';
 import { pageIn } from './paging.ts';
 import type { Paged, RecordingRow } from './wire.ts';
@@ -63,6 +70,7 @@ export function recordingRoutes(app: FastifyInstance, options: RecordingRoutesOp
   app.route<{ Params: { id: string }; Querystring: { format?: string } }>({
     method: ['GET', 'HEAD'],
     url: '/console/recordings/:id/content',
+    errorHandler: disownFile,
     handler: async (request, reply) => {
       const opened = await open(request, reply);
       if (opened === undefined) return reply;

@@ -16,7 +16,7 @@ export interface Session {
   };
 }
 
-/** As RTCPeerConnection takes it. */
+/** As RTCPeerConnection takes it (RFC 7064, RFC 7065). */
 export interface IceServer {
   readonly urls: string;
   readonly username?: string;
