@@ -173,9 +173,10 @@ export async function startSoakBot(api: () => string, random: Random): Promise<S
     }
     if (!listens) return;
     const file = Buffer.from(await reply.arrayBuffer());
-    const { fault } = hearSpeech(file, format, said);
+    const { fault } = hearSpeech(file, format, said, true);
     counts.heard++;
-    if (fault !== undefined) note(`${resource}: ${format}: ${fault}`);
+    if (fault !== undefined)
+      note(`${resource}: ${format}: ${fault}: ${JSON.stringify(resourceData.endReport)}`);
     // Not at full speed: what is measured is the server.
     await pause(systemClock, 20);
   };

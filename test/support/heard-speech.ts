@@ -15,15 +15,23 @@ interface Expectation {
   /** The least correlation of any window with what was said, and of the loudest one. */
   readonly likeness: number;
   readonly loudest: number;
+  /** Of a caller who stops in between: so many samples in a row of at most this say that he has. */
+  readonly hush: { readonly samples: number; readonly most: number };
 }
-const EXACT = { from: 0, level: 300, likeness: 0.97, loudest: 0.97 };
+const EXACT = { from: 0, level: 300, likeness: 0.97, loudest: 0.97, hush: { samples: 16, most: 0 } };
 /**
  * Packets that a busy machine brings too late are concealed where they are missing: so much of a recording may be unlike. After a gap everything is
  * elsewhere: no more windows in a row than this, at either end.
  */
 const MOST_UNLIKE = { share: 0.3, atAnEnd: 4 };
 /** Lossy formats keep what is heard, not the wave, and their coders need a moment to get going. */
-const LOSSY = { from: 2 * WINDOW, level: 1000, likeness: 0.4, loudest: 0.6 };
+const LOSSY = {
+  from: 2 * WINDOW,
+  level: 1000,
+  likeness: 0.4,
+  loudest: 0.6,
+  hush: { samples: 80, most: 30 },
+};
 const EXPECTED: Readonly<Record<RecordingFormat, Expectation>> = {
   wav: EXACT,
   flac: EXACT,
@@ -40,12 +48,20 @@ export interface HeardSpeech {
   readonly compared: number;
 }
 
-/** @param speech what the caller says over and over, 8 kHz */
-export function hearSpeech(file: Buffer, format: RecordingFormat, speech: Int16Array): HeardSpeech {
+/**
+ * @param speech what the caller says over and over, 8 kHz
+ * @param hushes whether he says nothing now and then, while it goes on: where he stops or begins in the middle of a window, it is not compared
+ */
+export function hearSpeech(
+  file: Buffer,
+  format: RecordingFormat,
+  speech: Int16Array,
+  hushes = false,
+): HeardSpeech {
   const headerFault = format === 'wav' ? wavFault(file) : undefined;
   const samples = format === 'wav' ? narrow(file.subarray(44)) : decode(file);
   if (samples === undefined) return { durationMs: Number.NaN, fault: headerFault, compared: 0 };
-  const { fault, compared } = follow(samples, speech, EXPECTED[format]);
+  const { fault, compared } = follow(samples, speech, EXPECTED[format], hushes);
   return { durationMs: (samples.length * 1000) / RATE, fault: headerFault ?? fault, compared };
 }
 
@@ -88,10 +104,11 @@ function decode(file: Buffer): Int16Array | undefined {
 }
 
 /** The loudest window says where in the speech the recording is; every other one must lie where it then must. */
-function follow(samples: Int16Array, speech: Int16Array, expected: Expectation) {
+function follow(samples: Int16Array, speech: Int16Array, expected: Expectation, hushes: boolean) {
   const starts: number[] = [];
   for (let at = expected.from; at + WINDOW <= samples.length; at += WINDOW / 2)
-    if (level(samples, at) > expected.level) starts.push(at);
+    if (level(samples, at) > expected.level && !(hushes && hasHush(samples, at, expected.hush)))
+      starts.push(at);
   if (starts.length === 0) return { fault: undefined, compared: 0 };
   const loudest = starts.reduce((best, at) => (level(samples, at) > level(samples, best) ? at : best));
   // Anywhere in the speech: first by every fourth sample.
@@ -120,6 +137,13 @@ function level(samples: Int16Array, at: number): number {
   let sum = 0;
   for (let i = at; i < at + WINDOW; i++) sum += Math.abs(samples[i]!);
   return sum / WINDOW;
+}
+
+function hasHush(samples: Int16Array, from: number, { samples: least, most }: Expectation['hush']): boolean {
+  let run = 0;
+  for (let at = from; at < from + WINDOW && run < least; at++)
+    run = Math.abs(samples[at]!) <= most ? run + 1 : 0;
+  return run >= least;
 }
 
 function bestLag(samples: Int16Array, at: number, speech: Int16Array, from: number, to: number, stride = 1) {
