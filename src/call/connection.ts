@@ -6,7 +6,7 @@ import type { Negotiated } from '../media/offer-answer.ts';
 import type { AudioParameters } from '../media/session-description.ts';
 import type { MediaLine } from '../operation/media-engine.ts';
 import type { DialogHandler } from '../sip/user-agent.ts';
-import { type MediaSession, openMediaSession } from './media-session.ts';
+import { MediaSession } from './media-session.ts';
 
 export interface ConnectionEvents {
   /** The far end put us on hold, or took us off it; told with every description that was agreed on. */
@@ -31,6 +31,7 @@ export class Connection {
   #held = false;
   readonly #signalledFrom: string | undefined;
   #isConfirmed = false;
+  /** Agreed on, until it is confirmed. */
   #audio: AudioParameters | undefined;
 
   constructor(
@@ -46,7 +47,7 @@ export class Connection {
   ) {
     const { address, codecs, signalledFrom, events } = options;
     this.line = line;
-    this.#session = openMediaSession({ address, port: line.port, fingerprint: line.fingerprint }, codecs);
+    this.#session = new MediaSession({ address, port: line.port, fingerprint: line.fingerprint }, codecs);
     this.#signalledFrom = signalledFrom;
     this.#events = events;
   }
@@ -59,6 +60,7 @@ export class Connection {
     if (this.#isConfirmed) return;
     this.#isConfirmed = true;
     if (this.#audio !== undefined) this.#connect(this.#audio);
+    this.#audio = undefined;
   }
 
   /** As the far end's last description had it. */
@@ -109,7 +111,7 @@ export class Connection {
 
   #follow(negotiated: Negotiated): string | undefined {
     if (!negotiated.ok) return undefined;
-    this.#audio = negotiated.audio;
+    if (!this.#isConfirmed) this.#audio = negotiated.audio;
     const { direction } = negotiated.audio;
     this.#connect(negotiated.audio);
     this.#held = direction === 'recvonly' || direction === 'inactive';

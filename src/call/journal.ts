@@ -42,85 +42,102 @@ export interface JournalParts {
   readonly retentionMs: number;
 }
 
-/** Everything is done in the order it was asked for. A store that fails is logged, and what was to be told is told all the same. */
-export interface Journal {
+/**
+ * One a call. Everything is done in the order it was asked for. A store that fails is logged, and what was to be told is told all the same.
+ * A class, as are the operations and the media session: a factory's functions would be objects of each call.
+ */
+export class Journal {
+  readonly #parts: JournalParts;
+  #tail: Promise<unknown> = Promise.resolve();
+
+  constructor(parts: JournalParts) {
+    this.#parts = parts;
+  }
+
   /** Tells the first fact of a call, unless it cannot be kept: `false`, and nothing was told. */
-  begin(fact: Extract<Fact, { kind: 'call' }>): Promise<boolean>;
+  begin(fact: Extract<Fact, { kind: 'call' }>): Promise<boolean> {
+    return this.#inTurn(async () => {
+      const key = callKey(fact.call.id);
+      const kept = await this.#put(key, { call: fact.call, untold: fact });
+      if (kept) await this.#tellKept(fact);
+      else await this.#delete(key);
+      return kept;
+    });
+  }
+
   /** Resolves when it was published. */
-  tellCall(fact: Extract<Fact, { kind: 'call' }>): Promise<void>;
-  tellOperation(fact: Extract<Fact, { kind: 'operation' }>, record: OperationRecord): Promise<void>;
+  tellCall(fact: Extract<Fact, { kind: 'call' }>): Promise<void> {
+    return this.#inTurn(async () => {
+      await this.#put(callKey(fact.call.id), { call: fact.call, untold: fact });
+      await this.#tellKept(fact);
+    });
+  }
+
+  tellOperation(fact: Extract<Fact, { kind: 'operation' }>, record: OperationRecord): Promise<void> {
+    return this.#inTurn(async () => {
+      const key = keyOf(record);
+      await this.#put(key, { ...record, untold: fact });
+      await this.#publish(key, fact);
+      await this.#put(key, record);
+    });
+  }
+
   /** Not kept. */
-  tellPassing(fact: Extract<Fact, { kind: 'asked' | 'progress' }>): void;
+  tellPassing(fact: Extract<Fact, { kind: 'asked' | 'progress' }>): void {
+    void this.#inTurn(() => this.#publish(callKey(fact.callId), fact));
+  }
+
   /** Keeps an operation of which there is nothing to tell yet. `false` when it could not be kept. */
-  keep(record: OperationRecord): Promise<boolean>;
-  forget(record: OperationRecord): Promise<void>;
+  keep(record: OperationRecord): Promise<boolean> {
+    return this.#inTurn(() => this.#put(keyOf(record), record));
+  }
+
+  async forget(record: OperationRecord): Promise<void> {
+    await this.#inTurn(() => this.#delete(keyOf(record)));
+  }
+
   /** The last entry of a call that has ended: from now on it, and its operations, expire. */
-  seal(call: CallSnapshot, operations: readonly OperationRecord[]): Promise<void>;
-}
+  seal(call: CallSnapshot, operations: readonly OperationRecord[]): Promise<void> {
+    return this.#inTurn(async () => {
+      const expiresAt = this.#parts.clock.now() + this.#parts.retentionMs;
+      for (const record of operations) await this.#put(keyOf(record), record, expiresAt);
+      // Last: a call without expiry is what a restart looks for.
+      await this.#put(callKey(call.id), { call }, expiresAt);
+    });
+  }
 
-export function openJournal({ store, cluster, clock, log, retentionMs }: JournalParts): Journal {
-  let tail: Promise<unknown> = Promise.resolve();
-  const inTurn = <T>(step: () => Promise<T>): Promise<T> => {
-    const done = tail.then(step);
-    tail = done;
+  #inTurn<T>(step: () => Promise<T>): Promise<T> {
+    const done = this.#tail.then(step);
+    this.#tail = done;
     return done;
-  };
+  }
 
-  const attempt = async (what: string, key: string, step: () => Promise<unknown>): Promise<boolean> => {
+  async #attempt(what: string, key: string, step: () => Promise<unknown>): Promise<boolean> {
     try {
       await step();
       return true;
     } catch (thrown) {
-      log.error({ key, error: reasonOf(thrown) }, `${what} failed`);
+      this.#parts.log.error({ key, error: reasonOf(thrown) }, `${what} failed`);
       return false;
     }
-  };
-  const put = (key: string, value: CallRecord | OperationRecord, expiresAt?: number) =>
-    attempt('writing to the store', key, () =>
-      store.put(key, value, expiresAt === undefined ? {} : { expiresAt }),
-    );
-  const publish = (key: string, fact: Fact) => attempt('publishing', key, () => cluster.publish(fact));
+  }
 
-  const forget = (key: string) => attempt('deleting from the store', key, () => store.delete(key));
-  const tellKept = async (fact: Extract<Fact, { kind: 'call' }>) => {
+  #put(key: string, value: CallRecord | OperationRecord, expiresAt?: number): Promise<boolean> {
+    const options = expiresAt === undefined ? {} : { expiresAt };
+    return this.#attempt('writing to the store', key, () => this.#parts.store.put(key, value, options));
+  }
+
+  #publish(key: string, fact: Fact): Promise<boolean> {
+    return this.#attempt('publishing', key, () => this.#parts.cluster.publish(fact));
+  }
+
+  #delete(key: string): Promise<boolean> {
+    return this.#attempt('deleting from the store', key, () => this.#parts.store.delete(key));
+  }
+
+  async #tellKept(fact: Extract<Fact, { kind: 'call' }>): Promise<void> {
     const key = callKey(fact.call.id);
-    await publish(key, fact);
-    await put(key, { call: fact.call });
-  };
-
-  return {
-    begin: (fact) =>
-      inTurn(async () => {
-        const key = callKey(fact.call.id);
-        const kept = await put(key, { call: fact.call, untold: fact });
-        if (kept) await tellKept(fact);
-        else await forget(key);
-        return kept;
-      }),
-    tellCall: (fact) =>
-      inTurn(async () => {
-        await put(callKey(fact.call.id), { call: fact.call, untold: fact });
-        await tellKept(fact);
-      }),
-    tellOperation: (fact, record) =>
-      inTurn(async () => {
-        const key = keyOf(record);
-        await put(key, { ...record, untold: fact });
-        await publish(key, fact);
-        await put(key, record);
-      }),
-    tellPassing: (fact) => void inTurn(() => publish(callKey(fact.callId), fact)),
-    keep: (record) => inTurn(() => put(keyOf(record), record)),
-    forget: (record) =>
-      inTurn(async () => {
-        await forget(keyOf(record));
-      }),
-    seal: (call, operations) =>
-      inTurn(async () => {
-        const expiresAt = clock.now() + retentionMs;
-        for (const record of operations) await put(keyOf(record), record, expiresAt);
-        // Last: a call without expiry is what a restart looks for.
-        await put(callKey(call.id), { call }, expiresAt);
-      }),
-  };
+    await this.#publish(key, fact);
+    await this.#put(key, { call: fact.call });
+  }
 }

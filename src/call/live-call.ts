@@ -13,9 +13,9 @@ import type { Dialog, DialogEnd } from '../sip/user-agent.ts';
 import { Connection, type ConnectionEvents } from './connection.ts';
 import type { DialPlan } from './dial-plan.ts';
 import * as endings from './endings.ts';
-import { type Journal, type JournalParts, openJournal } from './journal.ts';
+import { Journal, type JournalParts } from './journal.ts';
 import type { CallSnapshot, CallStart, Command, OperationStart, Reply, SipOutcome } from './model.ts';
-import { type OperationParts, type Operations, openOperations } from './operations.ts';
+import { type OperationParts, Operations } from './operations.ts';
 import { callEnded, callNotFound, operationNotFound, refuse } from './refusal.ts';
 import { advance, type CallEvent, pressed } from './states.ts';
 import { referTo, transfer } from './transfer.ts';
@@ -63,14 +63,14 @@ export class LiveCall {
     this.#call = call;
     this.#side = side;
     this.parts = parts;
-    this.#journal = openJournal(parts);
+    this.#journal = new Journal(parts);
     const owner = {
       journal: this.#journal,
       call: () => this.#call,
       ending: () => this.#ending?.ending,
       perform: (command: CallStart, line: MediaLine) => this.#performAtOnce(command, line),
     };
-    this.#operations = openOperations(owner, parts);
+    this.#operations = new Operations(owner, parts);
   }
 
   get snapshot(): CallSnapshot {

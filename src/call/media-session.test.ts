@@ -3,10 +3,10 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { OFFER, withDirection } from '../../test/support/scripted-sip.ts';
-import { lineFor, openMediaSession } from './media-session.ts';
+import { lineFor, MediaSession } from './media-session.ts';
 
 const version = (sdp: string) => /o=\S+ (\d+) (\d+)/.exec(sdp)!.slice(1);
-const open = () => openMediaSession({ address: '192.0.2.1', port: 20_000 });
+const open = () => new MediaSession({ address: '192.0.2.1', port: 20_000 });
 const answer = (session: ReturnType<typeof open>, offer: string) => {
   const negotiated = session.answer(offer);
   assert.ok(negotiated.ok);
@@ -56,7 +56,7 @@ test('a browser needs a line of its own kind', () => {
 
 test('ICE credentials are random, stay for the session, and are new when the browser begins ICE anew', () => {
   const openSecure = () =>
-    openMediaSession({ address: '192.0.2.1', port: 4000, fingerprint: { hash: 'sha-256', value: 'AB' } });
+    new MediaSession({ address: '192.0.2.1', port: 4000, fingerprint: { hash: 'sha-256', value: 'AB' } });
   const answer = (session: ReturnType<typeof openSecure>, offer: string) => {
     const negotiated = session.answer(offer);
     assert.ok(negotiated.ok);

@@ -4,24 +4,12 @@ import type { Codec } from '../media/codecs.ts';
 import {
   acceptAnswer,
   answerOffer,
+  type LocalSession,
   makeOffer,
   type Negotiated,
   USUAL_CODECS,
 } from '../media/offer-answer.ts';
-import type { Fingerprint } from '../wire/sdp.ts';
-
-export interface MediaSession {
-  /** Answers an offer of the caller. When it can't be met the session stays as it was. */
-  answer(offer: string): Negotiated;
-  /** Makes an offer of ours, to be answered in an ACK. */
-  offer(): string;
-  /** Whether an offer of ours has no answer yet. */
-  readonly waiting: boolean;
-  /** Takes the answer to our offer; `undefined` when none is open. */
-  accept(answer: string): Negotiated | undefined;
-  /** Reads an answer that is not final: early media, which another fork's answer may follow (RFC 3261 §13.2.1). */
-  preview(answer: string): Negotiated | undefined;
-}
+import type { Fingerprint, SecureEnd } from '../wire/sdp.ts';
 
 /** Our end of a call. */
 export interface LocalEnd {
@@ -31,70 +19,107 @@ export interface LocalEnd {
   readonly fingerprint?: Fingerprint | undefined;
 }
 
-/** @param codecs the most wanted first */
-export function openMediaSession(
-  { address, port, fingerprint }: LocalEnd,
-  codecs: readonly Codec[] = USUAL_CODECS,
-): MediaSession {
-  let secure = fingerprint && { fingerprint, ice: newIce() };
-  let remoteUfrag: string | undefined;
-  const sessionId = randomInt(1, 2 ** 47);
-  let version = 1;
-  let told: string | undefined;
-  let open: string | undefined;
-  let current: Codec | undefined;
+export class MediaSession {
+  readonly #end: LocalEnd;
+  readonly #codecs: readonly Codec[];
+  readonly #sessionId = randomInt(1, 2 ** 47);
+  #version = 1;
+  /** Of a secure line. */
+  #ice: SecureEnd['ice'] | undefined;
+  #remoteUfrag: string | undefined;
+  /** Our last description, and our offer that has no answer yet. */
+  #told: string | undefined;
+  #open: string | undefined;
+  #current: Codec | undefined;
+
+  /** @param codecs the most wanted first */
+  constructor(end: LocalEnd, codecs: readonly Codec[] = USUAL_CODECS) {
+    this.#end = end;
+    this.#codecs = codecs;
+    if (end.fingerprint !== undefined) this.#ice = newIce();
+  }
+
+  /** Answers an offer of the caller. When it can't be met the session stays as it was. */
+  answer(offer: string): Negotiated {
+    let negotiated = this.#answerAs(offer, this.#version);
+    // RFC 8839 §4.4.2: who begins ICE anew is answered with new credentials.
+    if (this.#isRestarted(negotiated)) {
+      this.#ice &&= newIce();
+      negotiated = this.#answerAs(offer, this.#version);
+    }
+    if (!negotiated.ok) return negotiated;
+    const first = negotiated;
+    const sdp = this.#describe((version) => {
+      const again = this.#answerAs(offer, version);
+      return again.ok ? again.sdp : first.sdp;
+    });
+    return this.#settled({ ...first, sdp });
+  }
+
+  /** Makes an offer of ours, to be answered in an ACK. */
+  offer(): string {
+    this.#open = this.#describe((version) => makeOffer(this.#as(version), this.#preferred()));
+    return this.#open;
+  }
+
+  /** Whether an offer of ours has no answer yet. */
+  get waiting(): boolean {
+    return this.#open !== undefined;
+  }
+
+  /** Takes the answer to our offer; `undefined` when none is open. */
+  accept(answer: string): Negotiated | undefined {
+    if (this.#open === undefined) return undefined;
+    const negotiated = acceptAnswer(answer, this.#open, this.#secure);
+    if (negotiated.ok) this.#open = undefined;
+    return this.#settled(negotiated);
+  }
+
+  /** Reads an answer that is not final: early media, which another fork's answer may follow (RFC 3261 §13.2.1). */
+  preview(answer: string): Negotiated | undefined {
+    return this.#open === undefined ? undefined : acceptAnswer(answer, this.#open, this.#secure);
+  }
+
+  get #secure(): SecureEnd | undefined {
+    const { fingerprint } = this.#end;
+    return fingerprint && this.#ice && { fingerprint, ice: this.#ice };
+  }
+
+  #as(version: number): LocalSession {
+    const { address, port } = this.#end;
+    return { address, port, secure: this.#secure, sessionId: this.#sessionId, version };
+  }
+
+  #answerAs(offer: string, version: number): Negotiated {
+    return answerOffer(offer, this.#as(version), this.#preferred());
+  }
 
   /** What is spoken already is not changed without need. */
-  const preferred = () =>
-    current === undefined ? codecs : [current, ...codecs.filter((codec) => codec !== current)];
-  const settled = (negotiated: Negotiated): Negotiated => {
+  #preferred(): readonly Codec[] {
+    const current = this.#current;
+    return current === undefined
+      ? this.#codecs
+      : [current, ...this.#codecs.filter((codec) => codec !== current)];
+  }
+
+  #settled(negotiated: Negotiated): Negotiated {
     if (!negotiated.ok) return negotiated;
-    current = negotiated.audio.codec;
-    remoteUfrag = negotiated.audio.secure?.remoteUfrag;
+    this.#current = negotiated.audio.codec;
+    this.#remoteUfrag = negotiated.audio.secure?.remoteUfrag;
     return negotiated;
-  };
-  /** RFC 8839 §4.4.2: who begins ICE anew is answered with new credentials. */
-  const restarted = (negotiated: Negotiated) =>
-    negotiated.ok && remoteUfrag !== undefined && negotiated.audio.secure?.remoteUfrag !== remoteUfrag;
+  }
+
+  #isRestarted(negotiated: Negotiated): boolean {
+    const before = this.#remoteUfrag;
+    return negotiated.ok && before !== undefined && negotiated.audio.secure?.remoteUfrag !== before;
+  }
 
   /** RFC 3264 §8: the version counts up when, and only when, the description differs from the one before. */
-  const describe = (make: (version: number) => string): string => {
-    const same = make(version);
-    told = told === undefined || told === same ? same : make(++version);
-    return told;
-  };
-  const at = (version: number) => ({ address, port, secure, sessionId, version });
-
-  return {
-    answer(offer) {
-      let negotiated = answerOffer(offer, at(version), preferred());
-      if (restarted(negotiated)) {
-        secure = secure && { ...secure, ice: newIce() };
-        negotiated = answerOffer(offer, at(version), preferred());
-      }
-      if (!negotiated.ok) return negotiated;
-      const first = negotiated;
-      const sdp = describe((version) => {
-        const again = answerOffer(offer, at(version), preferred());
-        return again.ok ? again.sdp : first.sdp;
-      });
-      return settled({ ...first, sdp });
-    },
-    offer() {
-      open = describe((version) => makeOffer(at(version), preferred()));
-      return open;
-    },
-    get waiting() {
-      return open !== undefined;
-    },
-    accept(answer) {
-      if (open === undefined) return undefined;
-      const negotiated = acceptAnswer(answer, open, secure);
-      if (negotiated.ok) open = undefined;
-      return settled(negotiated);
-    },
-    preview: (answer) => (open === undefined ? undefined : acceptAnswer(answer, open, secure)),
-  };
+  #describe(make: (version: number) => string): string {
+    const same = make(this.#version);
+    this.#told = this.#told === undefined || this.#told === same ? same : make(++this.#version);
+    return this.#told;
+  }
 }
 
 /** RFC 8445 §5.3: at least 24 bits of randomness in the one, 128 in the other. */

@@ -6,13 +6,7 @@ import { reasonOf } from '../errors.ts';
 import type { PreparedRecording, RecordingLibrary, RecoveredRecording } from '../recording/library.ts';
 import { operationsOf } from './ended-calls.ts';
 import { restarted } from './endings.ts';
-import {
-  type CallRecord,
-  callPrefix,
-  type JournalParts,
-  type OperationRecord,
-  openJournal,
-} from './journal.ts';
+import { type CallRecord, callPrefix, Journal, type JournalParts, type OperationRecord } from './journal.ts';
 import type { CallSnapshot, OperationSnapshot } from './model.ts';
 import { readable } from './outcome.ts';
 import { advance } from './states.ts';
@@ -54,7 +48,7 @@ async function windUp(
   captured: ReadonlyMap<string, RecoveredRecording>,
   parts: RecoveryParts,
 ): Promise<void> {
-  const journal = openJournal(parts);
+  const journal = new Journal(parts);
   if (untold !== undefined) await journal.tellCall(untold);
   const concluded: OperationRecord[] = [];
   for (const { untold, ...record } of await operationsOf(parts.store, last.id)) {

@@ -3,7 +3,7 @@ import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
 import { isIPv6 } from 'node:net';
 import { onAbort } from '../call/live-call.ts';
-import { type MediaSession, openMediaSession } from '../call/media-session.ts';
+import { MediaSession } from '../call/media-session.ts';
 import { pause, systemClock } from '../clock.ts';
 import { reasonOf, TonearmError } from '../errors.ts';
 import { silentLog } from '../log.ts';
@@ -124,7 +124,7 @@ async function dial(
   { agent, line, address, timeout, narrate }: Parts,
 ): Promise<Answered | ScriptedCall> {
   const { target, from, transport, credentials, codecs } = script;
-  const session = openMediaSession({ address, port: line.port }, codecs);
+  const session = new MediaSession({ address, port: line.port }, codecs);
   const since = stopwatch();
   let ringingMs: number | undefined;
   narrate(`INVITE ${target}`);

@@ -7,6 +7,7 @@ import { emptyRtpPacket } from '../wire/rtp.ts';
 import { writeTelephoneEvent } from '../wire/telephone-event.ts';
 import { Concealment } from './concealment.ts';
 import { Hearing } from './hearing.ts';
+import { LOOK_BACK_SAMPLES } from './history.ts';
 import { audioOf, FRAME_SAMPLES, type Frame } from './line.ts';
 
 /** A datagram of the script. Times are ms since the line opened, positions and lengths samples. */
@@ -417,7 +418,7 @@ test('a listener can reach back a second, and no further than there was', async 
   for (const { from, first } of [
     { from: 32_000, first: 32_000 },
     { from: 32_100, first: 32_000 },
-    { from: 5, first: 40_000 - 8320 },
+    { from: 5, first: 40_000 - LOOK_BACK_SAMPLES },
   ]) {
     const frames: number[] = [];
     await hearing.listen(

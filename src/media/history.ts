@@ -1,5 +1,5 @@
 /**
- * The last 1.92 s of a line in a ring: its samples, and what was heard in each frame of 20 ms. Somewhat more than half of it is past that can
+ * The last 1.64 s of a line in a ring: its samples, and what was heard in each frame of 20 ms. Somewhat more than half of it is past that can
  * still be listened to, the rest is room for what has come and is not settled yet.
  */
 import { decodeG711, type G711 } from '../wire/g711.ts';
@@ -17,9 +17,9 @@ const KEY = 31;
 const SPEECH = 32;
 const CONCEALED = 64;
 const UNDECIDED = 128;
-/** How far beyond the last frame samples may be written: 880 ms. */
-export const ROOM_SAMPLES = 44 * FRAME_SAMPLES;
-/** How far back a frame stays readable: 1.04 s. */
+/** How far beyond the last frame samples may be written: 620 ms, the furthest that a packet may begin, its length, and what is left of a frame. */
+export const ROOM_SAMPLES = 31 * FRAME_SAMPLES;
+/** How far back a frame stays readable: 1.02 s. */
 export const LOOK_BACK_SAMPLES = RING_SAMPLES - ROOM_SAMPLES;
 
 /** Positions are unbounded; frames begin at multiples of FRAME_SAMPLES. */

@@ -11,7 +11,7 @@ const NUMBERS = 88;
 const LINES_OF_CHUNK = 64;
 
 /** A ring's length in frames: a second and more of look-back, and the room for what comes early. */
-export const RING_FRAMES = 96;
+export const RING_FRAMES = 82;
 export const RING_SAMPLES = RING_FRAMES * 160;
 /** What is noted of each frame, besides its samples: see history.ts. */
 export const NOTES = 4;

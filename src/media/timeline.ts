@@ -26,8 +26,8 @@ const SAMPLES_PER_MS = LINE_RATE / 1000;
 export const LAG = 300 * SAMPLES_PER_MS;
 /** So much must be in beyond what is missing before it counts as lost: 80 ms. */
 const REORDER_WINDOW = 80 * SAMPLES_PER_MS;
-/** The furthest that anything may lie beyond what is settled: 640 ms. More is taken as a pause. */
-const FURTHEST_AHEAD = 640 * SAMPLES_PER_MS;
+/** The furthest that anything may lie beyond what is settled: 400 ms, more than LAG. More is taken as a pause. */
+const FURTHEST_AHEAD = 400 * SAMPLES_PER_MS;
 /** The longest audio in one packet: 200 ms, more than an Ethernet frame holds. */
 export const LONGEST_PACKET = 200 * SAMPLES_PER_MS;
 const AHEAD_OF_CLOCK = 1000 * SAMPLES_PER_MS;

@@ -68,6 +68,8 @@ export class ServerTransaction {
     this.#final ||= kind !== '1xx';
     this.#last = formatSipMessage(response);
     this.#runner.fire(`send ${kind}`);
+    // What comes in Accepted is not answered from here (RFC 6026 §8.7): half a minute's worth of calls need not be kept.
+    if (this.#runner.state === 'accepted') this.#last = undefined;
   }
 
   /** Told when the transaction is over, for whatever reason. */
