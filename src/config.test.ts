@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { after, test } from 'node:test';
-import { describeSettings, readConfig } from './config.ts';
+import { readConfig } from './config.ts';
 import { defaultApplication } from './config-applications.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'tonearm-config-'));
@@ -200,15 +200,6 @@ test('variables of other software are left alone, a mistyped one of ours is name
     complaint('', { TONEARM_HTTP_LISTNE: 'x' }),
     /^TONEARM_HTTP_LISTNE .*mean TONEARM_HTTP_LISTEN\?$/,
   );
-});
-
-test('every setting says what it is for', () => {
-  const rows = describeSettings();
-  assert.ok(rows.length > 15);
-  for (const { key, variable, about } of rows) {
-    assert.match(variable, /^TONEARM_[A-Z_]+$/);
-    assert.ok(about.length > 8, key);
-  }
 });
 
 const withApplication = (changes: object) =>

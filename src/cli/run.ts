@@ -1,5 +1,5 @@
 import { Command, CommanderError } from 'commander';
-import { describeSettings } from '../config.ts';
+import { describeSettings } from '../config-settings.ts';
 import { reasonOf, TonearmError } from '../errors.ts';
 import { appCommand } from './app.ts';
 import { callCommand } from './call.ts';
