@@ -14,6 +14,7 @@ import { embeddedCluster } from './cluster/embedded.ts';
 import type { Config, ConfiguredApplication } from './config.ts';
 import { callbacksOf } from './config-callbacks.ts';
 import { isConsoleOn } from './config-console.ts';
+import { readAll } from './config-mistakes.ts';
 import { ECHO_ID, withEcho } from './echo/application.ts';
 import { startEcho } from './echo/bot.ts';
 import { removeLeft } from './echo/left.ts';
@@ -110,8 +111,10 @@ async function start(
 ): Promise<Tonearm> {
   const clock = systemClock;
   const traces = watchers.traces ?? (isConsoleOn(config) ? openTraces({ clock }) : undefined);
-  const tls = readTls(config);
-  const masterKeys = readMasterKeys(config, log);
+  const { tls, masterKeys } = readAll({
+    tls: () => readTls(config),
+    masterKeys: () => readMasterKeys(config, log),
+  });
   makeFolder(config.data);
   const file = openSqliteStore(join(config.data, 'tonearm.db'));
   // What bots are told must not be noted as told before it is in the outbox.

@@ -11,6 +11,14 @@ import type { Trunk } from './call/dial-plan.ts';
 import { readApplications, secretVariables } from './config-applications.ts';
 import { nearest } from './config-did-you-mean.ts';
 import {
+  badConfig,
+  gatherMistakes,
+  type Mistakes,
+  mustBe,
+  readNamed,
+  unknownKeys,
+} from './config-mistakes.ts';
+import {
   describeSettings,
   isSetting,
   SETTINGS,
@@ -19,8 +27,8 @@ import {
   variableOf,
 } from './config-settings.ts';
 import { passwordVariables, readTrunks } from './config-trunks.ts';
-import { BadValue } from './config-values.ts';
-import { reasonOf, TonearmError } from './errors.ts';
+import { folder } from './config-values.ts';
+import { reasonOf, type TonearmError } from './errors.ts';
 
 /** An application with what it asks for tokens with. */
 export type ConfiguredApplication = Application & Credentials;
@@ -45,20 +53,33 @@ export interface ConfigSource {
 const APPLICATIONS = 'TONEARM_APPLICATIONS';
 const TRUNKS = 'TONEARM_TRUNKS';
 
-/** Throws TonearmError `badConfig`, whose message names the key and says what would be right. */
-export function readConfig(source: ConfigSource): Config {
-  const document = source.file === undefined ? {} : readDocument(source.file);
-  const { applications: applicationsInFile, trunks: trunksInFile, ...settings } = document;
-  const applications = listOf(APPLICATIONS, applicationsInFile, source.env);
-  const trunks = listOf(TRUNKS, trunksInFile, source.env);
-  checkVariables(source.env, [...secretVariables(applications), ...passwordVariables(trunks)]);
-  const values = readSection(SETTINGS, settings, source.env, []) as Values<typeof SETTINGS>;
+/**
+ * Throws TonearmError `badConfig` with all that is wrong, a line for each mistake: it names the key, and says what would be right. Of what follows
+ * from a mistake nothing is said.
+ */
+export function readConfig({ file, env, data }: ConfigSource): Config {
+  const mistakes = gatherMistakes();
+  const document = mistakes.note(() => (file === undefined ? {} : readDocument(file)));
+  const { applications: applicationsInFile, trunks: trunksInFile, ...inFile } = document ?? {};
+  const applications = mistakes.note(() => listOf(APPLICATIONS, applicationsInFile, env));
+  const trunks = mistakes.note(() => listOf(TRUNKS, trunksInFile, env));
+  // Else it is not known which of them hold secrets.
+  if (mistakes.none)
+    mistakes.add(...mistyped(env, [...secretVariables(applications), ...passwordVariables(trunks)]));
+  const values = readSection(SETTINGS, inFile, env, [], mistakes) as Values<typeof SETTINGS>;
+  const dataAsked = data === undefined ? undefined : mistakes.note(() => readNamed(folder, data, '--data'));
+  // What cannot be read may have allowed it.
+  const allowHttp = document === undefined || values.callbacks.allowHttp !== false;
+  const lists = {
+    applications: mistakes.note(() => readApplications(applications, env, allowHttp)) ?? [],
+    trunks: mistakes.note(() => readTrunks(trunks, env)) ?? [],
+  };
+  mistakes.throwAll();
   return {
     ...values,
-    data: resolve(source.data ?? values.data),
-    baseFolder: source.file === undefined ? process.cwd() : dirname(resolve(source.file)),
-    applications: readApplications(applications, source.env, values.callbacks.allowHttp),
-    trunks: readTrunks(trunks, source.env),
+    ...lists,
+    data: resolve(dataAsked ?? values.data),
+    baseFolder: file === undefined ? process.cwd() : dirname(resolve(file)),
   };
 }
 
@@ -73,11 +94,11 @@ function readDocument(file: string): Record<string, unknown> {
   try {
     content = readFileSync(file, 'utf8');
   } catch (thrown) {
-    throw new TonearmError('badConfig', `The configuration ${file} can't be read: ${reasonOf(thrown)}.`);
+    throw badConfig(`The configuration ${file} can't be read: ${reasonOf(thrown)}.`);
   }
   const document = readYaml(content, `The configuration ${file}`) || {};
   if (typeof document === 'object' && !Array.isArray(document)) return document as Record<string, unknown>;
-  throw new TonearmError('badConfig', `The configuration ${file} must be a mapping of settings.`);
+  throw badConfig(`The configuration ${file} must be a mapping of settings.`);
 }
 
 /** Types are not guessed: `+1425` stays a number to dial and `0123` a secret, as in the environment. */
@@ -87,44 +108,42 @@ function readYaml(content: string, name: string): unknown {
   } catch (thrown) {
     // Below the first line the message quotes the source, which holds secrets; the colon leads there.
     const why = reasonOf(thrown).split('\n')[0]?.replace(/:$/, '');
-    throw new TonearmError('badConfig', `${name} is no YAML: ${why}.`);
+    throw badConfig(`${name} is no YAML: ${why}.`);
   }
 }
 
 /** Whoever mistypes a variable should hear of it; those of other software, and of secrets, are left alone. */
-function checkVariables(env: ConfigSource['env'], secrets: readonly string[]): void {
+function mistyped(env: ConfigSource['env'], secrets: readonly string[]): readonly TonearmError[] {
   const known = [APPLICATIONS, TRUNKS, ...describeSettings().map(({ variable }) => variable)];
-  for (const name of Object.keys(env)) {
-    if (!name.startsWith('TONEARM_') || known.includes(name) || secrets.includes(name)) continue;
+  return Object.keys(env).flatMap((name) => {
+    if (!name.startsWith('TONEARM_') || known.includes(name) || secrets.includes(name)) return [];
     const near = nearest(name, known);
-    if (near !== undefined)
-      throw new TonearmError('badConfig', `${name} is not a setting. Did you mean ${near}?`);
-  }
+    return near === undefined ? [] : badConfig(`${name} is not a setting. Did you mean ${near}?`);
+  });
 }
 
+/** What cannot be read is `undefined`, and among the mistakes. */
 function readSection(
   section: object,
   given: unknown,
   env: ConfigSource['env'],
   path: readonly string[],
+  mistakes: Mistakes,
 ): unknown {
-  if (isSet(given) && (typeof given !== 'object' || Array.isArray(given))) {
-    throw new TonearmError(
-      'badConfig',
-      `${path.join('.')} must be a section with settings of its own, such as ${Object.keys(section).join(', ')}.`,
-    );
-  }
-  const raw = (isSet(given) ? given : {}) as Record<string, unknown>;
-  for (const name of Object.keys(raw))
-    if (!Object.hasOwn(section, name)) throw unknownKey([...path, name], Object.keys(section));
+  const at = path.join('.');
+  const isSection = !isSet(given) || (typeof given === 'object' && !Array.isArray(given));
+  const names = Object.keys(section);
+  if (!isSection) mistakes.add(mustBe(at, `a section with settings of its own, such as ${names.join(', ')}`));
+  const raw = (isSection && isSet(given) ? given : {}) as Record<string, unknown>;
+  mistakes.add(...unknownKeys(at, raw, path.length === 0 ? [...names, 'applications', 'trunks'] : names));
   return Object.fromEntries(
     Object.entries(section).map(([name, entry]) => {
       const here = [...path, name];
       return [
         name,
         isSetting(entry)
-          ? readSetting(entry, raw[name], env, here)
-          : readSection(entry, raw[name], env, here),
+          ? mistakes.note(() => readSetting(entry, raw[name], env, here))
+          : readSection(entry, raw[name], env, here, mistakes),
       ];
     }),
   );
@@ -141,26 +160,10 @@ function readSetting(
   const isFromEnv = isSet(fromEnv);
   const value = isFromEnv ? fromEnv : raw;
   if (!isSet(value)) return entry.fallback === '' ? undefined : entry.read(entry.fallback);
-  try {
-    return entry.read(value);
-  } catch (thrown) {
-    if (!(thrown instanceof BadValue)) throw thrown;
-    const name = !isFromEnv ? path.join('.') : `${path.join('.')} (from ${variable})`;
-    throw new TonearmError('badConfig', `${name} is ${JSON.stringify(value)}; it must be ${thrown.message}.`);
-  }
+  return readNamed(entry.read, value, path.join('.') + (isFromEnv ? ` (from ${variable})` : ''));
 }
 
 /** A key or variable without a value is one that was left out. */
 function isSet(value: unknown): value is NonNullable<unknown> {
   return value !== undefined && value !== null && value !== '';
-}
-
-function unknownKey(path: readonly string[], known: readonly string[]): TonearmError {
-  const name = path.at(-1) ?? '';
-  const near = nearest(name, path.length === 1 ? [...known, 'applications', 'trunks'] : known);
-  const hint =
-    near === undefined
-      ? `Known here: ${known.join(', ')}${path.length === 1 ? ', applications, trunks' : ''}.`
-      : `Did you mean ${near}?`;
-  return new TonearmError('badConfig', `${path.join('.')} is not a setting. ${hint}`);
 }

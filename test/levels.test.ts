@@ -14,6 +14,7 @@ const LEVELS: Readonly<Record<string, number>> = {
   'config-did-you-mean.ts': 5,
   'config-ice-servers.ts': 5,
   'config-lists.ts': 5,
+  'config-mistakes.ts': 5,
   'config-settings.ts': 5,
   'config-trunks.ts': 5,
   'config-values.ts': 5,
