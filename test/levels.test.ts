@@ -20,6 +20,7 @@ const LEVELS: Readonly<Record<string, number>> = {
   'config-values.ts': 5,
   'config-weak-secrets.ts': 5,
   'kept-applications.ts': 5,
+  'metrics.ts': 5,
   'open-console.ts': 5,
   'recording-keys.ts': 5,
   'tell-bots.ts': 5,
