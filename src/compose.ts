@@ -14,6 +14,7 @@ import { embeddedCluster } from './cluster/embedded.ts';
 import type { Config, ConfiguredApplication } from './config.ts';
 import { callbacksOf } from './config-callbacks.ts';
 import { isConsoleOn } from './config-console.ts';
+import { readAll } from './config-mistakes.ts';
 import { ECHO_ID, withEcho } from './echo/application.ts';
 import { startEcho } from './echo/bot.ts';
 import { removeLeft } from './echo/left.ts';
@@ -43,6 +44,7 @@ import type { Log } from './log.ts';
 import { isWide } from './media/codecs.ts';
 import { createOwnSounds } from './media/own-sounds.ts';
 import { createPrompts } from './media/prompts.ts';
+import { metricsOf } from './metrics.ts';
 import { startNotifier } from './notify/notifier.ts';
 import { OUTBOX_FILE, openSqliteOutbox } from './notify/sqlite-outbox.ts';
 import { type Console, openConsole } from './open-console.ts';
@@ -110,8 +112,10 @@ async function start(
 ): Promise<Tonearm> {
   const clock = systemClock;
   const traces = watchers.traces ?? (isConsoleOn(config) ? openTraces({ clock }) : undefined);
-  const tls = readTls(config);
-  const masterKeys = readMasterKeys(config, log);
+  const { tls, masterKeys } = readAll({
+    tls: () => readTls(config),
+    masterKeys: () => readMasterKeys(config, log),
+  });
   makeFolder(config.data);
   const file = openSqliteStore(join(config.data, 'tonearm.db'));
   // What bots are told must not be noted as told before it is in the outbox.
@@ -253,54 +257,13 @@ async function start(
       ...(console === undefined ? [] : [console.routes]),
       healthRoutes({
         ready: () => taking,
-        gauges: {
-          tonearm_calls_active: { help: 'Calls that are not terminated', read: () => calls?.active ?? 0 },
-          tonearm_recordings_free_bytes: {
-            help: 'Room on the disk of the recordings; NaN when it cannot be written to',
-            read: () => recordings.room.free(),
-          },
-          tonearm_recordings_waiting: {
-            help: 'Recordings in the spool whose finished file the disk has refused so far',
-            read: () => recordings.waiting,
-          },
-          tonearm_recordings_live: { help: 'Recordings that are being made', read: () => recordings.live },
-          tonearm_outbox_pending: {
-            help: 'Notifications that bots have yet to receive',
-            read: () => notifier.counts().pending,
-          },
-          tonearm_outbox_undelivered: {
-            help: 'Notifications that bots would not take',
-            read: () => notifier.counts().undelivered,
-          },
-          tonearm_sip_transactions: {
-            help: 'SIP transactions that live',
-            read: () => signalling?.counts.transactions ?? 0,
-          },
-          tonearm_sip_dialogs: { help: 'SIP dialogs', read: () => signalling?.counts.dialogs ?? 0 },
-          tonearm_sip_sources: {
-            help: 'Addresses that SIP came from and that are remembered',
-            read: () => signalling?.counts.sources ?? 0,
-          },
-        },
-        counters: {
-          tonearm_recordings_refused_total: {
-            help: 'Recordings that were not begun because their disk had no room',
-            read: () => recordings.room.refused,
-          },
-          tonearm_rtp_packets_expected_total: {
-            help: 'RTP packets that callers sent, to go by their numbers',
-            read: async () => (await packets()).expected,
-          },
-          tonearm_rtp_packets_received_total: {
-            help: 'Of these came so many, duplicates included',
-            read: async () => (await packets()).received,
-          },
-          tonearm_sip_turned_away_total: {
-            help: 'SIP that was not read, answered or done because there was too much of it',
-            label: 'of',
-            read: () => signalling?.counts.turnedAway ?? {},
-          },
-        },
+        ...metricsOf({
+          activeCalls: () => calls?.active ?? 0,
+          recordings,
+          notifier,
+          signalling: () => signalling?.counts,
+          packets,
+        }),
       }),
     ],
   });

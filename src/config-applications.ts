@@ -5,7 +5,8 @@ import { join } from 'node:path';
 import { type Credentials, isSecretHash } from './access/secrets.ts';
 import type { Role } from './call/application.ts';
 import type { ConfiguredApplication } from './config.ts';
-import { bad, readList, readMapping, valuesOf } from './config-lists.ts';
+import { readList, readMapping, valuesOf } from './config-lists.ts';
+import { mustBe } from './config-mistakes.ts';
 import { reasonOf, TonearmError } from './errors.ts';
 
 const ROLES: readonly Role[] = ['Calls.AccessMedia.All', 'Calls.Initiate.All'];
@@ -38,49 +39,62 @@ export function secretVariables(given: unknown): readonly string[] {
   return valuesOf(given, 'secretEnv');
 }
 
-/** `at` names it in errors. Throws TonearmError `badConfig`. */
+/** `at` names it in errors. Throws TonearmError `badConfig` with all that is wrong. */
 export function readApplication(
   given: unknown,
   at: string,
   env: Readonly<Record<string, string | undefined>>,
   allowHttp: boolean,
 ): ConfiguredApplication {
-  const raw = readMapping(given, at, KEYS);
-  const guid = (key: string) => {
-    const value = String(raw[key] ?? '').toLowerCase();
-    if (!GUID.test(value)) throw bad(`${at}.${key}`, 'a GUID such as 8a34a46b-3d17-4adc-8dce-dc4e7d572698');
-    return value;
-  };
-  const texts = (key: string, rule: string, fallback?: readonly string[]) => {
-    const value = raw[key] ?? fallback;
-    if (!Array.isArray(value) || value.some((one) => typeof one !== 'string'))
-      throw bad(`${at}.${key}`, rule);
-    return value as readonly string[];
-  };
-  const roles = texts('roles', `a list of ${ROLES.join(', ')}`, []);
-  for (const role of roles)
-    if (!ROLES.includes(role as Role)) throw bad(`${at}.roles`, `a list of ${ROLES.join(', ')}`);
-  const { dialect = 'app', callbackUri, name, speechSensitivity = 'normal' } = raw;
-  if (speechSensitivity !== 'low' && speechSensitivity !== 'normal' && speechSensitivity !== 'high')
-    throw bad(`${at}.speechSensitivity`, 'low, normal or high');
-  if (dialect !== 'app' && dialect !== 'communications') throw bad(`${at}.dialect`, 'app or communications');
-  const callback = typeof callbackUri === 'string' ? URL.parse(callbackUri) : null;
-  if (callback?.protocol !== 'https:' && !(callback?.protocol === 'http:' && allowHttp)) {
-    throw bad(`${at}.callbackUri`, 'an https: URL (http: only with callbacks.allowHttp: true)');
-  }
-  if (callback.username !== '' || callback.password !== '')
-    throw bad(`${at}.callbackUri`, 'a URL without a user name and a password, which are not sent');
-  return {
-    id: guid('id'),
-    tenantId: guid('tenantId'),
-    name: typeof name === 'string' ? name : guid('id'),
-    ...secretOf(raw, at, env),
-    roles: roles as readonly Role[],
-    callbackUri: callbackUri as string,
-    dialect,
-    speechSensitivity,
-    routes: texts('routes', 'a list of patterns such as "sip:voicemail@*" or "+1425*"', []),
-  };
+  const { credentials, name, ...read } = readMapping(given, at, KEYS, (raw) => {
+    const guid = (key: string) => {
+      const value = String(raw[key] ?? '').toLowerCase();
+      if (GUID.test(value)) return value;
+      throw mustBe(`${at}.${key}`, 'a GUID such as 8a34a46b-3d17-4adc-8dce-dc4e7d572698');
+    };
+    return {
+      id: () => guid('id'),
+      tenantId: () => guid('tenantId'),
+      name: () => (typeof raw.name === 'string' ? raw.name : undefined),
+      credentials: () => secretOf(raw, at, env),
+      roles: () => rolesOf(raw.roles ?? [], `${at}.roles`),
+      callbackUri: () => callbackOf(raw.callbackUri, `${at}.callbackUri`, allowHttp),
+      dialect: () => {
+        const { dialect = 'app' } = raw;
+        if (dialect === 'app' || dialect === 'communications') return dialect;
+        throw mustBe(`${at}.dialect`, 'app or communications');
+      },
+      speechSensitivity: () => {
+        const { speechSensitivity: level = 'normal' } = raw;
+        if (level === 'low' || level === 'normal' || level === 'high') return level;
+        throw mustBe(`${at}.speechSensitivity`, 'low, normal or high');
+      },
+      routes: () => {
+        const routes = raw.routes ?? [];
+        if (isTexts(routes)) return routes;
+        throw mustBe(`${at}.routes`, 'a list of patterns such as "sip:voicemail@*" or "+1425*"');
+      },
+    };
+  });
+  return { ...read, name: name ?? read.id, ...credentials };
+}
+
+function rolesOf(given: unknown, key: string): readonly Role[] {
+  if (isTexts(given) && given.every((role) => ROLES.includes(role as Role))) return given as readonly Role[];
+  throw mustBe(key, `a list of ${ROLES.join(', ')}`);
+}
+
+function callbackOf(given: unknown, key: string, allowHttp: boolean): string {
+  const url = typeof given === 'string' ? URL.parse(given) : null;
+  if (url?.protocol !== 'https:' && !(url?.protocol === 'http:' && allowHttp))
+    throw mustBe(key, 'an https: URL (http: only with callbacks.allowHttp: true)');
+  if (url.username !== '' || url.password !== '')
+    throw mustBe(key, 'a URL without a user name and a password, which are not sent');
+  return given as string;
+}
+
+function isTexts(given: unknown): given is readonly string[] {
+  return Array.isArray(given) && given.every((one) => typeof one === 'string');
 }
 
 function secretOf(
@@ -90,7 +104,7 @@ function secretOf(
 ): Omit<Credentials, 'id'> {
   if (typeof raw.secretHash === 'string') {
     if (!isSecretHash(raw.secretHash))
-      throw bad(
+      throw mustBe(
         `${at}.secretHash`,
         'a scrypt hash: scrypt$N$r$p$salt$hash, the last two in base64url, N r p such as 16384$8$1',
       );
@@ -99,14 +113,14 @@ function secretOf(
   if (typeof raw.secretEnv === 'string') {
     const secret = env[raw.secretEnv];
     if (secret === undefined || secret === '')
-      throw bad(
+      throw mustBe(
         `${at}.secretEnv`,
         `the name of an environment variable that is set; ${raw.secretEnv} is not`,
       );
     return { secret };
   }
   if (typeof raw.secret !== 'string' || raw.secret === '')
-    throw bad(
+    throw mustBe(
       `${at}.secret`,
       'a text (or give secretEnv, the name of an environment variable, or secretHash)',
     );

@@ -55,5 +55,8 @@ test('what is wrong is named, with what would be right', () => {
   assert.match(whyBad([{ ...TRUNK, username: 'u' }]), /^trunks\[0\]\.password must be/);
   assert.match(whyBad([{ ...TRUNK, password: 'p' }]), /^trunks\[0\]\.username must be/);
   assert.match(whyBad([{ ...TRUNK, username: 'u', passwordEnv: 'NONE' }]), /NONE is not/);
-  assert.match(whyBad([{ ...TRUNK, number: '+1*' }]), /number is not a setting\. Did you mean numbers\?/);
+  assert.match(
+    whyBad([{ ...TRUNK, number: '+1*' }]),
+    /number is not a setting\. Did you mean trunks\[0\]\.numbers\?/,
+  );
 });

@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { after, test } from 'node:test';
-import { describeSettings, readConfig } from './config.ts';
+import { readConfig } from './config.ts';
 import { defaultApplication } from './config-applications.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'tonearm-config-'));
@@ -38,9 +38,9 @@ test('STUN and TURN servers are read as a browser takes them', () => {
 });
 
 /** What a refused configuration is refused with; `none` when it is taken. */
-function complaint(source: string, env: Record<string, string> = {}): string {
+function complaint(source: string, env: Record<string, string> = {}, data?: string): string {
   try {
-    read(source, env);
+    read(source, env, data);
   } catch (thrown) {
     assert.ok(thrown instanceof Error && 'code' in thrown);
     assert.equal(thrown.code, 'badConfig');
@@ -202,24 +202,17 @@ test('variables of other software are left alone, a mistyped one of ours is name
   );
 });
 
-test('every setting says what it is for', () => {
-  const rows = describeSettings();
-  assert.ok(rows.length > 15);
-  for (const { key, variable, about } of rows) {
-    assert.match(variable, /^TONEARM_[A-Z_]+$/);
-    assert.ok(about.length > 8, key);
-  }
-});
-
 const withApplication = (changes: object) =>
   JSON.stringify({ applications: [{ ...APPLICATION, ...changes }] });
 
 const complaints: readonly (readonly [string, RegExp, Record<string, string>?])[] = [
   ['htpp: { listen: 127.0.0.1:0 }', /^htpp is not a setting\. Did you mean http\?$/],
-  ['http: { publicURL: x }', /^http\.publicURL is not a setting\. Did you mean publicUrl\?$/],
+  ['http: { publicURL: x }', /^http\.publicURL is not a setting\. Did you mean http\.publicUrl\?$/],
   ['aplications: []', /^aplications is not a setting\. Did you mean applications\?$/],
   ['nonsense: 1', /^nonsense is not a setting\. Known here: http, /],
   ['__proto__: { a: 1 }', /^__proto__ is not a setting/],
+  ['http: { tls: { certs: x } }', /^http\.tls\.certs is not a setting\. Did you mean http\.tls\.cert\?$/],
+  ['http: { nonsense: 1 }', /^http\.nonsense is not a setting\. Known here: listen, /],
   ['http: 8080', /^http must be a section/],
   ['[ a, b ]', /must be a mapping of settings/],
   ['http: { listen: 127.0.0.1:99999 }', /^http\.listen is "127\.0\.0\.1:99999"; .* port 0–65535/],
@@ -311,7 +304,10 @@ const complaints: readonly (readonly [string, RegExp, Record<string, string>?])[
     withApplication({ speechSensitivity: 3 }),
     /^applications\[0\]\.speechSensitivity must be low, normal or high/,
   ],
-  [withApplication({ route: ['*'] }), /^applications\[0\]\.route is not a setting\. Did you mean routes\?$/],
+  [
+    withApplication({ route: ['*'] }),
+    /^applications\[0\]\.route is not a setting\. Did you mean applications\[0\]\.routes\?$/,
+  ],
   [JSON.stringify({ applications: [APPLICATION, APPLICATION] }), /^applications\[1\]\.id must be another id/],
 ];
 
@@ -320,6 +316,61 @@ for (const [source, expected, env] of complaints) {
     assert.match(complaint(source, env), expected);
   });
 }
+
+test('all that is wrong is told at once: of the file, the environment and the command line, a line each', () => {
+  const source = `htpp: {}
+http: { listen: 8080, tls: { certs: x }, "max\\nConnections": 1 }
+sip: 5060
+calls: { ringTimeout: 1, answerTimeout: 2s }
+callbacks: { allowHttp: true }
+applications:
+  - { id: x, callbackUri: http://bot.example/, secretEnv: TONEARM_DATE, route: [ a ], dialect: teams }
+  - { id: x, tenantId: ${APPLICATION.tenantId}, callbackUri: /calls, secret: hush }
+trunks: [ { transport: tls, domain: a@b } ]
+`;
+  const env = { TONEARM_LOG_LEVLE: 'debug', TONEARM_SIP_CALLS: 'many', TONEARM_RECORDINGS_RETENTION: 'soon' };
+  const expected = [
+    /^TONEARM_LOG_LEVLE is not a setting\. Did you mean TONEARM_LOG_LEVEL\?$/,
+    /^htpp is not a setting\. Did you mean http\?$/,
+    /^http\.max Connections is not a setting\. Did you mean http\.maxConnections\?$/,
+    /^http\.listen is "8080"; it must be address:port/,
+    /^http\.tls\.certs is not a setting\. Did you mean http\.tls\.cert\?$/,
+    /^sip must be a section with settings of its own, such as listen, /,
+    /^sip\.calls \(from TONEARM_SIP_CALLS\) is "many"; it must be a whole number/,
+    /^calls\.ringTimeout is "1"; it must be a duration/,
+    /^recordings\.retention \(from TONEARM_RECORDINGS_RETENTION\) is "soon"; it must be a duration/,
+    /^--data is ""; it must be the path of a folder\.$/,
+    /^applications\[0\]\.route is not a setting\. Did you mean applications\[0\]\.routes\?$/,
+    /^applications\[0\]\.id must be a GUID/,
+    /^applications\[0\]\.tenantId must be a GUID/,
+    /^applications\[0\]\.secretEnv must be .* TONEARM_DATE is not\.$/,
+    /^applications\[0\]\.dialect must be app or communications\.$/,
+    /^applications\[1\]\.id must be a GUID/,
+    /^applications\[1\]\.callbackUri must be an https: URL/,
+    /^applications\[1\]\.id must be another id than the others have\.$/,
+    /^trunks\[0\]\.name must be a text/,
+    /^trunks\[0\]\.address must be host or host:port/,
+    /^trunks\[0\]\.transport must be udp or tcp\.$/,
+    /^trunks\[0\]\.domain must be a host name/,
+    /^trunks\[0\]\.numbers must be a list/,
+  ];
+  const lines = complaint(source, env, '').split('\n');
+  assert.equal(lines.length, expected.length, lines.join('\n'));
+  for (const [at, pattern] of expected.entries()) assert.match(lines[at] ?? '', pattern);
+});
+
+test('of what may follow from a mistake nothing is told', () => {
+  const unread = { TONEARM_TRUNKS: '[', TONEARM_DATE: 's3cret' };
+  assert.match(complaint('', unread), /^TONEARM_TRUNKS is no YAML: [^\n]*$/);
+  const perhaps = withApplication({ callbackUri: 'http://bot.example/' }).replace(
+    '{',
+    '{"callbacks":{"allowHttp":"yes"},',
+  );
+  assert.match(complaint(perhaps), /^callbacks\.allowHttp is "yes"; [^\n]*$/);
+  const applications = JSON.stringify([{ ...APPLICATION, callbackUri: 'http://bot.example/' }]);
+  const env = { TONEARM_APPLICATIONS: applications, TONEARM_LOG_LEVEL: 'loud' };
+  assert.match(complaint('[', env), /^The configuration [^\n]* is no YAML[^\n]*\nlog\.level [^\n]*$/);
+});
 
 test('what is wrong with a configuration is told without quoting a secret', () => {
   const sources = [

@@ -43,7 +43,8 @@ export function readKeptApplications(dataFolder: string): readonly KeptApplicati
     if (!Array.isArray(given)) throw new Error('it is no list');
     return given.map((one, index) => readKept(one, `[${index}]`));
   } catch (thrown) {
-    throw new TonearmError('dataFolder', `${file} can't be used: ${reasonOf(thrown)} Mend it, or delete it.`);
+    const why = reasonOf(thrown).replaceAll('\n', ' ');
+    throw new TonearmError('dataFolder', `${file} can't be used: ${why} Mend it, or delete it.`);
   }
 }
 

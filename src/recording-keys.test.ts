@@ -63,6 +63,7 @@ test('what is wrong with a key is said, and never the key', () => {
       /^recordings\.encryption\.keys: key 1 is 22 bytes long\. It must be 32 bytes.*openssl rand/,
     ],
     [given(`${OTHER},${secret}!`), /^recordings\.encryption\.keys: key 2 is neither hexadecimal nor base64/],
+    [given(`${secret},${secret}!`), /key 1 is 22 bytes long\. .*\n.*key 2 is neither/],
     [given(HEX.slice(1)), /key 1 is 47 bytes long/],
     [
       { TONEARM_RECORDINGS_ENCRYPTION_KEY_FILE: keyFile('# none\n') },

@@ -2,7 +2,8 @@
 import { readFileSync, statSync } from 'node:fs';
 import { resolve } from 'node:path';
 import type { Config } from './config.ts';
-import { reasonOf, TonearmError } from './errors.ts';
+import { badConfig, gatherMistakes } from './config-mistakes.ts';
+import { reasonOf } from './errors.ts';
 import type { Log } from './log.ts';
 import { type MasterKeys, masterKeys } from './recording/master-keys.ts';
 
@@ -13,7 +14,7 @@ const RULE = `${KEY_BYTES} bytes, as ${2 * KEY_BYTES} hexadecimal digits or in b
 export function readMasterKeys({ recordings: { encryption }, baseFolder }: Config, log: Log): MasterKeys {
   const { keyFile, keys, newRecordings: encryptNew } = encryption;
   if (keyFile !== undefined && keys !== undefined)
-    throw bad(
+    throw badConfig(
       'recordings.encryption.keyFile and recordings.encryption.keys are both given: give one of them.',
     );
   if (keyFile !== undefined)
@@ -34,23 +35,25 @@ function readKeyFile(path: string, log: Log): readonly string[] {
     const lines = readFileSync(path, 'utf8').split('\n');
     return lines.map((line) => line.trim()).filter((line) => line !== '' && !line.startsWith('#'));
   } catch (thrown) {
-    throw bad(`recordings.encryption.keyFile can't be read: ${reasonOf(thrown)}.`);
+    throw badConfig(`recordings.encryption.keyFile can't be read: ${reasonOf(thrown)}.`);
   }
 }
 
 function parseAll(name: string, texts: readonly string[]): readonly Uint8Array[] {
-  if (texts.length === 0) throw bad(`${name} holds no key. A key is ${RULE}.`);
-  return texts.map((text, index) => {
+  if (texts.length === 0) throw badConfig(`${name} holds no key. A key is ${RULE}.`);
+  const mistakes = gatherMistakes();
+  const keys = texts.map((text, index) => {
     const bytes = parse(text);
     if (bytes?.length === KEY_BYTES) return bytes;
     const found = bytes === undefined ? 'neither hexadecimal nor base64' : `${bytes.length} bytes long`;
-    throw bad(`${name}: key ${index + 1} is ${found}. It must be ${RULE}.`);
+    mistakes.add(badConfig(`${name}: key ${index + 1} is ${found}. It must be ${RULE}.`));
+    return new Uint8Array();
   });
+  mistakes.throwAll();
+  return keys;
 }
 
 function parse(text: string): Uint8Array | undefined {
   if (/^[0-9a-f]+$/i.test(text) && text.length === 2 * KEY_BYTES) return Buffer.from(text, 'hex');
   return /^[A-Za-z0-9+/_-]+={0,2}$/.test(text) ? Buffer.from(text, 'base64') : undefined;
 }
-
-const bad = (message: string) => new TonearmError('badConfig', message);

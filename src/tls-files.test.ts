@@ -42,6 +42,8 @@ test('what does not fit together, or is not there, is named', () => {
   assert.match(tls({ key: files.key }), /^http\.tls\.cert must be given/);
   assert.match(tls({ ...files, cert: '/nowhere.pem' }), /^http\.tls\.cert can't be read: ENOENT/);
   assert.match(tls({ ...files, cert: file('text.pem', 'text') }), /^http\.tls\.cert must be a PEM file/);
+  const both = /^http\.tls\.cert can't be read: .*\nhttp\.tls\.key can't be read: [^\n]*$/;
+  assert.match(tls({ cert: '/nowhere.pem', key: '/nowhere.pem' }), both);
   assert.match(tls({ ...files, key: files.cert }), /^http\.tls\.key must be a PEM file/);
   assert.match(tls({ ...files, key: otherKey }), /^http\.tls\.key must be the key of the certificate/);
 });

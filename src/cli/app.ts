@@ -7,7 +7,8 @@ import { hashSecret, type SecretHash } from '../access/secrets.ts';
 import { systemClock } from '../clock.ts';
 import type { Config } from '../config.ts';
 import { DEFAULT_FILE, defaultApplication, readApplication } from '../config-applications.ts';
-import { BadValue, duration } from '../config-values.ts';
+import { readNamed } from '../config-mistakes.ts';
+import { duration } from '../config-values.ts';
 import { TonearmError } from '../errors.ts';
 import { changeKeptApplications, type KeptApplication, readKeptApplications } from '../kept-applications.ts';
 import { configOf, type Where, withWhere } from './where.ts';
@@ -157,12 +158,7 @@ function allowsHttp(config: Config): boolean {
 }
 
 function keepFor(text: string): number {
-  try {
-    return duration(0, 31_536_000)(text);
-  } catch (thrown) {
-    if (!(thrown instanceof BadValue)) throw thrown;
-    throw new TonearmError('badConfig', `--keep-old is "${text}"; it must be ${thrown.message}.`);
-  }
+  return readNamed(duration(0, 31_536_000), text, '--keep-old');
 }
 
 function newSecret(): string {

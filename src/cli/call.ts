@@ -89,7 +89,9 @@ async function call(
 ): Promise<boolean> {
   const steps: Step[] = [];
   for (const one of asked)
-    steps.push(one.step === 'play' ? { ...one, sound: await readSoundFile(one.file) } : one);
+    steps.push(
+      one.step === 'play' ? { ...one, sound: await readSoundFile(one.file, `--play ${one.file}`) } : one,
+    );
   const { from: user, transport, codec: codecs, timeout: timeoutSeconds, json = false } = options;
   const credentials = credentialsOf(options);
   const began = performance.now();

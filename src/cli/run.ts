@@ -1,5 +1,5 @@
 import { Command, CommanderError } from 'commander';
-import { describeSettings } from '../config.ts';
+import { describeSettings } from '../config-settings.ts';
 import { reasonOf, TonearmError } from '../errors.ts';
 import { appCommand } from './app.ts';
 import { callCommand } from './call.ts';
@@ -59,7 +59,8 @@ export async function run(argv: readonly string[]): Promise<number> {
   } catch (thrown) {
     // What is wrong with the command line is told already, or was no error but --help.
     if (thrown instanceof CommanderError) return thrown.exitCode === 0 ? 0 : 2;
-    console.error(`tonearm: ${reasonOf(thrown)}`);
+    // A line for each mistake of a configuration.
+    for (const line of reasonOf(thrown).split('\n')) console.error(`tonearm: ${line}`);
     return thrown instanceof TonearmError && WRONG_ASKED.has(thrown.code) ? 2 : 1;
   }
   return code;

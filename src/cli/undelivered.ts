@@ -5,6 +5,7 @@ import { Command } from 'commander';
 import { TonearmError } from '../errors.ts';
 import type { StoredNotification } from '../notify/outbox.ts';
 import { OUTBOX_FILE, openSqliteOutbox, type SqliteOutbox } from '../notify/sqlite-outbox.ts';
+import { maskedUrl } from '../outbound/masked-url.ts';
 import { configOf, type Where, withWhere } from './where.ts';
 
 interface Which extends Where {
@@ -40,7 +41,7 @@ export function undeliveredCommand(print: (text: string) => void): Command {
 function list(outbox: SqliteOutbox, options: Which & { readonly json?: boolean }): string {
   const rows = [...all(outbox, options)].map(
     ({ id, applicationId, lane, sequence, target, createdAt, attempts, lastError }) => ({
-      ...{ id, applicationId, callId: lane, sequence, callbackUri: withoutQuery(target) },
+      ...{ id, applicationId, callId: lane, sequence, callbackUri: maskedUrl(target) },
       ...{ createdDateTime: new Date(createdAt).toISOString(), attempts, lastError },
     }),
   );
@@ -102,9 +103,4 @@ function withOutbox<T>(where: Where, use: (outbox: SqliteOutbox) => T): T {
   } finally {
     outbox.close();
   }
-}
-
-/** The query of a callback may be a secret. */
-function withoutQuery(target: string): string {
-  return target.replace(/[?#].*$/s, '');
 }

@@ -6,6 +6,7 @@ import type { Clock, Timer } from '../clock.ts';
 import { reasonOf, TonearmError } from '../errors.ts';
 import type { Log } from '../log.ts';
 import { Connections } from '../outbound/connections.ts';
+import { maskedUrl } from '../outbound/masked-url.ts';
 import { type Resolve, sharedResolve } from '../outbound/request.ts';
 import { type Attempt, type DeliveryOptions, deliver } from './delivery.ts';
 import { openLanes } from './lanes.ts';
@@ -182,7 +183,7 @@ export function startNotifier(options: NotifierOptions): Notifier {
       lane: notification.lane,
       notification: notification.id,
       sequence: notification.sequence,
-      target: withoutQuery(notification.target),
+      target: maskedUrl(notification.target),
       attempts,
       error: attempt.error,
     };
@@ -266,10 +267,4 @@ export function startNotifier(options: NotifierOptions): Notifier {
       outbox.close();
     },
   };
-}
-
-/** For the log: the query of a callback may be a secret. */
-function withoutQuery(target: string): string {
-  const url = URL.parse(target);
-  return url === null ? 'not a URL' : `${url.origin}${url.pathname}`;
 }

@@ -1,22 +1,17 @@
 import assert from 'node:assert/strict';
 import { readdirSync, readlinkSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { type TestContext, test } from 'node:test';
+import { test } from 'node:test';
 import fc from 'fast-check';
 import {
   babble,
   collect,
   expectedFile,
   type RecordingStage,
+  recordingsFor,
   stageRecordings,
   until,
 } from '../../test/support/recordings.ts';
-
-async function staged(t: TestContext): Promise<RecordingStage> {
-  const stage = await stageRecordings();
-  t.after(() => stage.close());
-  return stage;
-}
 
 async function follow(stage: RecordingStage, recordingId: string, signal = new AbortController().signal) {
   const recording = await stage.recordings.open(recordingId);
@@ -44,7 +39,7 @@ const openFiles = (stage: RecordingStage) =>
   }).length;
 
 test('a follower gets a header for an unknown length at once, then the audio as it is settled, then the end', async (t) => {
-  const stage = await staged(t);
+  const stage = await recordingsFor(t);
   const samples = babble(10_500);
   const { recordingId } = await stage.prepare();
   const stream = await follow(stage, recordingId);
@@ -69,7 +64,7 @@ test('a follower gets a header for an unknown length at once, then the audio as 
 });
 
 test('what may still be cut is not sent', async (t) => {
-  const stage = await staged(t);
+  const stage = await recordingsFor(t);
   const samples = babble(8000);
   const { recordingId } = await stage.prepare();
   const stream = await follow(stage, recordingId);
@@ -95,7 +90,7 @@ test('what may still be cut is not sent', async (t) => {
 });
 
 test('a follower who is slow gets everything, although the spool is deleted meanwhile', async (t) => {
-  const stage = await staged(t);
+  const stage = await recordingsFor(t);
   const samples = babble(40_000);
   const { recordingId } = await stage.prepare();
   const begun = await follow(stage, recordingId);
@@ -119,7 +114,7 @@ test('the handle of the spool is let go of with the last follower', {
   skip: process.platform !== 'linux',
   timeout: 230_000,
 }, async (t) => {
-  const stage = await staged(t);
+  const stage = await recordingsFor(t);
   const { recordingId } = await stage.prepare();
   const take = stage.take(recordingId);
   const abort = new AbortController();
@@ -146,7 +141,7 @@ test('the handle of the spool is let go of with the last follower', {
 });
 
 test('an abort ends a follower that waits, one that has not begun and one that comes with it', async (t) => {
-  const stage = await staged(t);
+  const stage = await recordingsFor(t);
   const { recordingId } = await stage.prepare();
   const abort = new AbortController();
   const waits = await follow(stage, recordingId, abort.signal);
@@ -162,7 +157,7 @@ test('an abort ends a follower that waits, one that has not begun and one that c
 });
 
 test('leaving the loop ends a follower that waits', async (t) => {
-  const stage = await staged(t);
+  const stage = await recordingsFor(t);
   const { recordingId } = await stage.prepare();
   const stream = await follow(stage, recordingId);
   await piece(stream);
@@ -172,7 +167,7 @@ test('leaving the loop ends a follower that waits', async (t) => {
 });
 
 test('followers of a recording that comes to nothing just end', async (t) => {
-  const stage = await staged(t);
+  const stage = await recordingsFor(t);
   const { recordingId } = await stage.prepare();
   const [early, audible] = [await follow(stage, recordingId), await follow(stage, recordingId)];
   const take = stage.take(recordingId);
@@ -193,7 +188,7 @@ test('followers of a recording that comes to nothing just end', async (t) => {
 });
 
 test('followers of a recording that could not be finished get what was spooled', async (t) => {
-  const stage = await staged(t);
+  const stage = await recordingsFor(t);
   const { recordingId } = await stage.prepare();
   const stream = await follow(stage, recordingId);
   const take = stage.take(recordingId);
@@ -207,7 +202,7 @@ test('followers of a recording that could not be finished get what was spooled',
 });
 
 test('a spool that cannot be read fails the follower', async (t) => {
-  const stage = await staged(t);
+  const stage = await recordingsFor(t);
   const { recordingId } = await stage.prepare();
   const stream = await follow(stage, recordingId);
   stage.recordings.grown(recordingId, 4000);
@@ -217,7 +212,7 @@ test('a spool that cannot be read fails the follower', async (t) => {
 });
 
 test('followers end with an error when the server stops under them', async (t) => {
-  const stage = await staged(t);
+  const stage = await recordingsFor(t);
   const { recordingId } = await stage.prepare();
   const stream = await follow(stage, recordingId);
   await piece(stream);

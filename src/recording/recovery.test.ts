@@ -1,21 +1,15 @@
 import assert from 'node:assert/strict';
 import { appendFileSync, existsSync, mkdirSync, readdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { type TestContext, test } from 'node:test';
+import { test } from 'node:test';
 import { captureAndDie } from '../../test/support/capture-and-die.ts';
 import {
   babble,
   expectedFile,
   fileOf,
   type RecordingStage,
-  stageRecordings,
+  recordingsFor,
 } from '../../test/support/recordings.ts';
-
-async function staged(t: TestContext): Promise<RecordingStage> {
-  const stage = await stageRecordings();
-  t.after(() => stage.close());
-  return stage;
-}
 
 const spooled = (stage: RecordingStage) => readdirSync(stage.recordings.spoolFolder);
 const inSpool = (stage: RecordingStage, name: string) => join(stage.recordings.spoolFolder, name);
@@ -31,7 +25,7 @@ async function leaveSealed(stage: RecordingStage, samples: Int16Array): Promise<
 }
 
 test('what a killed process was recording is finished; at most the last second is lost', async (t) => {
-  const stage = await staged(t);
+  const stage = await recordingsFor(t);
   const { recordingId, accessToken } = await stage.prepare();
   await captureAndDie(stage, recordingId, 349);
   await stage.restart();
@@ -50,7 +44,7 @@ test('what a killed process was recording is finished; at most the last second i
 });
 
 test('a sealed take that was not finished is finished', async (t) => {
-  const stage = await staged(t);
+  const stage = await recordingsFor(t);
   const recordingId = await leaveSealed(stage, babble(12_345));
   await stage.restart();
   const recovered = await stage.recordings.recover();
@@ -62,7 +56,7 @@ test('a sealed take that was not finished is finished', async (t) => {
 });
 
 test('half a sample at the end of the spool is dropped', async (t) => {
-  const stage = await staged(t);
+  const stage = await recordingsFor(t);
   const { recordingId } = await stage.prepare();
   writeFileSync(inSpool(stage, `${recordingId}.pcm`), Buffer.alloc(16_001));
   const journal = { recordingId, callId: 'call', operationId: 'operation' };
@@ -72,7 +66,7 @@ test('half a sample at the end of the spool is dropped', async (t) => {
 });
 
 test('what lies behind the sealed length is not part of the recording', async (t) => {
-  const stage = await staged(t);
+  const stage = await recordingsFor(t);
   const recordingId = await leaveSealed(stage, babble(8000));
   appendFileSync(inSpool(stage, `${recordingId}.pcm`), Buffer.alloc(500));
   await stage.restart();
@@ -80,7 +74,7 @@ test('what lies behind the sealed length is not part of the recording', async (t
 });
 
 test('a file that was finished but not yet recorded as such is finished again', async (t) => {
-  const stage = await staged(t);
+  const stage = await recordingsFor(t);
   const recordingId = await leaveSealed(stage, babble(8000));
   writeFileSync(inFinished(stage, `${recordingId}.wav`), 'whatever was there');
   await stage.restart();
@@ -89,7 +83,7 @@ test('a file that was finished but not yet recorded as such is finished again', 
 });
 
 test('a spool whose recording was finished, or deleted, is just removed', async (t) => {
-  const stage = await staged(t);
+  const stage = await recordingsFor(t);
   const { recordingId: finished } = await stage.finished(babble(800));
   const { recordingId: deleted } = await stage.finished(babble(800));
   await stage.recordings.delete(deleted);
@@ -105,7 +99,7 @@ test('a spool whose recording was finished, or deleted, is just removed', async 
 });
 
 test('recordings that captured nothing are gone', async (t) => {
-  const stage = await staged(t);
+  const stage = await recordingsFor(t);
   const onlyPrepared = await stage.prepare();
   const empty = await leaveSealed(stage, new Int16Array(0));
   const onlyJournal = await stage.prepare();
@@ -121,7 +115,7 @@ test('recordings that captured nothing are gone', async (t) => {
 });
 
 test('a broken journal costs nothing while the store knows the recording', async (t) => {
-  const stage = await staged(t);
+  const stage = await recordingsFor(t);
   const recordingId = await leaveSealed(stage, babble(800));
   writeFileSync(inSpool(stage, `${recordingId}.json`), '{"recordingId": 7');
   await stage.restart();
@@ -129,7 +123,7 @@ test('a broken journal costs nothing while the store knows the recording', async
 });
 
 test('audio whose record is lost is kept for its retention', async (t) => {
-  const stage = await staged(t);
+  const stage = await recordingsFor(t);
   const recordingId = await leaveSealed(stage, babble(800));
   await stage.store.delete(`recording/${recordingId}`);
   await stage.restart();
@@ -139,7 +133,7 @@ test('audio whose record is lost is kept for its retention', async (t) => {
 });
 
 test('half-written files and interrupted deletions are tidied; what is not ours is left alone and logged', async (t) => {
-  const stage = await staged(t);
+  const stage = await recordingsFor(t);
   const { recordingId: kept } = await stage.finished(babble(800));
   const { recordingId: deleted } = await stage.finished(babble(800));
   await stage.recordings.delete(deleted);
@@ -172,7 +166,7 @@ test('half-written files and interrupted deletions are tidied; what is not ours 
 });
 
 test('recordings of this process are not touched', async (t) => {
-  const stage = await staged(t);
+  const stage = await recordingsFor(t);
   const { recordingId } = await stage.prepare();
   const take = stage.take(recordingId);
   take.append(babble(4000));
@@ -195,7 +189,7 @@ test('recordings of this process are not touched', async (t) => {
 test('one recording that cannot be finished holds up no other, and is tried again', {
   skip: process.platform !== 'linux',
 }, async (t) => {
-  const stage = await staged(t);
+  const stage = await recordingsFor(t);
   const bad = await leaveSealed(stage, babble(8000));
   const good = await leaveSealed(stage, babble(8000));
   symlinkSync('/dev/full', inFinished(stage, `${bad}.wav.part`));
@@ -211,7 +205,7 @@ test('one recording that cannot be finished holds up no other, and is tried agai
 });
 
 test('what a killed process left is finished in the format that was asked for', async (t) => {
-  const stage = await staged(t);
+  const stage = await recordingsFor(t);
   const { recordingId } = await stage.prepare({ format: 'flac', trimSilence: true });
   await stage.capture(recordingId, babble(8000));
   await stage.restart();

@@ -154,8 +154,14 @@ for (const [what, args, message] of [
   [
     'a sound that is not there',
     ['sip:a@127.0.0.1', '--play', 'none.wav'],
-    /none\.wav.*there is no such file/,
+    /^tonearm: --play none\.wav: there is no such file$/m,
   ],
+  [
+    'a sound that is none',
+    ['sip:a@127.0.0.1', '--play', 'package.json'],
+    /^tonearm: --play package\.json: (?!.*prompt)/m,
+  ],
+  ['a sound that is a folder', ['sip:a@127.0.0.1', '--play', 'src'], /--play src: it is not a file$/m],
   ['a codec that is not spoken', ['sip:a@127.0.0.1', '--codec', 'gsm'], /It must be one of PCMU/],
 ] as const)
   test(`${what} ends with exit code 2 and is named`, async () => {

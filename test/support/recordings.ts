@@ -1,10 +1,13 @@
-import { mkdtempSync, rmSync } from 'node:fs';
+import assert from 'node:assert/strict';
+import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { TestContext } from 'node:test';
 import { type Log, silentLog } from '../../src/log.ts';
+import type { Encoder } from '../../src/recording/encoder.ts';
 import { bytesOf } from '../../src/recording/file-bytes.ts';
 import { finishFile } from '../../src/recording/finish.ts';
-import type { RecordingRequest } from '../../src/recording/library.ts';
+import type { OpenRecording, RecordingRequest } from '../../src/recording/library.ts';
 import { openRecordings, type Recordings, type RecordingsOptions } from '../../src/recording/recordings.ts';
 import { openSqliteStore } from '../../src/store/sqlite-store.ts';
 import type { Store } from '../../src/store/store.ts';
@@ -114,6 +117,59 @@ export async function stageRecordings(
     },
   };
   return stage;
+}
+
+/** As stageRecordings; closed when the test is over. */
+export async function recordingsFor(
+  t: TestContext,
+  options?: Parameters<typeof stageRecordings>[0],
+): Promise<RecordingStage> {
+  const stage = await stageRecordings(options);
+  t.after(() => stage.close());
+  return stage;
+}
+
+/** A recording that is opened, which must be in this state. */
+export async function opened<S extends OpenRecording['state']>(stage: RecordingStage, id: string, state: S) {
+  const recording = await stage.recordings.open(id);
+  assert.equal(recording.state, state);
+  return recording as Extract<OpenRecording, { state: S }>;
+}
+
+/** The names of all files of the recordings. */
+export const filesIn = (stage: RecordingStage): readonly string[] =>
+  readdirSync(stage.folder, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .map(({ name }) => name);
+
+/** What there is to be read of it, growing or finished. */
+export async function bodyOf({ recordings }: RecordingStage, recordingId: string) {
+  const recording = await recordings.open(recordingId);
+  // On its way through the callers of `open`.
+  await later(2);
+  if (recording.state === 'recording') return { body: recording.follow(new AbortController().signal) };
+  assert.ok(recording.state === 'finished');
+  return { body: recording.read(0, recording.bytes) };
+}
+
+/** So many turns of the microtask queue later. */
+export async function later(moments: number): Promise<void> {
+  for (let moment = 0; moment < moments; moment++) await undefined;
+}
+
+/** An encoder that makes no file before it is released. */
+export function slowEncoder() {
+  const [asked, released] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+  const encoder: Encoder = {
+    warm() {},
+    async encode(job) {
+      asked.resolve();
+      await released.promise;
+      return finishFile(job);
+    },
+    close: async () => {},
+  };
+  return { encoder, asked: asked.promise, release: released.resolve };
 }
 
 /** Something like speech: tones that come and go, and a little noise; the same for the same `seed`. */

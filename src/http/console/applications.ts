@@ -2,8 +2,8 @@
 import type { FastifyInstance } from 'fastify';
 import type { Application, ApplicationDirectory } from '../../call/application.ts';
 import { createRouter } from '../../call/routing.ts';
+import { maskedUrl } from '../../outbound/masked-url.ts';
 import { parseSipUri } from '../../wire/sip-uri.ts';
-import { withoutQuery } from './masks.ts';
 import type { ApplicationRow } from './wire.ts';
 
 export interface ApplicationRoutesOptions {
@@ -30,7 +30,7 @@ export function applicationRoutes(app: FastifyInstance, options: ApplicationRout
         return {
           id,
           name,
-          ...(!isBuiltIn(id) && { callbackUri: withoutQuery(callbackUri) }),
+          ...(!isBuiltIn(id) && { callbackUri: maskedUrl(callbackUri) }),
           routes,
           ...(address !== undefined && { address }),
         };

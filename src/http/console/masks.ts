@@ -1,6 +1,5 @@
 /** What the console must not show: credentials, in SIP, in HTTP and in JSON. Pure; on hostile text as fast as on any. */
-
-export const MASK = '***';
+import { MASK, maskedUrl } from '../../outbound/masked-url.ts';
 
 /** Of a SIP message: digests, SRTP keys, ICE passwords, and passwords in URIs. */
 export function maskedSip(text: string): string {
@@ -51,15 +50,7 @@ export function maskedJson(value: unknown): unknown {
 
 /** A text without the secrets of the URLs in it, HTTP's and SIP's: an error's message may have one that was sent. */
 export function maskedText(text: string): string {
-  return text.replace(HTTP_URL, withoutQuery).replace(SIP_USER, withoutPassword);
-}
-
-/** An URL without what may be a secret in it: its user, its query. What is none stays as it is. */
-export function withoutQuery(text: string): string {
-  if (!/^https?:\/\//i.test(text)) return text;
-  return text
-    .replace(/^(https?:\/\/)[^/?#]*@/i, `$1${MASK}@`)
-    .replace(/[?#].*$/s, (query) => `${query[0]}${MASK}`);
+  return text.replace(HTTP_URL, maskedUrl).replace(SIP_USER, withoutPassword);
 }
 
 const HTTP_URL = /https?:\/\/[^\s"'<>]+/gi;

@@ -1,6 +1,6 @@
 /** Attempts to deliver notifications as the console shows them. */
 import type { AttemptMade } from '../../notify/notifier.ts';
-import { withoutQuery } from './masks.ts';
+import { maskedUrl } from '../../outbound/masked-url.ts';
 import { shownJson } from './shown-json.ts';
 import type { Happened, TraceFeed } from './traces.ts';
 
@@ -17,7 +17,7 @@ function attemptHappened(made: AttemptMade): Happened {
       id: notification.id,
       number: notification.sequence,
       attempt,
-      target: withoutQuery(notification.target),
+      target: maskedUrl(notification.target),
       body: shownJson(notification.body),
       ...(status !== undefined && { status }),
       ms: Math.round(ms),
