@@ -15,8 +15,7 @@ export function referTo(
 ): string | Unreachable {
   if (replacing === undefined)
     return dialPlan.uriOf(target, parseNameAddr(dialog.remoteUri)?.uri.host ?? 'anonymous.invalid');
-  const header = `Replaces=${encodeURIComponent(replacing.replaces)}`;
-  return `${replacing.target}${replacing.target.includes('?') ? '&' : '?'}${header}`;
+  return `${replacing.target}?Replaces=${encodeURIComponent(replacing.replaces)}`;
 }
 
 /** Sends the REFER and follows it to its end: the call is over when it succeeds, and goes on when it does not. */

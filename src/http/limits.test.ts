@@ -113,6 +113,23 @@ for (const [what, request] of [
   ['no host', `GET / HTTP/1.1\r\n\r\n${NEXT}`],
   ['two hosts', `GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n${NEXT}`],
   ['the same host twice', `GET / HTTP/1.1\r\n${HOST}${HOST}\r\n${NEXT}`],
+  [
+    'two hosts and an expectation',
+    `POST / HTTP/1.1\r\nHost: a\r\nHost: b\r\nExpect: x\r\nContent-Length: 0\r\n\r\n${NEXT}`,
+  ],
+  [
+    'a quoted encoding',
+    `POST / HTTP/1.1\r\n${JSON_BODY}Transfer-Encoding: "chunked"\r\n\r\n0\r\n\r\n${NEXT}`,
+  ],
+  ['an empty length', `POST / HTTP/1.1\r\n${JSON_BODY}Content-Length: \r\n\r\n${NEXT}`],
+  [
+    'a line feed within a chunk extension',
+    `POST / HTTP/1.1\r\n${JSON_BODY}Transfer-Encoding: chunked\r\n\r\n2;a="\nb"\r\n{}\r\n0\r\n\r\n${NEXT}`,
+  ],
+  [
+    'a length among the trailers',
+    `POST / HTTP/1.1\r\n${JSON_BODY}Transfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\nContent-Length: 9\r\n\r\n${NEXT}`,
+  ],
 ] as const) {
   test(`a request with ${what} is refused, and nothing after it on its connection is taken for another`, async (t) => {
     const { open, reached } = await listening(t);
@@ -124,6 +141,16 @@ for (const [what, request] of [
     assert.deepEqual(reached, []);
   });
 }
+
+test('an expectation that nobody can meet is refused, and what follows it, a body or not, is not looked at', async (t) => {
+  const { open, reached } = await listening(t);
+  const socket = open();
+  socket.write(`POST / HTTP/1.1\r\n${HOST}Expect: x\r\nContent-Length: ${NEXT.length}\r\n\r\n${NEXT}${NEXT}`);
+  const answer = await untilClosed(socket);
+  assert.match(answer, /^HTTP\/1\.1 417 /);
+  assert.equal(answer.match(/HTTP\/1\.1 \d/g)?.length, 1);
+  assert.deepEqual(reached, []);
+});
 
 test('what is said twice and means the same to everybody is taken: a body with GET, and requests one after the other', async (t) => {
   const { open, reached } = await listening(t);

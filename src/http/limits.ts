@@ -43,10 +43,20 @@ export function createTimedServer(
     // Node.js would go on with what follows: see withoutAmbiguity.
     requireHostHeader: false,
     // Who would rather speak something else (Java's client: HTTP/2) is answered as if it had not asked, as RFC 9110 §7.8 has it.
-    shouldUpgradeCallback: ({ headers }: IncomingMessage) =>
-      server.listenerCount('upgrade') > 0 && headers.upgrade?.toLowerCase() === 'websocket',
+    shouldUpgradeCallback: (request: IncomingMessage) =>
+      server.listenerCount('upgrade') > 0 &&
+      request.headers.upgrade?.toLowerCase() === 'websocket' &&
+      // It is refused as any other request, then.
+      !isAmbiguous(request),
   };
-  const clear = withoutAmbiguity(handler);
+  const refused = new WeakSet<object>();
+  const refuse = (status: number): RequestListener => {
+    return ({ socket }, response) => {
+      refused.add(socket);
+      response.writeHead(status, { connection: 'close', 'content-length': 0 }).end();
+    };
+  };
+  const clear = withoutAmbiguity(handler, refuse(400), refused);
   const server: Server =
     tls === undefined
       ? createServer(options, clear)
@@ -54,6 +64,8 @@ export function createTimedServer(
           { ...options, ...tls, minVersion: 'TLSv1.2', handshakeTimeout: times.headersMs },
           clear,
         );
+  // Node.js would answer 417 by itself, and go on with what follows, ambiguous or not. RFC 9110 §10.1.1: there is no other expectation than 100-continue.
+  server.on('checkExpectation', withoutAmbiguity(refuse(417), refuse(400), refused));
   return server.setTimeout(times.standstillMs);
 }
 
@@ -95,15 +107,15 @@ export function limitConnections(
 
 /**
  * Refuses what two servers in a row may read differently, beyond what Node.js itself refuses: no Host or more than one (RFC 9112 §3.2), and
- * chunks in HTTP/1.0 (§6.1). What follows on such a connection may be a part of what was refused, and is never looked at.
+ * chunks in HTTP/1.0 (§6.1). What follows on a connection of `refused` may be a part of what was refused, and is never looked at.
  */
-function withoutAmbiguity(handler: RequestListener): RequestListener {
-  const refused = new WeakSet<object>();
+function withoutAmbiguity(
+  handler: RequestListener,
+  refuse: RequestListener,
+  refused: WeakSet<object>,
+): RequestListener {
   return (request, response) => {
-    if (refused.has(request.socket)) return;
-    if (!isAmbiguous(request)) return void handler(request, response);
-    refused.add(request.socket);
-    response.writeHead(400, { connection: 'close', 'content-length': 0 }).end();
+    if (!refused.has(request.socket)) (isAmbiguous(request) ? refuse : handler)(request, response);
   };
 }
 

@@ -173,6 +173,24 @@ test('who would rather speak HTTP/2 is answered in HTTP/1.1', async (t) => {
   assert.match(String((await once(other, 'data'))[0]), /^HTTP\/1\.1 /);
 });
 
+test('a WebSocket that is asked for ambiguously, of two hosts or none, is refused as any other request, and ends the connection', async (t) => {
+  const { adopted, port } = await stage(t);
+  const rest =
+    'Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Protocol: sip\r\n\r\n';
+  for (const begin of [
+    'GET /sip HTTP/1.1\r\nHost: a\r\nHost: b\r\n',
+    'GET /sip HTTP/1.1\r\n',
+    'GET /sip HTTP/1.0\r\nTransfer-Encoding: chunked\r\nHost: a\r\n',
+  ]) {
+    const other = connect(port, '127.0.0.1');
+    t.after(() => other.destroy());
+    other.write(begin + rest);
+    assert.match(String((await once(other, 'data'))[0]), /^HTTP\/1\.1 400 .*\r\nconnection: close\r\n/);
+    await once(other, 'close');
+  }
+  assert.equal(adopted.length, 0);
+});
+
 test('a message that is too long ends its connection, and its owner hears of that', async (t) => {
   const { adopted, open } = await stage(t);
   const socket = await open();

@@ -3,6 +3,7 @@
  * formats, how often (RFC 3264, RFC 3551, RFC 3605). Pure functions.
  */
 import { isIP } from 'node:net';
+import { isNobody } from '../outbound/named-address.ts';
 import type { Direction, MediaDescription } from '../wire/sdp.ts';
 import { CODEC_NAMES, CODECS, type Codec, isCodec, isWide } from './codecs.ts';
 import type { AudioParameters, SecureParameters } from './session-description.ts';
@@ -118,7 +119,7 @@ function readPlain(media: MediaDescription, localAddress: string): Reached {
   if (address === undefined) return no('it has no c= line, and neither has the session');
   const family = isIP(address);
   if (family === 0) return no(`its c= line has no IP address but ${shown(address)}`);
-  if (isMulticast(address)) return no(`its address is a multicast address (${shown(address)})`);
+  if (isNobody(address)) return no(`its address is a multicast address (${shown(address)})`);
   const held = isUnspecified(address);
   // An address of the other family: phones with both reach ours from theirs, and symmetric RTP finds out from where.
   const known = held || family === isIP(localAddress);
@@ -197,10 +198,6 @@ function rtcpPort(media: MediaDescription): number {
 
 function isUnspecified(address: string): boolean {
   return address === '0.0.0.0' || /^[0:]+$/.test(address);
-}
-
-function isMulticast(address: string): boolean {
-  return isIP(address) === 4 ? Number(address.split('.')[0]) >= 224 : /^ff/i.test(address);
 }
 
 /** What the far end wrote, fit for a Warning header. */

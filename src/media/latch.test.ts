@@ -54,6 +54,30 @@ for (const [what, from] of [
   });
 }
 
+for (const [address, source] of [
+  ['127.0.0.1', '192.0.2.100'],
+  ['169.254.169.254', '10.0.0.9'],
+  ['::1', '2001:db8::9'],
+  ['::ffff:127.0.0.1', '2001:db8::9'],
+  ['fe80::1%eth0', '2001:db8::9'],
+] as const) {
+  test(`to ${address} nothing is sent on the word of ${source}, before something comes from there`, () => {
+    const latch = new Latch();
+    latch.given(address, 4000, 4001, source);
+    assert.equal(latch.port, 0);
+    assert.ok(latch.accept(address, 4000, 7, 1, 20));
+    assert.deepEqual([latch.address, latch.port], [address, 4000]);
+  });
+}
+
+test('who speaks from this machine may name it, and so may who speaks from nobody knows where', () => {
+  for (const source of ['127.0.0.5', '::1', '::ffff:127.0.0.1', '']) {
+    const latch = new Latch();
+    latch.given('127.0.0.1', 4000, 4001, source);
+    assert.equal(latch.port, 4000);
+  }
+});
+
 test('a stranger who is there first is believed after five packets in a row, and not for as many that are none', () => {
   const { send, sendAs, target } = stage();
   for (let i = 0; i < 20; i++) {

@@ -6,6 +6,8 @@
  * any port; anybody else, and only until one of these was heard.
  */
 
+import { isOnlyHere } from '../outbound/named-address.ts';
+
 /** A source that has said nothing for so long may have moved. */
 const SILENT_MS = 1000;
 /** Packets in a row by which somebody is believed who is not believed at once. */
@@ -50,14 +52,15 @@ export class Latch {
 
   /**
    * What SDP gives. When it differs from what it gave before, the source is settled anew. `signalledFrom`: where the far end's SIP comes from;
-   * '': not known.
+   * '': not known. To an address that leads to this machine or its link alone, given from elsewhere, nothing is sent before something comes from there.
    */
   given(nextAddress: string, nextPort: number, nextRtcpPort: number, signalledFrom = ''): void {
     this.#givenRtcpPort = nextRtcpPort;
     this.#signalledFrom = signalledFrom;
     if (nextAddress === this.#givenAddress && nextPort === this.#givenPort) return;
     this.#givenAddress = this.#address = nextAddress;
-    this.#givenPort = this.#port = nextPort;
+    this.#givenPort = nextPort;
+    this.#port = isOnlyHere(nextAddress, signalledFrom) ? 0 : nextPort;
     this.#heardRtcpPort = 0;
     this.#from = 'nobody';
   }

@@ -198,7 +198,8 @@ test('what cannot be taken is refused with the reason, fit for a header', () => 
   );
   assert.equal(refusal(offer('m=audio 0 RTP/AVP 0')), 'stream 1: it is switched off (port 0)');
   assert.match(refusal(sdp('v=0', 'c=IN IP4 example.com', 'm=audio 4000 RTP/AVP 0')), /no IP address/);
-  assert.match(refusal(sdp('v=0', 'c=IN IP4 224.2.1.1/127', 'm=audio 4000 RTP/AVP 0')), /multicast/);
+  for (const group of ['IP4 224.2.1.1/127', 'IP4 255.255.255.255', 'IP6 ff02::1', 'IP6 ::ffff:224.2.1.1'])
+    assert.match(refusal(sdp('v=0', `c=IN ${group}`, 'm=audio 4000 RTP/AVP 0')), /multicast/);
   assert.equal(refusal(offer('m="évil\\ 4000 RTP/AVP 0')), 'stream 1: ??vil? is not taken, only audio');
 });
 

@@ -161,6 +161,24 @@ test('anything else that comes is counted and changes nothing', async () => {
   }
 });
 
+test('of who sends more than anybody has to say, no more than that is listened to; what a stall held back is', async () => {
+  const { line, ticks } = wiredLine();
+  const burst = (at: number, packets: number, overMs: number) =>
+    Array.from({ length: packets }, (_, index) => ({
+      at: at + (index * overMs) / packets,
+      bytes: audioPacket(index),
+    }));
+  const run = (...script: Parameters<typeof ticks>) => void [...ticks(...script)];
+  run(burst(0, 400, 0), 1000);
+  assert.equal(line.counts.invalid, 0);
+  run(burst(2000, 10_000, 1000), 3000);
+  const dropped = line.counts.invalid;
+  assert.ok(Math.abs(dropped - 9000) < 10, `${dropped}`);
+  run(burst(4000, 100, 1000), 5000);
+  assert.equal(line.counts.invalid, dropped);
+  await line.close();
+});
+
 test('a stranger who sends before the caller does hears nothing, and is not heard', async () => {
   const [line, phone, stranger] = [await open(), await openPhone(), await openPhone('127.0.0.5')];
   try {

@@ -29,6 +29,7 @@ import {
 import { type AudioRing, type LineMemories, LineMemory, RING_SAMPLES } from './line-memory.ts';
 import { type Meanings, meaningsOf } from './meanings.ts';
 import { FAST, OPUS_TICKS, OpusTicks } from './opus-ticks.ts';
+import { Pace } from './pace.ts';
 import { createPlayer, PACKET_BYTES, type Player, type SendSilence, sendingOf } from './player.ts';
 import { createPortPairs, type PortPair, type PortPairs, type PortRange } from './ports.ts';
 import { Reception } from './reception.ts';
@@ -64,7 +65,7 @@ export interface RtpLineOptions {
 export interface RtpCounts {
   /** Datagrams on the RTP port. */
   readonly received: number;
-  /** Of these: no RTP, a payload type that was not agreed on, or of an absurd length; no RTP that is to be believed. */
+  /** Of these: no RTP, a payload type that was not agreed on, or of an absurd length, or too many; no RTP that is to be believed. */
   readonly invalid: number;
   /** Of these: from somebody else than the caller. */
   readonly strays: number;
@@ -102,6 +103,7 @@ export class RtpLine implements Line {
   readonly #log: Log;
   readonly #turn: Turn;
   readonly #latch = new Latch();
+  readonly #pace = new Pace();
   readonly #memory: LineMemory;
   readonly #reception: Reception;
   readonly #hearing: Hearing;
@@ -361,6 +363,10 @@ export class RtpLine implements Line {
     // SRTP has told already whose it is, wherever it comes from.
     if (secure === undefined && !this.#latch.accept(address, port, packet.ssrc, packet.sequence, now)) {
       this.#strays++;
+      return;
+    }
+    if (!this.#pace.allows(now)) {
+      this.#invalid++;
       return;
     }
     const fast = this.#ticks?.count(meaning) ?? false;

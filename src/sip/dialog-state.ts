@@ -1,7 +1,7 @@
 /** What a dialog consists of (RFC 3261 §12), as data and functions on it. Pure. */
 import { parseCSeq } from '../wire/sip-header.ts';
 import { header, headerList, type SipRequest, type SipResponse } from '../wire/sip-message.ts';
-import { parseNameAddr } from '../wire/sip-uri.ts';
+import { parseNameAddr, withoutHeaderFields } from '../wire/sip-uri.ts';
 import { makeRequest, type RequestParts } from './messages.ts';
 
 export interface DialogState {
@@ -94,9 +94,12 @@ export function nextHop(dialog: DialogState): string {
   return (first === undefined ? undefined : parseNameAddr(first)?.uri.text) ?? dialog.remoteTarget;
 }
 
-/** The URI of a Contact; `undefined`: none, or none that a request could be sent to. */
+/**
+ * The URI of a Contact; `undefined`: none, or none that a request could be sent to. RFC 3261 §19.1.1 has no header fields in that of a dialog: they
+ * would be in our requests, and, by way of Refer-To, in those of whoever is to call it.
+ */
 export function contactOf(message: SipRequest | SipResponse): string | undefined {
   const value = headerList(message, 'contact')[0];
   const uri = value === undefined ? undefined : parseNameAddr(value)?.uri;
-  return uri === undefined || uri.scheme === 'tel' ? undefined : uri.text;
+  return uri === undefined || uri.scheme === 'tel' ? undefined : withoutHeaderFields(uri);
 }

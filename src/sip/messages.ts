@@ -1,6 +1,7 @@
 /** Requests and responses as the layers build them (RFC 3261 §8.1.1, §8.2.6). Pure but for random identifiers. */
 import { randomBytes } from 'node:crypto';
 import { header, type SipHeader, type SipRequest, type SipResponse } from '../wire/sip-message.ts';
+import { parseNameAddr } from '../wire/sip-uri.ts';
 
 export const ALLOW = 'INVITE, ACK, BYE, CANCEL, OPTIONS, UPDATE, INFO, NOTIFY';
 
@@ -57,7 +58,7 @@ export function responseTo(request: SipRequest, status: number, parts: ResponseP
   const headers: SipHeader[] = [];
   const dialogMaking = request.method === 'INVITE' && status > 100 && status < 300;
   for (const one of request.headers) {
-    if (one.name === 'to' && parts.toTag !== undefined && !/;\s*tag\s*=/i.test(one.value)) {
+    if (one.name === 'to' && parts.toTag !== undefined && !hasTag(one.value)) {
       headers.push({ name: 'to', value: `${one.value};tag=${parts.toTag}` });
     } else if (
       COPIED.has(one.name) ||
@@ -70,6 +71,12 @@ export function responseTo(request: SipRequest, status: number, parts: ResponseP
   headers.push(...headersOf(parts.headers), ...(parts.sdp === undefined ? [] : [SDP_TYPE]));
   const body = parts.sdp === undefined ? NO_BODY : Buffer.from(parts.sdp);
   return { kind: 'response', status, reason: parts.reason ?? REASONS[status] ?? 'Unknown', headers, body };
+}
+
+/** What looks like a tag may stand in a display name, or within the URI. */
+function hasTag(value: string): boolean {
+  const address = parseNameAddr(value);
+  return address === undefined ? /;\s*tag\s*=/i.test(value) : 'tag' in address.parameters;
 }
 
 const COPIED = new Set(['via', 'from', 'to', 'call-id', 'cseq']);

@@ -1,14 +1,10 @@
 /** Where a request of a dialog goes: the part of RFC 3263 that a server behind trunks and softphones needs. */
 import { lookup, Resolver } from 'node:dns/promises';
-import { BlockList, isIP, isIPv6 } from 'node:net';
+import { isIP, isIPv6 } from 'node:net';
+import { isUnlikely } from '../outbound/named-address.ts';
 import { parseSipUri } from '../wire/sip-uri.ts';
 import type { Peer } from './transport.ts';
 
-/** What only this machine or its neighbours can be reached by. */
-const HERE = listOf('127.0.0.0/8', '0.0.0.0/8', '169.254.0.0/16', '::/128', '::1/128', 'fe80::/10');
-const PRIVATE = listOf('10.0.0.0/8', '172.16.0.0/12', '192.168.0.0/16', '100.64.0.0/10', 'fc00::/7');
-/** Where nobody is: groups, and all. */
-const NOBODY = listOf('224.0.0.0/3', 'ff00::/8');
 const NAME_PATIENCE_MS = 2000;
 
 /**
@@ -48,23 +44,4 @@ export async function resolveName(host: string, wantsIPv6: boolean): Promise<str
   const resolver = new Resolver({ timeout: NAME_PATIENCE_MS, tries: 1 });
   const found = wantsIPv6 ? resolver.resolve6(host) : resolver.resolve4(host);
   return (await found.catch(() => []))[0];
-}
-
-function isUnlikely(address: string, source: string): boolean {
-  if (isIn(NOBODY, address)) return true;
-  if (address === source || isIn(HERE, source)) return false;
-  return isIn(HERE, address) || (isIn(PRIVATE, address) && !isIn(PRIVATE, source));
-}
-
-function isIn(list: BlockList, address: string): boolean {
-  return list.check(address, isIPv6(address) ? 'ipv6' : 'ipv4');
-}
-
-function listOf(...networks: readonly string[]): BlockList {
-  const list = new BlockList();
-  for (const network of networks) {
-    const [address = '', bits] = network.split('/');
-    list.addSubnet(address, Number(bits), isIPv6(address) ? 'ipv6' : 'ipv4');
-  }
-  return list;
 }

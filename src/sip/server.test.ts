@@ -182,6 +182,38 @@ test('our BYE goes to the Contact, over the recorded route, with rising CSeq', a
   assert.deepEqual([stage.sent.at(-1)?.to.address, stage.sent.at(-1)?.to.port], ['198.51.100.7', 5070]);
 });
 
+test('header fields in a Contact get into no request of ours, nor into what a third party is told to call (RFC 3261 §19.1.1)', async () => {
+  const stage = await sipStage('udp');
+  const evil = '<sip:al?ice@192.0.2.9:5060;x=1?Replaces=other%3Bto-tag%3D1&Subject=a%0d%0aEvil%3A%20yes>';
+  const invite = request('INVITE', { body: SDP }).replace('<sip:alice@192.0.2.9:5060>', evil);
+  await stage.receive(invite);
+  const dialog = (await stage.nextInvite()).accept(SDP, willing);
+  await stage.receive(request('ACK', { toTag: tagOf(stage.last('200 INVITE')) }));
+  assert.equal(dialog?.remoteTarget, 'sip:al?ice@192.0.2.9:5060;x=1');
+  void dialog?.bye();
+  await settle();
+  const bye = stage.last('BYE');
+  assert.equal(bye.kind === 'request' && bye.uri, 'sip:al?ice@192.0.2.9:5060;x=1');
+});
+
+test('what looks like a tag in the display name or the URI of To is none: our answers have one', async () => {
+  for (const to of [
+    '"x;tag=1" <sip:bot@192.0.2.1>',
+    '<sip:bot;tag=1@192.0.2.1>',
+    '<sip:bot@192.0.2.1;tag=1>',
+  ]) {
+    const stage = await sipStage('udp');
+    await stage.receive(request('INVITE', { body: SDP }).replace('<sip:bot@192.0.2.1>', to));
+    (await stage.nextInvite()).accept(SDP, willing);
+    const answered = header(stage.last('200 INVITE'), 'to') ?? '';
+    assert.match(answered.slice(to.length), /^;tag=[0-9a-f]{16}$/);
+    await stage.receive(request('ACK').replace('<sip:bot@192.0.2.1>', answered));
+    const before = stage.sent.length;
+    await stage.clock.advance(40_000);
+    assert.equal(stage.sent.length, before, 'it was acknowledged');
+  }
+});
+
 test('a re-INVITE is put to the handler; its refusal leaves the dialog as it was', async () => {
   const stage = await sipStage('udp');
   await stage.receive(request('INVITE', { body: SDP }));

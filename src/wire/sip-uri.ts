@@ -39,6 +39,13 @@ export function formatSipUri(uri: SipUri): string {
   return uri.text;
 }
 
+/** The text without the header fields that may stand at its end, which make a request another one (RFC 3261 §19.1.5). */
+export function withoutHeaderFields({ text }: SipUri): string {
+  // The user part may hold '?', never '@'.
+  const headers = text.indexOf('?', text.indexOf('@') + 1);
+  return headers < 0 ? text : text.slice(0, headers);
+}
+
 /** The user part of a SIP URI, with what may not stand in it escaped (RFC 3261 §25.1). */
 export function escapedUser(user: string): string {
   // encodeURIComponent throws on half a surrogate pair, and escapes all of user-unreserved.

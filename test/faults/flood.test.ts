@@ -99,6 +99,46 @@ test('a friend who called before is answered while others flood', { concurrency:
   });
 });
 
+test('a friend is heard while others flood his media with RTP, RTCP and STUN', {
+  concurrency: 1,
+}, async (t) => {
+  const stage = await besieged({ calls: { drainTimeout: '0s' } });
+  t.after(() => stage.close());
+  await stage.call();
+  const memory = stage.memory();
+  const rtp = (first: number, type: number, bytes: number) => (i: number) => {
+    const packet = Buffer.alloc(bytes, 0x55);
+    packet.writeUInt16BE((first << 8) | type);
+    packet.writeUInt16BE(i & 0xffff, 2);
+    return packet;
+  };
+  for (const [what, make] of [
+    ['audio', rtp(0x80, 0, 172)],
+    ['long packets', rtp(0x80, 0, 8000)],
+    ['extensions, sources and padding that lie', rtp(0xbf, 0, 200)],
+    ['keys', rtp(0x80, 101, 16)],
+    ['goodbyes', () => Buffer.from('81cb000155555555', 'hex')],
+    ['checks', () => Buffer.from(`000100002112a442${'55'.repeat(12)}`, 'hex')],
+  ] as const) {
+    await stage.call(async ({ port }) => {
+      const floods = await Promise.all(
+        [port, port + 1].map((to) =>
+          floodUdp({ port: to, from: ['127.0.0.66', '127.0.0.67'], perSecond: 1000, make }),
+        ),
+      );
+      try {
+        await stage.call();
+      } finally {
+        const answers = floods.map((flood) => flood.answers().count);
+        const sent = floods.map((flood) => flood.stop());
+        assert.ok(Math.min(...sent) > 0);
+        assert.deepEqual(answers, [0, 0], `${what}: nobody else is answered`);
+      }
+    });
+  }
+  await stillWell(stage, memory);
+});
+
 test('an address that was forged is not sent more than it is said to have sent', async (t) => {
   const stage = await besieged({ calls: { drainTimeout: '0s' } });
   t.after(() => stage.close());
