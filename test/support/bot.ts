@@ -74,11 +74,13 @@ export async function startBot(
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
-  const tokens = new Map<string, Promise<string>>();
+  const tokens = new Map<string, { readonly token: Promise<string>; readonly until: number }>();
   const tokenOf = (api: string): Promise<string> => {
-    const token = tokens.get(api) ?? fetchToken(api);
-    tokens.set(api, token);
-    return token;
+    let known = tokens.get(api);
+    if (known === undefined || known.until < performance.now())
+      known = { token: fetchToken(api), until: performance.now() + TOKEN_KEPT_MS };
+    tokens.set(api, known);
+    return known.token;
   };
 
   return {
@@ -125,6 +127,9 @@ export async function startBot(
     },
   };
 }
+
+/** Half of what it is good for. */
+const TOKEN_KEPT_MS = 1_800_000;
 
 async function fetchToken(api: string): Promise<string> {
   const reply = await fetch(`${api}/${APP.tenantId}/oauth2/v2.0/token`, {
