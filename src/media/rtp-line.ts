@@ -103,7 +103,7 @@ export class RtpLine implements Line {
   readonly #log: Log;
   readonly #turn: Turn;
   readonly #latch = new Latch();
-  readonly #pace = new Pace();
+  readonly #pace: Pace;
   readonly #memory: LineMemory;
   readonly #reception: Reception;
   readonly #hearing: Hearing;
@@ -140,6 +140,7 @@ export class RtpLine implements Line {
     this.#dtmf = options.dtmf ?? 'auto';
     this.#memory = options.memories?.claim() ?? new LineMemory();
     this.#reception = new Reception(this.#memory);
+    this.#pace = new Pace(this.#memory);
     this.#hearing = new Hearing((frame) => this.#heard(frame), this.#memory);
     const random = randomBytes(22);
     const ssrc = random.readUInt32BE(0);
