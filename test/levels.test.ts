@@ -46,7 +46,6 @@ const LEVELS: Readonly<Record<string, number>> = {
   'errors.ts': 0,
   'log.ts': 0,
   'network-of.ts': 0,
-  'thread-priority.ts': 0,
 };
 
 const src = join(import.meta.dirname, '..', 'src');

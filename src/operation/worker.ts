@@ -18,19 +18,15 @@ import { createNodeSockets } from '../media/rtp-sockets.ts';
 import { createTick } from '../media/tick.ts';
 import { createSpool } from '../recording/spool.ts';
 import type { FromSpool } from '../recording/spool-protocol.ts';
-import { makeNicer } from '../thread-priority.ts';
 import { serveLines } from './line-server.ts';
 import type { FromWorker, LogLevel, ToWorker, WorkerStart } from './protocol.ts';
 
 /** How long a failed worker takes to seal what it has. */
 const LAST_WORDS_MS = 2000;
-/** Audio waits for nobody: where the system allows it, other programs do. */
-const LESS_NICE = -10;
 
 const main = parentPort;
 if (main === null) throw new Error('worker.ts is the entry of a worker thread: start it by openPool');
 const { address, ports, sockets, dtmf, spoolPort }: WorkerStart = workerData;
-makeNicer(LESS_NICE);
 const send = (message: FromWorker) => main.postMessage(message);
 
 const write = (level: LogLevel) => (fields: object, message: string) => {

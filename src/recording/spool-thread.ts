@@ -1,19 +1,15 @@
 /** The spool's thread: its entry. Serves every media worker of the process; started by operation/pool.ts. */
 import { type MessagePort, parentPort, receiveMessageOnPort } from 'node:worker_threads';
 import { reasonOf } from '../errors.ts';
-import { makeNicer } from '../thread-priority.ts';
 import type { AbandonedTake, FromSpoolThread, ToSpool, ToSpoolThread } from './spool-protocol.ts';
 import { createWorkerTakes, type WorkerTakes } from './spool-writer.ts';
 
 /** A ring holds a second, and blocks are half a second. */
 const POLL_MS = 100;
-/** As the workers that fill the rings. */
-const LESS_NICE = -10;
 
 const main = parentPort;
 if (main === null) throw new Error('spool-thread.ts is the entry of a worker thread: start it by openPool');
 const tell = (message: FromSpoolThread) => main.postMessage(message);
-makeNicer(LESS_NICE);
 const workers = new Map<number, { readonly port: MessagePort; readonly takes: WorkerTakes }>();
 
 /** One worker's trouble must not become the others'. */
