@@ -62,6 +62,7 @@ export async function capacity(options: CapacityOptions): Promise<void> {
   api = server.http;
   const generator = await startGenerator(server.udp, options.listen ? 'silent' : 'speaking');
   const steps: Step[] = [];
+  let worstMs = 0;
   let ending = `not tried beyond ${options.max} calls`;
   try {
     printHead(options);
@@ -76,6 +77,7 @@ export async function capacity(options: CapacityOptions): Promise<void> {
       ending = trouble;
       break;
     }
+    worstMs = (await generator.ask({ ask: 'measure' }, 'measured')).worstMs;
     await generator.ask({ ask: 'hangUp' }, 'hungUp');
     await generator.stop();
     await server.stop();
@@ -85,7 +87,7 @@ export async function capacity(options: CapacityOptions): Promise<void> {
     await server.kill();
   }
   await bot.close();
-  printResult(steps, ending, bot.tally);
+  printResult(steps, ending, bot.tally, worstMs);
 }
 
 function stepsUpTo(first: number, max: number): number[] {
@@ -222,10 +224,18 @@ function printRow(cells: readonly string[]): void {
   console.log(cells.map((cell) => cell.padStart(10)).join(' '));
 }
 
-function printResult(steps: readonly Step[], ending: string, recordings: RecordingBot['tally']): void {
+function printResult(
+  steps: readonly Step[],
+  ending: string,
+  recordings: RecordingBot['tally'],
+  generatorWorstMs: number,
+): void {
   const carried = steps.filter((step) => troubleOf(step) === undefined).at(-1);
   console.log(`\nCarried: ${carried?.calls ?? 0} recorded calls (${ending}).`);
   console.log(`Recordings that ended: ${recordings.ended}; with every packet, in time: ${recordings.whole}.`);
+  console.log(
+    `The generator was late by ${generatorWorstMs.toFixed(0)} ms at worst: what comes 300 ms late is too late.`,
+  );
   if (carried === undefined) process.exitCode = 1;
   const result = {
     bench: 'capacity',
@@ -234,6 +244,7 @@ function printResult(steps: readonly Step[], ending: string, recordings: Recordi
     carried: carried?.calls ?? 0,
     ending,
     recordings,
+    generatorWorstMs,
     steps,
   };
   console.log(JSON.stringify(result));

@@ -23,6 +23,8 @@ export type FromGenerator =
       readonly packets: number;
       /** How late packets left, in milliseconds: the 99th percentile. */
       readonly latenessMs: number;
+      /** How late one packet left at worst since the start, in milliseconds. */
+      readonly worstMs: number;
       /** Between two packets of a prompt: the 99th percentile; `undefined` when nothing came. */
       readonly gapMs: number | undefined;
     }

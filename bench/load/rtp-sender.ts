@@ -72,6 +72,7 @@ export class RtpSender {
   #timer: NodeJS.Timeout | undefined;
   #packets = 0;
   #lateness: number[] = [];
+  #worst = 0;
   /** Between packets of the far end: how often each number of milliseconds. */
   readonly #gaps = new Uint32Array(LONGEST_GAP_MS + 1);
 
@@ -139,11 +140,17 @@ export class RtpSender {
     throw new Error(`the generator has no port left among ${FIRST_PORT}-${LAST_PORT}`);
   }
 
-  /** Packets since the last time, and how late they left: the 99th percentile in milliseconds. */
-  measure(): { readonly packets: number; readonly latenessMs: number; readonly gapMs: number | undefined } {
+  /** Packets since the last time, and how late they left: the 99th percentile, and the worst since the start, in milliseconds. */
+  measure(): {
+    readonly packets: number;
+    readonly latenessMs: number;
+    readonly worstMs: number;
+    readonly gapMs: number | undefined;
+  } {
     const sorted = this.#lateness.sort((a, b) => a - b);
     const latenessMs = sorted[Math.floor(sorted.length * 0.99)] ?? 0;
-    const result = { packets: this.#packets, latenessMs, gapMs: percentile99(this.#gaps) };
+    const gapMs = percentile99(this.#gaps);
+    const result = { packets: this.#packets, latenessMs, worstMs: this.#worst, gapMs };
     this.#gaps.fill(0);
     this.#packets = 0;
     this.#lateness = [];
@@ -185,6 +192,7 @@ export class RtpSender {
       const slot = this.#slots[this.#due % SLOTS]!;
       if (slot.length === 0) continue;
       this.#lateness.push(now - this.#due);
+      this.#worst = Math.max(this.#worst, now - this.#due);
       for (const stream of slot) this.#send(stream);
       now = performance.now();
     }
