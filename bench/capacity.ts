@@ -77,8 +77,8 @@ export async function capacity(options: CapacityOptions): Promise<void> {
       ending = trouble;
       break;
     }
-    worstMs = (await generator.ask({ ask: 'measure' }, 'measured')).worstMs;
     await generator.ask({ ask: 'hangUp' }, 'hungUp');
+    worstMs = (await generator.ask({ ask: 'measure' }, 'measured')).worstMs;
     await generator.stop();
     await server.stop();
   } catch (error) {

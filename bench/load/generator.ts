@@ -12,8 +12,10 @@ const sipPort = Number(process.argv[2]);
 /** Who only listens says nothing: a second of a quiet line. */
 const sender = new RtpSender(process.argv[3] === 'silent' ? new Uint8Array(8000).fill(0xff) : speechOf());
 const callers = await openCallers(sipPort, sender, process.argv[4] === 'webrtc');
-const calls = new Set<Dialog>();
+const calls = new Map<Dialog, OpenStream>();
 const streams: OpenStream[] = [];
+/** All at once they would hold up the words of those who still speak. */
+const HANG_UPS_PER_SECOND = 400;
 let churn: Churn | undefined;
 /** How calls ended that we did not hang up. */
 const lost: string[] = [];
@@ -38,6 +40,7 @@ async function answer(message: ToGenerator): Promise<FromGenerator> {
     case 'measure':
       return { told: 'measured', ...sender.measure() };
     case 'hangUp':
+      await hangUp();
       await callers.close();
       sender.close();
       return { told: 'hungUp' };
@@ -65,12 +68,20 @@ async function press(count: number, perSecond: number): Promise<(readonly [numbe
   return Promise.all(pressed);
 }
 
+async function hangUp(): Promise<void> {
+  for (const [dialog, stream] of calls) {
+    void dialog.bye();
+    stream.close();
+    await pause(systemClock, 1000 / HANG_UPS_PER_SECOND);
+  }
+}
+
 /** What went wrong; `undefined` when the call is up. */
 async function placeCall(): Promise<string | undefined> {
   const caller = await callers.place();
   if (typeof caller === 'string') return caller;
   const { dialog, stream } = caller;
-  calls.add(dialog);
+  calls.set(dialog, stream);
   dialog.ended.addEventListener('abort', () => {
     calls.delete(dialog);
     lost.push(JSON.stringify(dialog.ended.reason));
