@@ -9,8 +9,15 @@ import { cannotBind, type OnDatagram, type RtpSocket, type RtpSockets } from './
 
 /** How often they are read: what a key or a word is late by at the most, beside the 20 ms of a packet. */
 const POLL_MS = 5;
-/** Datagrams that are read of one socket in a turn: more is a flood, and waits for the next. */
+/** Datagrams that are read of one socket at a time: more is a flood, and waits for the next time. */
 const MOST_OF_SOCKET = 64;
+/**
+ * Of all sockets in one turn of the event loop: some 7 ms of work. While they are read more come, so that on a busy machine it may take a hundred times
+ * as long until nothing is left; meanwhile nobody would hear of a key that is among them.
+ */
+const MOST_IN_TURN = 1024;
+/** After so many such turns in a row all is read that there is: what else there is to do must not make audio late. */
+const SHORT_TURNS = 8;
 const MOST_AT_ONCE = 512;
 const BYTES = 256 * 1024;
 /** Numbers that are told of each datagram: see native/rtp-sockets.c. */
@@ -45,6 +52,8 @@ class NativeSockets implements RtpSockets {
   readonly #facts = new Int32Array(FACTS * MOST_AT_ONCE);
   #count = 0;
   #timer: Timer | undefined;
+  #goesOn = false;
+  #shortTurns = 0;
 
   constructor(native: Native, clock: Clock) {
     this.#native = native;
@@ -70,11 +79,17 @@ class NativeSockets implements RtpSockets {
     return socket;
   }
 
-  poll(): void {
+  poll(): boolean {
+    let left = this.#shortTurns < SHORT_TURNS ? MOST_IN_TURN : Number.POSITIVE_INFINITY;
     // Each pass reads one datagram of each socket that has one.
     for (let pass = 0; pass < MOST_OF_SOCKET; pass++) {
+      if (left <= 0) {
+        this.#shortTurns++;
+        return false;
+      }
       const count = this.#native.receive(this.#bytes, this.#facts);
-      if (count === 0) return;
+      if (count === 0) break;
+      left -= count;
       const now = this.#clock.monotonic();
       for (let at = 0; at < count * FACTS; at += FACTS) {
         const socket = this.#open[this.#facts[at]!];
@@ -84,11 +99,18 @@ class NativeSockets implements RtpSockets {
         socket.hear(this.#bytes, this.#facts[at + 1]!, this.#facts[at + 2]!, now);
       }
     }
+    this.#shortTurns = 0;
+    return true;
   }
 
   readonly #onTime = (): void => {
     this.#timer = this.#clock.after(POLL_MS, this.#onTime);
-    this.poll();
+    if (!this.#goesOn) this.#read();
+  };
+
+  readonly #read = (): void => {
+    this.#goesOn = !this.poll();
+    if (this.#goesOn) setImmediate(this.#read);
   };
 }
 

@@ -213,3 +213,36 @@ test('native: one that closes others while it hears, and hundreds at once', {
   await promise;
   assert.equal(count, 300);
 });
+
+test('native: of much that came a part is read, so that others have their turn, and soon all of it', {
+  skip: !built && 'not built: npm run build:native',
+}, async (t) => {
+  const sockets = loadNativeSockets({ ...systemClock, after: () => ({ cancel() {} }) });
+  assert.ok(sockets);
+  const caller = await phone(t);
+  const bound: RtpSocket[] = [];
+  let heard = 0;
+  const first = await freePorts(20);
+  for (let port = first; port < first + 20; port++) {
+    const socket = await sockets.bind(HERE, port);
+    assert.ok(socket);
+    t.after(() => socket.close());
+    socket.listen(
+      () => heard++,
+      () => {},
+    );
+    bound.push(socket);
+  }
+  const send = async (each: number) => {
+    const sent: Promise<void>[] = [];
+    for (const { port } of bound)
+      for (let i = 0; i < each; i++)
+        sent.push(new Promise((resolve) => caller.send('x', port, HERE, () => resolve())));
+    await Promise.all(sent);
+  };
+  await send(60);
+  assert.equal(sockets.poll(), false);
+  assert.ok(heard >= 1024 && heard < 1200, `${heard} of 1200 were read`);
+  assert.equal(sockets.poll(), true);
+  assert.equal(heard, 1200);
+});

@@ -32,8 +32,8 @@ export interface RtpSocket {
 export interface RtpSockets {
   /** `undefined`: another process has the port. Throws TonearmError `mediaAddress` when the address is not ours. */
   bind(address: string, port: number): Promise<RtpSocket | undefined>;
-  /** Reads what has come until now; for those that are not read by the event loop. */
-  poll(): void;
+  /** Reads what has come until now, or a good deal of it: `false`, there is more. For those that are not read by the event loop. */
+  poll(): boolean;
 }
 
 /** Node.js's own. `monotonic`: the clock's. */
@@ -58,7 +58,7 @@ export function createNodeSockets(monotonic: () => number): RtpSockets {
         }
       );
     },
-    poll() {},
+    poll: () => true,
   };
 }
 

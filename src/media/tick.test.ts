@@ -77,6 +77,31 @@ test('after a stall of this process the filling waits until what was queued can 
   }
 });
 
+test('the filling waits while there is more to be read, but not for ever', async () => {
+  for (const { turns, wanted } of [
+    { turns: 4, wanted: 4 },
+    { turns: Number.POSITIVE_INFINITY, wanted: undefined },
+  ]) {
+    const clock = new VirtualClock();
+    let polls = 0;
+    let pollsAtFill: number | undefined;
+    let over = false;
+    createTick(clock, () => ++polls >= turns || over).add({
+      send() {},
+      fill: () => {
+        pollsAtFill ??= polls;
+      },
+    });
+    await clock.advance(20);
+    for (let passed = 0; passed < 10; passed++) await new Promise((resolve) => setImmediate(resolve));
+    assert.equal(pollsAtFill, wanted);
+    await clock.advance(400);
+    for (let passed = 0; passed < 10; passed++) await new Promise((resolve) => setImmediate(resolve));
+    over = true;
+    assert.ok(pollsAtFill !== undefined, 'who sends without an end does not keep others from being filled');
+  }
+});
+
 test('a line that has nothing to do until later is left alone until then', async () => {
   const clock = new VirtualClock();
   const line = counter();

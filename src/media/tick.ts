@@ -31,41 +31,49 @@ export interface Tick {
 const READ_IN_ONE_TURN_MS = 300;
 /** How many turns are waited for at most: a stall of 6 s, which is more than a socket's buffer holds. */
 const MOST_TURNS = 20;
+/** So long is waited at most until nothing is left to be read, beside twice the time that this process was held up. */
+const READING_MS = 300;
 
 /**
  * A tick that keeps to its grid of 20 ms however late a timer fires, and stands still while there is nobody to serve.
  *
  * When this process itself was held up, the datagrams of that time lie in the sockets' buffers. `fill` then waits for as many
  * turns of the event loop as it takes to read them, so that a stall of ours is not taken for the caller's silence. `poll` reads what the event loop
- * does not.
+ * does not: see RtpSockets.
  */
-export function createTick(clock: Clock, poll: () => void = () => {}): Tick {
+export function createTick(clock: Clock, poll: () => boolean = () => true): Tick {
   const turns = new Turns();
   let timer: Timer | undefined;
   let due = 0;
   let waits = 0;
+  let readUntil = 0;
+  let turning = false;
 
   const schedule = () => {
     timer = clock.after(Math.max(0, due - clock.monotonic()), fire);
   };
   const fire = () => {
     const now = clock.monotonic();
-    const late = now - due;
+    const late = Math.max(0, now - due);
     // Ticks that were missed are not made up for: each line reckons with the time it is told.
-    due += TICK_MS * (1 + Math.max(0, Math.floor(late / TICK_MS)));
+    due += TICK_MS * (1 + Math.floor(late / TICK_MS));
     turns.send(now);
-    const already = waits > 0;
-    waits = Math.max(waits, Math.min(MOST_TURNS, 1 + Math.floor(Math.max(0, late) / READ_IN_ONE_TURN_MS)));
-    if (!already) setImmediate(turn);
+    waits = Math.max(waits, Math.min(MOST_TURNS, 1 + Math.floor(late / READ_IN_ONE_TURN_MS)));
+    // Not with every tick: on a machine that never gets to its end lines must be filled, too.
+    if (!turning || late > READING_MS) readUntil = now + READING_MS + 2 * late;
+    if (!turning) setImmediate(turn);
+    turning = true;
     timer = undefined;
     if (turns.count > 0) schedule();
   };
   const turn = () => {
-    poll();
-    if (--waits > 0) {
+    const isRead = poll();
+    waits--;
+    if (waits > 0 || (!isRead && clock.monotonic() < readUntil)) {
       setImmediate(turn);
       return;
     }
+    turning = false;
     turns.fill(clock.monotonic());
   };
 

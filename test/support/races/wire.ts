@@ -144,7 +144,9 @@ export class Air implements RtpSockets {
     };
   }
 
-  poll(): void {}
+  poll(): boolean {
+    return true;
+  }
 
   /** A datagram of a phone arrives. */
   arrive(port: number, from: number, bytes: Uint8Array, now: number): void {
