@@ -61,7 +61,7 @@ test('what a bot would not take is listed, over HTTP and on the command line, an
       rows.map(({ id }) => id),
       overHttp.value.map(({ id }) => id),
     );
-    assert.deepEqual([rows[0]?.applicationId, rows[0]?.callbackUri], [APP.id, `${bad.origin}/calls`]);
+    assert.deepEqual([rows[0]?.applicationId, rows[0]?.callbackUri], [APP.id, `${bad.origin}/calls?***`]);
     assert.match(command('list').stdout, new RegExp(`number 1 of call ${callId}`));
     assert.doesNotMatch(command('list').stdout + listed.stdout, /hush/);
     assert.match(command('list', '--application', APP.tenantId).stdout, /Every notification was received/);
