@@ -268,7 +268,9 @@ test("a call that is placed has the request that made it in its trace, and the t
     assert.ok(told.includes(one), `«${one}» in:\n${told.join('\n')}`);
   const busy = trace.events.find((event) => event.kind === 'sip' && event.title.startsWith('SIP/2.0 486'));
   assert.equal(busy?.error, '486 Busy Here (399 trunk "gone fishing")');
-  const challenged = trace.events.find((event) => event.kind === 'sip' && event.title.startsWith('SIP/2.0 407'));
+  const challenged = trace.events.find(
+    (event) => event.kind === 'sip' && event.title.startsWith('SIP/2.0 407'),
+  );
   assert.equal(challenged?.error, undefined);
   const text = callAsJson(trace);
   assert.match(text, /proxy-authorization: Digest \*\*\*/i);
