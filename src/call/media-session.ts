@@ -49,7 +49,7 @@ export class MediaSession {
     }
     if (!negotiated.ok) return negotiated;
     const first = negotiated;
-    const sdp = this.#describe((version) => {
+    const sdp = this.#describe(first.sdp, (version) => {
       const again = this.#answerAs(offer, version);
       return again.ok ? again.sdp : first.sdp;
     });
@@ -58,7 +58,8 @@ export class MediaSession {
 
   /** Makes an offer of ours, to be answered in an ACK. */
   offer(): string {
-    this.#open = this.#describe((version) => makeOffer(this.#as(version), this.#preferred()));
+    const make = (version: number) => makeOffer(this.#as(version), this.#preferred());
+    this.#open = this.#describe(make(this.#version), make);
     return this.#open;
   }
 
@@ -114,9 +115,8 @@ export class MediaSession {
     return negotiated.ok && before !== undefined && negotiated.audio.secure?.remoteUfrag !== before;
   }
 
-  /** RFC 3264 §8: the version counts up when, and only when, the description differs from the one before. */
-  #describe(make: (version: number) => string): string {
-    const same = make(this.#version);
+  /** RFC 3264 §8: the version counts up when, and only when, the description differs from the one before. `same`: with the version as it is. */
+  #describe(same: string, make: (version: number) => string): string {
     this.#told = this.#told === undefined || this.#told === same ? same : make(++this.#version);
     return this.#told;
   }
