@@ -88,16 +88,16 @@ export class RtpSender {
     // What the far end sends is read and dropped; what the network reports shows in the figures.
     let last = 0;
     let hear: ((datagram: Buffer) => void) | undefined;
-    socket.listen(
-      (bytes, from, to) => {
+    socket.listen({
+      datagram: (bytes, from, to) => {
         if (hear !== undefined) return hear(Buffer.from(bytes.subarray(from, to)));
         const now = performance.now();
         const gap = Math.min(LONGEST_GAP_MS, Math.round(now - last));
         if (last > 0) this.#gaps[gap]!++;
         last = now;
       },
-      () => {},
-    );
+      failed() {},
+    });
     this.#open.add(socket);
     let stream: Stream | undefined;
     return {

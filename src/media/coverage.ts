@@ -26,6 +26,10 @@ export class Coverage {
     this.#at = memory.take(NUMBERS);
   }
 
+  prefetch(): number {
+    return this.#at;
+  }
+
   /** End of the last stretch that arrived, 0 when nothing did. */
   get furthest(): number {
     return this.lastEnd;

@@ -12,7 +12,7 @@ import { Echo } from './echo.ts';
 import { emptyFrame, History, LOOK_BACK_SAMPLES, ROOM_SAMPLES } from './history.ts';
 import { KeyEar } from './key-ear.ts';
 import { FRAME_SAMPLES, type Frame, type Key, LINE_RATE, type Sensitivity } from './line.ts';
-import { LineMemory } from './line-memory.ts';
+import { LineMemory, type Prefetched } from './line-memory.ts';
 import { Listener } from './listener.ts';
 import { Played, type Sound } from './played.ts';
 import { SpeechDetector } from './speech.ts';
@@ -52,7 +52,7 @@ export class Hearing {
   #concealed = 0;
   readonly #n: Float64Array;
   readonly #at: number;
-  #listener: Pick<Listener<unknown>, 'take' | 'end'> | undefined;
+  #listener: Pick<Listener<unknown>, 'take' | 'end' | 'prefetch'> | undefined;
   readonly #onFrame: (frame: Readonly<Frame>) => void;
 
   /** `onFrame` is called with each frame as it is made, before the listener hears it. */
@@ -65,6 +65,14 @@ export class Hearing {
     this.#n = memory.numbers;
     this.#at = memory.take(NUMBERS);
     this.expecting = true;
+  }
+
+  prefetch(depth: number): number {
+    if (depth === 0) return this.#concealed;
+    const more = this.#listener?.prefetch(depth - 1) ?? 0;
+    if (depth === 1)
+      return more + this.#timeline.prefetch(0) + this.#history.prefetch(this.position) + this.#speech.prefetch() + this.#keys.prefetch();
+    return depth === 2 ? more + this.#timeline.prefetch(1) : more;
   }
 
   /** Of noise, dBov. */
@@ -211,7 +219,11 @@ export class Hearing {
   /** As Line.listen. */
   listen<T>(
     hear: (frame: Readonly<Frame>) => T | undefined,
-    { from, signal }: { readonly from?: number | undefined; readonly signal: AbortSignal },
+    {
+      from,
+      signal,
+      of,
+    }: { readonly from?: number | undefined; readonly signal: AbortSignal; readonly of?: Prefetched | undefined },
   ): Promise<T | undefined> {
     if (this.#listener !== undefined)
       return Promise.reject(new TonearmError('listening', 'a line has one listener at a time'));
@@ -222,7 +234,7 @@ export class Hearing {
     const onEnd = () => {
       this.#listener = undefined;
     };
-    const listener = new Listener({ begin, hear, signal, onEnd });
+    const listener = new Listener({ begin, hear, signal, onEnd, of });
     this.#listener = listener;
     const past = emptyFrame();
     while (!listener.ended && listener.next < this.position) {

@@ -12,6 +12,8 @@ const FACTS = 0;
 const SPEECH_ONSET = 1;
 const TONE_ONSET = 2;
 const NO_MEDIA = 3;
+/** Of samples a line of the cache has so many. */
+const SAMPLES_OF_CACHE_LINE = 32;
 /** The facts: a key (1 + its event number, 0 for none) and three flags. */
 const KEY = 31;
 const SPEECH = 32;
@@ -35,6 +37,14 @@ export class History {
     this.#ringAt = memory.ringAt;
     this.#notes = memory.notes;
     this.#notesAt = memory.notesAt;
+  }
+
+  /** Of the frame at `position`, which is written and read next. */
+  prefetch(position: number): number {
+    let sum = this.#notes[this.#notesOf(position)]!;
+    const from = this.index(position);
+    for (let at = from; at < from + FRAME_SAMPLES; at += SAMPLES_OF_CACHE_LINE) sum += this.samples[at]!;
+    return sum;
   }
 
   /** Index into `samples` of a position; the frame that begins there lies in one piece. */

@@ -36,6 +36,10 @@ export class KeyEar {
     this.#at = memory.take(NUMBERS);
   }
 
+  prefetch(): number {
+    return this.#at;
+  }
+
   /** Whether keys are listened for in the audio. */
   listenForTones(wanted: boolean): void {
     this.#tones = wanted ? (this.#tones ?? new DtmfDetector()) : undefined;

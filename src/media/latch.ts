@@ -7,6 +7,7 @@
  */
 
 import { isOnlyHere } from '../outbound/named-address.ts';
+import { LineMemory } from './line-memory.ts';
 
 /** A source that has said nothing for so long may have moved. */
 const SILENT_MS = 1000;
@@ -16,25 +17,40 @@ const PROBATION = 5;
 const MOST_LOST = 100;
 const SHORTEST_PACKET_MS = 10;
 
+// Its numbers in the line's memory: those that each packet looks at.
+const PORT = 0;
+const SOURCE = 1;
+const SEQUENCE = 2;
+const LAST_AT = 3;
+const NUMBERS = 4;
+
 export class Latch {
+  readonly #n: Float64Array;
+  readonly #at: number;
   #address = '';
-  #port = 0;
+  /** Nobody yet, or not since SDP told another address; a stranger; somebody at an address that was told. */
+  #from: 'nobody' | 'stranger' | 'told' = 'nobody';
   #givenAddress = '';
   #givenPort = 0;
   #givenRtcpPort = 0;
   #signalledFrom = '';
   #heardRtcpAddress = '';
   #heardRtcpPort = 0;
-  /** Nobody yet, or not since SDP told another address; a stranger; somebody at an address that was told. */
-  #from: 'nobody' | 'stranger' | 'told' = 'nobody';
-  #source = -1;
-  #sequence = 0;
-  #lastAt = 0;
   #candidateAddress = '';
   #candidatePort = 0;
   #candidateSource = 0;
   #candidateSequence = 0;
   #candidatePackets = 0;
+
+  constructor(memory = new LineMemory()) {
+    this.#n = memory.numbers;
+    this.#at = memory.take(NUMBERS);
+    this.#source = -1;
+  }
+
+  prefetch(): number {
+    return this.#givenPort;
+  }
 
   /** Where to send; port 0: nowhere yet. */
   get address(): string {
@@ -43,6 +59,31 @@ export class Latch {
 
   get port(): number {
     return this.#port;
+  }
+
+  get #port(): number {
+    return this.#n[this.#at + PORT]!;
+  }
+  set #port(value: number) {
+    this.#n[this.#at + PORT] = value;
+  }
+  get #source(): number {
+    return this.#n[this.#at + SOURCE]!;
+  }
+  set #source(value: number) {
+    this.#n[this.#at + SOURCE] = value;
+  }
+  get #sequence(): number {
+    return this.#n[this.#at + SEQUENCE]!;
+  }
+  set #sequence(value: number) {
+    this.#n[this.#at + SEQUENCE] = value;
+  }
+  get #lastAt(): number {
+    return this.#n[this.#at + LAST_AT]!;
+  }
+  set #lastAt(value: number) {
+    this.#n[this.#at + LAST_AT] = value;
   }
 
   /** Whether that is where the caller sends from. */

@@ -7,6 +7,8 @@
 
 /** Numbers of one line: 704 bytes. */
 const NUMBERS = 88;
+/** Of these a line of the cache has eight. */
+const NUMBERS_OF_CACHE_LINE = 8;
 /** Lines that share one array. */
 const LINES_OF_CHUNK = 64;
 
@@ -15,6 +17,18 @@ export const RING_FRAMES = 82;
 export const RING_SAMPLES = RING_FRAMES * 160;
 /** What is noted of each frame, besides its samples: see history.ts. */
 export const NOTES = 4;
+
+/**
+ * What is soon looked at, and lies in no cache. The processor waits for each place that it finds nowhere, but for many at once no longer than for one:
+ * so those that a packet needs are read ahead for some packets together, first what each of their lines refers to, then what that refers to.
+ */
+export interface Prefetched {
+  /** Reads something of everything that is `depth` references away; gives any of it, lest the reading be optimized away. */
+  prefetch(depth: number): number;
+}
+
+/** Depths, from 0 on, at which there is anything. */
+export const DEPTHS = 6;
 
 /** Numbers that tell the spool's thread how a take stands: see recording/take.ts. */
 export const MARKS = 4;
@@ -61,6 +75,12 @@ export class LineMemory {
     this.#taken += count;
     if (this.#taken > NUMBERS) throw new RangeError(`a line has ${NUMBERS} numbers: raise NUMBERS`);
     return at;
+  }
+
+  prefetch(): number {
+    let sum = this.marks[this.marksAt]!;
+    for (let at = this.#at; at < this.#at + NUMBERS; at += NUMBERS_OF_CACHE_LINE) sum += this.numbers[at]!;
+    return sum;
   }
 
   /** Nothing of the line touches it from now on: the next one begins with nothing of it. */

@@ -5,6 +5,7 @@
  * timestamps: 0 is the first instant of media, or the opening of the line when none came. The timeline never stops
  * and never jumps: lost packets, silence suppression and pauses all take their time in it.
  */
+import type { Prefetched } from './line-memory.ts';
 
 /** Samples a second of the timeline. */
 export const LINE_RATE = 8000;
@@ -126,7 +127,7 @@ export interface Line {
    */
   listen<T>(
     hear: (frame: Readonly<Frame>) => T | undefined,
-    options: { readonly from?: number | undefined; readonly signal: AbortSignal },
+    options: { readonly from?: number | undefined; readonly signal: AbortSignal; readonly of?: Prefetched | undefined },
   ): Promise<T | undefined>;
 
   /** Sends keys as RFC 4733 events, `durationMs` (default 100) each, `gapMs` (default 80) between. */

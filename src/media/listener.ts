@@ -1,11 +1,13 @@
 /** The one who listens to a line: a function that is called with each frame as it is made. */
 import { FRAME_SAMPLES, type Frame } from './line.ts';
+import type { Prefetched } from './line-memory.ts';
 
 /** One listener of a line, until its function returns something, `signal` aborts, or `end` is called. */
 export class Listener<T> {
   readonly #hear: (frame: Readonly<Frame>) => T | undefined;
   readonly #signal: AbortSignal;
   readonly #onEnd: () => void;
+  readonly #of: Prefetched | undefined;
   readonly #heard = Promise.withResolvers<T | undefined>();
   #next: number;
   #ended = false;
@@ -16,11 +18,13 @@ export class Listener<T> {
     readonly hear: (frame: Readonly<Frame>) => T | undefined;
     readonly signal: AbortSignal;
     readonly onEnd: () => void;
+    readonly of?: Prefetched | undefined;
   }) {
     this.#next = options.begin;
     this.#hear = options.hear;
     this.#signal = options.signal;
     this.#onEnd = options.onEnd;
+    this.#of = options.of;
     this.#signal.addEventListener('abort', this.end, { once: true });
   }
 
@@ -32,6 +36,10 @@ export class Listener<T> {
   /** Position of the frame that it is to hear next. */
   get next(): number {
     return this.#next;
+  }
+
+  prefetch(depth: number): number {
+    return depth === 0 ? this.#next : (this.#of?.prefetch(depth - 1) ?? 0);
   }
 
   get ended(): boolean {

@@ -39,6 +39,10 @@ export class Reception {
     this.#at = memory.take(NUMBERS);
   }
 
+  prefetch(): number {
+    return this.#at;
+  }
+
   get expected(): number {
     return this.#expected();
   }

@@ -34,7 +34,7 @@ import { createPlayer, PACKET_BYTES, type Player, type SendSilence, sendingOf } 
 import { createPortPairs, type PortPair, type PortPairs, type PortRange } from './ports.ts';
 import { Reception } from './reception.ts';
 import { createReports, type Reports } from './reports.ts';
-import { createNodeSockets, type OnDatagram } from './rtp-sockets.ts';
+import { createNodeSockets, type DatagramListener } from './rtp-sockets.ts';
 import { type SecureLoss, SecureTransport } from './secure-transport.ts';
 import type { AudioParameters } from './session-description.ts';
 import { createTick, type Tick, type Turn } from './tick.ts';
@@ -95,14 +95,14 @@ export async function openRtpLine(options: RtpLineOptions): Promise<RtpLine> {
 }
 
 /** See openRtpLine. Nothing is heard or sent before `connect`; time passes from then on. */
-export class RtpLine implements Line {
+export class RtpLine implements Line, DatagramListener {
   readonly lookBack: number = LOOK_BACK_SAMPLES;
   readonly speechTail: number = SPEECH_TAIL;
   readonly #pair: PortPair;
   readonly #clock: Clock;
   readonly #log: Log;
   readonly #turn: Turn;
-  readonly #latch = new Latch();
+  readonly #latch: Latch;
   readonly #pace: Pace;
   readonly #memory: LineMemory;
   readonly #reception: Reception;
@@ -139,6 +139,7 @@ export class RtpLine implements Line {
     this.#log = log;
     this.#dtmf = options.dtmf ?? 'auto';
     this.#memory = options.memories?.claim() ?? new LineMemory();
+    this.#latch = new Latch(this.#memory);
     this.#reception = new Reception(this.#memory);
     this.#pace = new Pace(this.#memory);
     this.#hearing = new Hearing((frame) => this.#heard(frame), this.#memory);
@@ -163,8 +164,8 @@ export class RtpLine implements Line {
     });
     this.fingerprint = options.identity?.fingerprint;
     this.#secure = options.identity && this.#openSecure(options.identity, options.onLost);
-    pair.rtp.listen(this.#onRtp, this.#onSocketError);
-    pair.rtcp.listen(this.#onRtcp, this.#onSocketError);
+    pair.rtp.listen(this);
+    pair.rtcp.listen({ datagram: this.#onRtcp, failed: () => this.failed() });
     const tick = options.tick ?? createTick(clock);
     this.#turn = tick.add({ send: (now) => this.#send(now), fill: (now) => this.#fill(now) });
   }
@@ -282,7 +283,7 @@ export class RtpLine implements Line {
   /** As Line.listen; rejects with TonearmError `listening` when somebody does already. */
   listen<T>(
     hear: (frame: Readonly<Frame>) => T | undefined,
-    options: { readonly from?: number | undefined; readonly signal: AbortSignal },
+    options: Parameters<Line['listen']>[1],
   ): Promise<T | undefined> {
     return this.#hearing.listen(hear, options);
   }
@@ -341,7 +342,8 @@ export class RtpLine implements Line {
     this.#log.debug({ port: this.port, ...this.#last.counts }, 'line closed');
   }
 
-  readonly #onRtp: OnDatagram = (bytes, from, to, address, port, now) => {
+  /** Of its RTP socket. */
+  datagram(bytes: Uint8Array, from: number, to: number, address: string, port: number, now: number): void {
     if (!this.#connected || this.#closed) return;
     const secure = this.#secure;
     if (secure !== undefined) {
@@ -379,16 +381,22 @@ export class RtpLine implements Line {
     else if (meaning === 'telephone-event') this.#hearing.event(bytes, packet, now);
     else if (meaning === 'telephone-event/48000') this.#hearing.event(bytes, packet, now, OPUS_TICKS);
     else this.#hearing.silence(packet, now);
-  };
-
-  readonly #onRtcp: OnDatagram = (bytes, from, to, address, port, now) => {
-    if (this.#closed || this.#secure !== undefined || address !== this.#latch.address) return;
-    if (this.#reports.hear(bytes.subarray(from, to), now)) this.#latch.acceptRtcp(address, port);
-  };
+  }
 
   /** A socket that reports an error goes on: what it was about is lost, and counted. */
-  readonly #onSocketError = () => {
+  failed(): void {
     this.#sendErrors++;
+  }
+
+  prefetch(depth: number): number {
+    if (depth === 0) return this.#received + this.#failing;
+    const more = this.#hearing.prefetch(depth - 1);
+    return depth === 1 ? more + this.#latch.prefetch() + this.#memory.prefetch() + this.#reception.prefetch() : more;
+  }
+
+  readonly #onRtcp: DatagramListener['datagram'] = (bytes, from, to, address, port, now) => {
+    if (this.#closed || this.#secure !== undefined || address !== this.#latch.address) return;
+    if (this.#reports.hear(bytes.subarray(from, to), now)) this.#latch.acceptRtcp(address, port);
   };
 
   readonly #onSent = (error: Error | null) => {

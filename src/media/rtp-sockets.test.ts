@@ -36,13 +36,13 @@ interface Heard {
 function hearing(socket: RtpSocket) {
   const heard: Heard[] = [];
   let wake = () => {};
-  socket.listen(
-    (bytes, from, to, address, port) => {
+  socket.listen({
+    datagram(bytes, from, to, address, port) {
       heard.push({ text: Buffer.from(bytes.subarray(from, to)).toString('latin1'), address, port });
       wake();
     },
-    () => {},
-  );
+    failed() {},
+  });
   return {
     heard,
     async until(count: number) {
@@ -201,14 +201,14 @@ test('native: one that closes others while it hears, and hundreds at once', {
   let count = 0;
   const { promise, resolve } = Promise.withResolvers<void>();
   for (const [index, socket] of bound.entries())
-    socket?.listen(
-      () => {
+    socket?.listen({
+      datagram() {
         // The first that hears closes its neighbour, whose datagram may have been read already.
         if (index % 2 === 0) bound[index + 1]?.close();
         if (index % 2 === 0 && ++count === 300) resolve();
       },
-      () => {},
-    );
+      failed() {},
+    });
   for (let index = 0; index < 600; index++) a.send('x', first + index, HERE);
   await promise;
   assert.equal(count, 300);
@@ -227,10 +227,7 @@ test('native: of much that came a part is read, so that others have their turn, 
     const socket = await sockets.bind(HERE, port);
     assert.ok(socket);
     t.after(() => socket.close());
-    socket.listen(
-      () => heard++,
-      () => {},
-    );
+    socket.listen({ datagram: () => heard++, failed() {} });
     bound.push(socket);
   }
   const send = async (each: number) => {

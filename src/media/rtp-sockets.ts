@@ -6,24 +6,23 @@ import { createSocket, type RemoteInfo, type SocketOptions } from 'node:dgram';
 import { lookup as resolve } from 'node:dns';
 import { isIP, isIPv6 } from 'node:net';
 import { reasonOf, TonearmError } from '../errors.ts';
+import type { Prefetched } from './line-memory.ts';
 
-/** Hears a datagram: `bytes[from…to)`, good until it returns, from `port` at `address`, read at `now` of the clock's `monotonic`. Must not throw. */
-export type OnDatagram = (
-  bytes: Uint8Array,
-  from: number,
-  to: number,
-  address: string,
-  port: number,
-  now: number,
-) => void;
+/** Who hears what comes to a socket. Nothing in it may throw. */
+export interface DatagramListener extends Partial<Prefetched> {
+  /** A datagram: `bytes[from…to)`, good until it returns, from `port` at `address`, read at `now` of the clock's `monotonic`. */
+  datagram(bytes: Uint8Array, from: number, to: number, address: string, port: number, now: number): void;
+  /** The network reported that something that was sent is lost. */
+  failed(): void;
+}
 
 export interface RtpSocket {
   /** `send` is done with the bytes when it returns: they may be written over. */
   readonly sendsAtOnce: boolean;
   /** Where it is bound. */
   readonly port: number;
-  /** Each datagram from now on; once a socket. `onError`: the network reported that something was lost. */
-  listen(onDatagram: OnDatagram, onError: () => void): void;
+  /** Tells of each datagram from now on; once a socket. */
+  listen(listener: DatagramListener): void;
   /** `bytes` stay as they are until `onSent`, which may be called before this returns (and is, where `sendsAtOnce`). `address` is numeric, or a name that Node.js resolves. */
   send(bytes: Uint8Array, port: number, address: string, onSent: (error: Error | null) => void): void;
   close(): void;
@@ -45,11 +44,11 @@ export function createNodeSockets(monotonic: () => number): RtpSockets {
         socket && {
           port,
           sendsAtOnce: false,
-          listen(onDatagram, onError) {
+          listen(listener) {
             socket.on('message', (bytes: Buffer, from: RemoteInfo) =>
-              onDatagram(bytes, 0, bytes.length, from.address, from.port, monotonic()),
+              listener.datagram(bytes, 0, bytes.length, from.address, from.port, monotonic()),
             );
-            socket.on('error', onError);
+            socket.on('error', () => listener.failed());
           },
           send(bytes, toPort, toAddress, onSent) {
             socket.send(bytes, 0, bytes.length, toPort, toAddress, onSent);

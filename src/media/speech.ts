@@ -87,6 +87,10 @@ export class SpeechDetector {
     this.sensitivity = sensitivity;
   }
 
+  prefetch(): number {
+    return this.#at;
+  }
+
   set sensitivity(sensitivity: Sensitivity) {
     this.#n[this.#at + MARGIN] = SENSITIVITY_DB[sensitivity];
   }

@@ -74,6 +74,10 @@ export class Timeline {
     this.strangeSince = -1;
   }
 
+  prefetch(depth: number): number {
+    return depth === 0 ? this.#at : this.#coverage.prefetch();
+  }
+
   /** What has arrived. */
   get coverage(): Coverage {
     return this.#coverage;

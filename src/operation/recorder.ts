@@ -99,6 +99,11 @@ export class Recorder {
     return complete === undefined ? { by } : this.#stop(frame, complete, complete.onset);
   };
 
+  prefetch(depth: number): number {
+    if (depth === 0) return this.#origin + this.#concealed;
+    return depth === 1 ? this.#take.length : 0;
+  }
+
   /** What there is to say at the end. */
   report(): EndReport {
     // What follows the last word until the end-pointer is sure of it is no speech.

@@ -2,7 +2,7 @@
 import { silentLog } from '../../src/log.ts';
 import { audioOf, FRAME_SAMPLES, type Frame, type Key } from '../../src/media/line.ts';
 import { RtpLine, type RtpLineOptions } from '../../src/media/rtp-line.ts';
-import type { OnDatagram } from '../../src/media/rtp-sockets.ts';
+import type { DatagramListener } from '../../src/media/rtp-sockets.ts';
 import type { AudioParameters } from '../../src/media/session-description.ts';
 import { TICK_MS, type Ticked } from '../../src/media/tick.ts';
 import { type RtpPacket, writeRtpHeader } from '../../src/wire/rtp.ts';
@@ -40,12 +40,12 @@ export function wiredLine(
   let now = 0;
   let ticked: Ticked | undefined;
   const turn = { sendAt: 0, fillAt: 0, end: () => void (ticked = undefined) };
-  let receive: OnDatagram = () => {};
+  let listener: DatagramListener | undefined;
   const rtcp = { port: CALLER.port + 1, sendsAtOnce: true, listen() {}, send() {}, close() {} };
   const rtp = {
     port: CALLER.port,
     sendsAtOnce: true,
-    listen: (onDatagram: OnDatagram) => void (receive = onDatagram),
+    listen: (hears: DatagramListener) => void (listener = hears),
     send: (_bytes: Uint8Array, _port: number, _to: string, onSent: (error: Error | null) => void) =>
       onSent(null),
     close() {},
@@ -84,7 +84,7 @@ export function wiredLine(
         yield* ticksUntil(Math.ceil(happening.at / TICK_MS - 1) * TICK_MS);
         now = happening.at;
         if ('happens' in happening) happening.happens(line);
-        else receive(happening.bytes, 0, happening.bytes.length, CALLER.address, CALLER.port, now);
+        else listener?.datagram(happening.bytes, 0, happening.bytes.length, CALLER.address, CALLER.port, now);
       }
       yield* ticksUntil(untilMs);
     },

@@ -9,7 +9,7 @@ import { FRAME_SAMPLES } from '../../../src/media/line.ts';
 import { loadOpus } from '../../../src/media/opus-codec.ts';
 import type { PortPair } from '../../../src/media/ports.ts';
 import { RtpLine } from '../../../src/media/rtp-line.ts';
-import type { OnDatagram, RtpSocket } from '../../../src/media/rtp-sockets.ts';
+import type { DatagramListener, RtpSocket } from '../../../src/media/rtp-sockets.ts';
 import type { AudioParameters } from '../../../src/media/session-description.ts';
 import { writeRtpHeader } from '../../../src/wire/rtp.ts';
 import { VirtualClock } from '../../support/virtual-clock.ts';
@@ -106,18 +106,18 @@ function speaker(random: Random): () => Buffer {
 class ScriptedSocket implements RtpSocket {
   readonly port: number;
   readonly sendsAtOnce = true;
-  #onDatagram: OnDatagram | undefined;
+  #listener: DatagramListener | undefined;
 
   constructor(port: number) {
     this.port = port;
   }
 
-  listen(onDatagram: OnDatagram): void {
-    this.#onDatagram = onDatagram;
+  listen(listener: DatagramListener): void {
+    this.#listener = listener;
   }
 
   hear(bytes: Uint8Array, address: string, port: number, now: number): void {
-    this.#onDatagram?.(bytes, 0, bytes.length, address, port, now);
+    this.#listener?.datagram(bytes, 0, bytes.length, address, port, now);
   }
 
   send(...[, , , onSent]: Parameters<RtpSocket['send']>): void {

@@ -1,7 +1,7 @@
 /** The network between the server and its phones: SIP that is late, lost or doubled, and RTP that is not. */
 import { reasonOf } from '../../../src/errors.ts';
 import type { Log } from '../../../src/log.ts';
-import type { OnDatagram, RtpSocket, RtpSockets } from '../../../src/media/rtp-sockets.ts';
+import type { DatagramListener, RtpSocket, RtpSockets } from '../../../src/media/rtp-sockets.ts';
 import { deliver } from '../../../src/sip/deliver.ts';
 import type { Transport, TransportHandler } from '../../../src/sip/transport.ts';
 import type { ListenAddress } from '../../../src/sip/user-agent.ts';
@@ -125,7 +125,7 @@ export class Wire {
 
 /** UDP ports of one process that is nowhere. */
 export class Air implements RtpSockets {
-  readonly #bound = new Map<number, OnDatagram | undefined>();
+  readonly #bound = new Map<number, DatagramListener | undefined>();
 
   /** How many are bound. */
   get open(): number {
@@ -138,7 +138,7 @@ export class Air implements RtpSockets {
     return {
       port,
       sendsAtOnce: true,
-      listen: (onDatagram) => this.#bound.set(port, onDatagram),
+      listen: (listener) => this.#bound.set(port, listener),
       send: (_bytes, _port, _address, onSent) => onSent(null),
       close: () => this.#bound.delete(port),
     };
@@ -150,7 +150,7 @@ export class Air implements RtpSockets {
 
   /** A datagram of a phone arrives. */
   arrive(port: number, from: number, bytes: Uint8Array, now: number): void {
-    this.#bound.get(port)?.(bytes, 0, bytes.length, PHONE.address, from, now);
+    this.#bound.get(port)?.datagram(bytes, 0, bytes.length, PHONE.address, from, now);
   }
 
   /** The process that had them is gone. */
