@@ -96,37 +96,38 @@ export async function openRtpLine(options: RtpLineOptions): Promise<RtpLine> {
 
 /** See openRtpLine. Nothing is heard or sent before `connect`; time passes from then on. */
 export class RtpLine implements Line, DatagramListener {
+  // What each packet looks at stands first: in two lines of the cache.
+  readonly #latch: Latch;
+  readonly #reception: Reception;
+  readonly #hearing: Hearing;
+  readonly #secure: SecureTransport | undefined;
+  #meanings: Meanings = [];
+  #ticks: OpusTicks | undefined;
+  #connected = false;
+  #closed = false;
+  readonly #pace: Pace;
+  readonly #memory: LineMemory;
+  #watch: BargeInWatch | undefined;
+  #onHeard: ((heard: Heard) => void) | undefined;
+  /** As `#onHeard` was told last. */
+  #spoke = false;
+  #received = 0;
   readonly lookBack: number = LOOK_BACK_SAMPLES;
   readonly speechTail: number = SPEECH_TAIL;
   readonly #pair: PortPair;
   readonly #clock: Clock;
   readonly #log: Log;
   readonly #turn: Turn;
-  readonly #latch: Latch;
-  readonly #pace: Pace;
-  readonly #memory: LineMemory;
-  readonly #reception: Reception;
-  readonly #hearing: Hearing;
   readonly #player: Player;
   readonly #reports: Reports;
   readonly #dtmf: DtmfMode;
   /** As Options.identity's fingerprint. */
   readonly fingerprint: Fingerprint | undefined;
-  readonly #secure: SecureTransport | undefined;
-  #meanings: Meanings = [];
-  #ticks: OpusTicks | undefined;
-  #connected = false;
   #packetTimeMs = 0;
-  #closed = false;
   /** What a closed line has to say: its memory may be another's. */
   #last: { readonly position: number; readonly counts: RtpCounts; readonly report: LineReport } | undefined;
-  #watch: BargeInWatch | undefined;
   #brokeIn: ((end: PlayEnd) => void) | undefined;
   #onKey: ((key: Key) => void) | undefined;
-  #onHeard: ((heard: Heard) => void) | undefined;
-  /** As `#onHeard` was told last. */
-  #spoke = false;
-  #received = 0;
   #invalid = 0;
   #strays = 0;
   #sendErrors = 0;
@@ -389,9 +390,9 @@ export class RtpLine implements Line, DatagramListener {
   }
 
   prefetch(depth: number): number {
-    if (depth === 0) return this.#received + this.#failing;
+    if (depth === 0) return this.#received;
     const more = this.#hearing.prefetch(depth - 1);
-    return depth === 1 ? more + this.#latch.prefetch() + this.#memory.prefetch() + this.#reception.prefetch() : more;
+    return depth === 1 ? more + this.#latch.prefetch() + this.#pace.prefetch() + this.#memory.prefetch() + this.#reception.prefetch() : more;
   }
 
   readonly #onRtcp: DatagramListener['datagram'] = (bytes, from, to, address, port, now) => {

@@ -59,6 +59,20 @@ export function createSpool(port: SpoolPort): Spool {
 }
 
 class SpooledTake implements Take {
+  // What each frame looks at stands first, and is no further away.
+  readonly #marks: Int32Array;
+  readonly #marksAt: number;
+  /** Samples that wait for the spool's thread are sent to it when there are more. */
+  readonly #most: number;
+  readonly #base: number;
+  #begun = false;
+  #sealing = false;
+  #length = 0;
+  #settled = 0;
+  /** Samples before this one are in the file, or were sent to be. */
+  #safe = 0;
+  /** Samples from here on are counted but not kept; -1: there is no such limit. */
+  #limit = -1;
   readonly #id: number;
   readonly #recordingId: string;
   readonly #ring: AudioRing;
@@ -66,15 +80,7 @@ class SpooledTake implements Take {
   readonly #port: SpoolPort;
   readonly #onOver: () => void;
   readonly #end = Promise.withResolvers<number>();
-  #begun = false;
-  #length = 0;
-  #settled = 0;
-  /** Samples before this one are in the file, or were sent to be. */
-  #safe = 0;
   #start = 0;
-  /** Samples from here on are counted but not kept. */
-  #limit = Number.POSITIVE_INFINITY;
-  #sealing = false;
 
   constructor(
     id: number,
@@ -87,6 +93,10 @@ class SpooledTake implements Take {
     this.#id = id;
     this.#recordingId = spec.recordingId;
     this.#ring = ring;
+    this.#marks = ring.marks;
+    this.#marksAt = ring.marksAt;
+    this.#most = ring.keep - SAFETY;
+    this.#base = ring.base;
     this.#onGrown = onGrown;
     this.#port = port;
     this.#onOver = onOver;
@@ -100,24 +110,23 @@ class SpooledTake implements Take {
   }
 
   get written(): number {
-    return Atomics.load(this.#ring.marks, this.#ring.marksAt + WRITTEN);
+    return Atomics.load(this.#marks, this.#marksAt + WRITTEN);
   }
 
   get refused(): boolean {
-    return this.#limit !== Number.POSITIVE_INFINITY;
+    return this.#limit >= 0;
   }
 
   append(_samples: Int16Array, from: number, to: number): void {
     if (this.#sealing || from === to) return;
-    const { base, keep } = this.#ring;
     if (!this.#begun) {
       this.#begun = true;
-      this.#start = from - base;
+      this.#start = from - this.#base;
       this.#port.postMessage({ type: 'begin', take: this.#id, start: this.#start });
     }
     this.#length += to - from;
     this.#mark(LENGTH, this.#length);
-    if (this.#length - this.#safe > keep - SAFETY && this.#limit === Infinity) this.#rescue();
+    if (this.#length - this.#safe > this.#most && !this.refused) this.#rescue();
   }
 
   settle(upTo = this.#length): void {
@@ -135,7 +144,7 @@ class SpooledTake implements Take {
     if (!this.#sealing) {
       this.#sealing = true;
       this.#mark(SEALED, 1);
-      const length = Math.min(this.#length, this.#limit);
+      const length = this.refused ? Math.min(this.#length, this.#limit) : this.#length;
       const at = Math.min(length, Math.max(this.#safe, this.written));
       const samples = this.#copy(at, length);
       const failure = length < this.#length ? TOO_SLOW : undefined;
@@ -152,7 +161,8 @@ class SpooledTake implements Take {
 
   /** Its disk refuses it: nothing more is rescued. */
   failed(): void {
-    this.#limit = Math.min(this.#limit, Math.max(this.#safe, this.written));
+    const kept = Math.max(this.#safe, this.written);
+    this.#limit = this.refused ? Math.min(this.#limit, kept) : kept;
   }
 
   sealed(samples: number, failure: string | undefined): void {
@@ -171,14 +181,14 @@ class SpooledTake implements Take {
   }
 
   #mark(which: number, value: number) {
-    Atomics.store(this.#ring.marks, this.#ring.marksAt + which, value);
+    Atomics.store(this.#marks, this.#marksAt + which, value);
   }
 
   /** Sends what the spool's thread has not written yet; when too much waits for it already, nothing more is kept. */
   #rescue() {
     const { written } = this;
     this.#safe = Math.max(this.#safe, written);
-    if (this.#length - this.#safe <= this.#ring.keep - SAFETY) return;
+    if (this.#length - this.#safe <= this.#most) return;
     if (this.#length - written > QUEUE) {
       this.#limit = this.#safe;
       return;
