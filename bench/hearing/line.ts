@@ -18,10 +18,12 @@ export interface Line {
 export async function carry(sent: Int16Array, codec: Codec, loss: number, random: Random): Promise<Line> {
   const frames = sent.length / FRAME;
   const line = { samples: new Int16Array(sent.length), lost: new Uint8Array(frames) };
-  const hearing = new Hearing(({ samples, at, position, concealed }) => {
-    if (position >= sent.length) return;
-    for (let i = 0; i < FRAME; i++) line.samples[position + i] = samples[at + i]!;
-    line.lost[position / FRAME] = concealed ? 1 : 0;
+  const hearing = new Hearing({
+    hear: ({ samples, at, position, concealed }) => {
+      if (position >= sent.length) return;
+      for (let i = 0; i < FRAME; i++) line.samples[position + i] = samples[at + i]!;
+      line.lost[position / FRAME] = concealed ? 1 : 0;
+    },
   });
   if (isWide(codec)) hearing.widen(codec);
   const payloads = await encoderOf(codec, sent);

@@ -57,7 +57,7 @@ export class Ear {
   }
 
   /** To be called with each frame. */
-  readonly hear = (frame: Readonly<Frame>): undefined => {
+  hear(frame: Readonly<Frame>): undefined {
     if (this.#origin < 0) this.#origin = frame.position;
     const audio = audioOf(frame).slice();
     this.#audio.push(this.#ring === undefined ? audio : wideOf(frame, this.#ring));
@@ -72,7 +72,7 @@ export class Ear {
     if (isAudible) this.#note(ms, level);
     this.#tell(isAudible);
     return undefined;
-  };
+  }
 
   /** Resolves when it is heard, from now on (a beep that is being heard counts); `false` when `signal` aborts first. One at a time. */
   async waitFor(what: Awaited, signal: AbortSignal): Promise<boolean> {

@@ -179,7 +179,7 @@ async function talk(
   const since = stopwatch();
   const ear = new Ear(isWide(answered.codec) ? line.ring(1) : undefined);
   const listening = new AbortController();
-  const heard = line.listen(ear.hear, { signal: listening.signal });
+  const heard = line.listen(ear, { signal: listening.signal });
   const over = AbortSignal.any([dialog.ended, timeout]);
   const steps: StepReport[] = [];
   let failure: string | undefined;

@@ -59,15 +59,17 @@ interface Heard {
 
 /** Plays the script against a line that opens at 0 and is listened to until `untilMs`, with a tick each 20 ms. */
 async function hear(script: readonly Sent[], untilMs: number, { listenFrom = 0 } = {}): Promise<Heard> {
-  const hearing = new Hearing(() => {});
+  const hearing = new Hearing({ hear() {} });
   const frames: Omit<Frame, 'samples'>[] = [];
   const parts: Int16Array[] = [];
   const listening = new AbortController();
   hearing.open(0);
   const listened = hearing.listen(
-    (frame) => {
-      frames.push({ ...frame });
-      parts.push(audioOf(frame).slice());
+    {
+      hear: (frame) => {
+        frames.push({ ...frame });
+        parts.push(audioOf(frame).slice());
+      },
     },
     { from: listenFrom, signal: listening.signal },
   );
@@ -165,7 +167,7 @@ test('a packet that comes three late is waited for, one that comes five late is 
 });
 
 test('late is what came when its time had been filled; what came twice is not', () => {
-  const hearing = new Hearing(() => {});
+  const hearing = new Hearing({ hear() {} });
   const packet = emptyRtpPacket();
   hearing.open(0);
   for (const [index, sent] of speak(2000).entries()) {
@@ -408,7 +410,7 @@ test('audio that runs on under a key is silenced from its second packet on, and 
 });
 
 test('a listener can reach back a second, and no further than there was', async () => {
-  const hearing = new Hearing(() => {});
+  const hearing = new Hearing({ hear() {} });
   const packet = emptyRtpPacket();
   hearing.open(0);
   for (const sent of speak(5000)) {
@@ -422,10 +424,12 @@ test('a listener can reach back a second, and no further than there was', async 
   ]) {
     const frames: number[] = [];
     await hearing.listen(
-      (frame) => {
-        assertSaid(audioOf(frame), 0, 160, frame.position);
-        frames.push(frame.position);
-        return frame.position === 40_000 - 160 || undefined;
+      {
+        hear: (frame) => {
+          assertSaid(audioOf(frame), 0, 160, frame.position);
+          frames.push(frame.position);
+          return frame.position === 40_000 - 160 || undefined;
+        },
       },
       { from, signal: new AbortController().signal },
     );
@@ -469,16 +473,18 @@ test('whatever is sent, one second of call is one second of timeline', async () 
 });
 
 test('a gap of a minute, settled at once, comes to a listener frame by frame and loses nothing on either side', () => {
-  const hearing = new Hearing(() => {});
+  const hearing = new Hearing({ hear() {} });
   const packet = emptyRtpPacket();
   const listening = new AbortController();
   const heard: number[] = [];
   let first = 0;
   hearing.open(0);
   void hearing.listen(
-    (frame) => {
-      heard.push(frame.position);
-      if (!frame.concealed) first = audioOf(frame)[0]!;
+    {
+      hear: (frame) => {
+        heard.push(frame.position);
+        if (!frame.concealed) first = audioOf(frame)[0]!;
+      },
     },
     { from: 0, signal: listening.signal },
   );
@@ -498,7 +504,7 @@ test('a gap of a minute, settled at once, comes to a listener frame by frame and
 test('an hour of a caller whose clock is off by 200 ppm, with jitter and loss, is as long as the caller says, to within one frame', () => {
   for (const ppm of [-200, 200]) {
     let made = 0;
-    const hearing = new Hearing(() => made++);
+    const hearing = new Hearing({ hear: () => made++ });
     const packet = emptyRtpPacket();
     hearing.open(0);
     let random = 1;
@@ -537,8 +543,10 @@ test('what a caller did not send is silence; what was lost may have been speech'
   /** Where speech ends when packets [from, to) do not come; `sent`: they have their numbers. */
   const endOf = (from: number, to: number, sent: boolean) => {
     let end = 0;
-    const hearing = new Hearing(({ position, speech }) => {
-      if (speech) end = position + FRAME_SAMPLES;
+    const hearing = new Hearing({
+      hear: ({ position, speech }) => {
+        if (speech) end = position + FRAME_SAMPLES;
+      },
     });
     hearing.open(0);
     const packet = emptyRtpPacket();

@@ -11,8 +11,8 @@ import { type DualRing, openDualRing } from './dual-ring.ts';
 import { Echo } from './echo.ts';
 import { emptyFrame, History, LOOK_BACK_SAMPLES, ROOM_SAMPLES } from './history.ts';
 import { KeyEar } from './key-ear.ts';
-import { FRAME_SAMPLES, type Frame, type Key, LINE_RATE, type Sensitivity } from './line.ts';
-import { LineMemory, type Prefetched } from './line-memory.ts';
+import { FRAME_SAMPLES, type FrameListener, type Key, LINE_RATE, type Sensitivity } from './line.ts';
+import { LineMemory } from './line-memory.ts';
 import { Listener } from './listener.ts';
 import { Played, type Sound } from './played.ts';
 import { SpeechDetector } from './speech.ts';
@@ -53,11 +53,11 @@ export class Hearing {
   readonly #n: Float64Array;
   readonly #at: number;
   #listener: Pick<Listener<unknown>, 'take' | 'end' | 'prefetch'> | undefined;
-  readonly #onFrame: (frame: Readonly<Frame>) => void;
+  readonly #first: FrameListener<unknown>;
 
-  /** `onFrame` is called with each frame as it is made, before the listener hears it. */
-  constructor(onFrame: (frame: Readonly<Frame>) => void, memory = new LineMemory()) {
-    this.#onFrame = onFrame;
+  /** `first` hears each frame as it is made, before whoever listens. */
+  constructor(first: FrameListener<unknown>, memory = new LineMemory()) {
+    this.#first = first;
     this.#timeline = new Timeline(memory);
     this.#history = new History(memory);
     this.#speech = new SpeechDetector(memory);
@@ -71,7 +71,13 @@ export class Hearing {
     if (depth === 0) return this.#concealed;
     const more = this.#listener?.prefetch(depth - 1) ?? 0;
     if (depth === 1)
-      return more + this.#timeline.prefetch(0) + this.#history.prefetch(this.position) + this.#speech.prefetch() + this.#keys.prefetch();
+      return (
+        more +
+        this.#timeline.prefetch(0) +
+        this.#history.prefetch(this.position) +
+        this.#speech.prefetch() +
+        this.#keys.prefetch()
+      );
     return depth === 2 ? more + this.#timeline.prefetch(1) : more;
   }
 
@@ -218,12 +224,8 @@ export class Hearing {
 
   /** As Line.listen. */
   listen<T>(
-    hear: (frame: Readonly<Frame>) => T | undefined,
-    {
-      from,
-      signal,
-      of,
-    }: { readonly from?: number | undefined; readonly signal: AbortSignal; readonly of?: Prefetched | undefined },
+    hearer: FrameListener<T>,
+    { from, signal }: { readonly from?: number | undefined; readonly signal: AbortSignal },
   ): Promise<T | undefined> {
     if (this.#listener !== undefined)
       return Promise.reject(new TonearmError('listening', 'a line has one listener at a time'));
@@ -234,7 +236,7 @@ export class Hearing {
     const onEnd = () => {
       this.#listener = undefined;
     };
-    const listener = new Listener({ begin, hear, signal, onEnd, of });
+    const listener = new Listener({ begin, hearer, signal, onEnd });
     this.#listener = listener;
     const past = emptyFrame();
     while (!listener.ended && listener.next < this.position) {
@@ -371,7 +373,7 @@ export class Hearing {
     this.#history.keep(made);
     this.#dual?.keep(made, this.#wide?.samples, this.#played);
     this.position = end;
-    this.#onFrame(made);
+    this.#first.hear(made);
     this.#listener?.take(made);
   }
 

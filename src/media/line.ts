@@ -85,6 +85,12 @@ export interface LineReport {
   readonly concealed: number;
 }
 
+/** Who hears frames. */
+export interface FrameListener<T> extends Partial<Prefetched> {
+  /** Hears one, good until it returns. Whether it returns something, and what becomes of that, is for whoever tells it. */
+  hear(frame: Readonly<Frame>): T | undefined;
+}
+
 export interface Line {
   /** Position after the last frame that was heard. */
   readonly position: number;
@@ -121,13 +127,13 @@ export interface Line {
   keepBoth(): void;
 
   /**
-   * Calls `hear` with exactly one frame for each 20 ms of the timeline, packet or not, from `from` (default: now; reached back
+   * Tells the listener of exactly one frame for each 20 ms of the timeline, packet or not, from `from` (default: now; reached back
    * for when it lies within `lookBack`, else from the earliest that is still there), until it returns something: that is what this
    * resolves with. `undefined` when `signal` aborted or the line closed first; rejects with what `hear` throws. One listener at a time.
    */
   listen<T>(
-    hear: (frame: Readonly<Frame>) => T | undefined,
-    options: { readonly from?: number | undefined; readonly signal: AbortSignal; readonly of?: Prefetched | undefined },
+    listener: FrameListener<T>,
+    options: { readonly from?: number | undefined; readonly signal: AbortSignal },
   ): Promise<T | undefined>;
 
   /** Sends keys as RFC 4733 events, `durationMs` (default 100) each, `gapMs` (default 80) between. */

@@ -1,13 +1,11 @@
-/** The one who listens to a line: a function that is called with each frame as it is made. */
-import { FRAME_SAMPLES, type Frame } from './line.ts';
-import type { Prefetched } from './line-memory.ts';
+/** The one who listens to a line, beside whoever owns it. */
+import { FRAME_SAMPLES, type Frame, type FrameListener } from './line.ts';
 
-/** One listener of a line, until its function returns something, `signal` aborts, or `end` is called. */
+/** One listener of a line, until what it hears makes it return something, `signal` aborts, or `end` is called. */
 export class Listener<T> {
-  readonly #hear: (frame: Readonly<Frame>) => T | undefined;
+  readonly #hearer: FrameListener<T>;
   readonly #signal: AbortSignal;
   readonly #onEnd: () => void;
-  readonly #of: Prefetched | undefined;
   readonly #heard = Promise.withResolvers<T | undefined>();
   #next: number;
   #ended = false;
@@ -15,20 +13,18 @@ export class Listener<T> {
   /** `begin`: where its first frame begins. `onEnd` is called once. */
   constructor(options: {
     readonly begin: number;
-    readonly hear: (frame: Readonly<Frame>) => T | undefined;
+    readonly hearer: FrameListener<T>;
     readonly signal: AbortSignal;
     readonly onEnd: () => void;
-    readonly of?: Prefetched | undefined;
   }) {
     this.#next = options.begin;
-    this.#hear = options.hear;
+    this.#hearer = options.hearer;
     this.#signal = options.signal;
     this.#onEnd = options.onEnd;
-    this.#of = options.of;
     this.#signal.addEventListener('abort', this.end, { once: true });
   }
 
-  /** What its function returned at last. */
+  /** What it returned at last. */
   get heard(): Promise<T | undefined> {
     return this.#heard.promise;
   }
@@ -39,7 +35,7 @@ export class Listener<T> {
   }
 
   prefetch(depth: number): number {
-    return depth === 0 ? this.#next : (this.#of?.prefetch(depth - 1) ?? 0);
+    return depth === 0 ? this.#next : (this.#hearer.prefetch?.(depth - 1) ?? 0);
   }
 
   get ended(): boolean {
@@ -50,7 +46,7 @@ export class Listener<T> {
   take(frame: Readonly<Frame>): void {
     this.#next = frame.position + FRAME_SAMPLES;
     try {
-      const result = this.#hear(frame);
+      const result = this.#hearer.hear(frame);
       if (result !== undefined) this.#finish(result);
     } catch (thrown) {
       this.#heard.reject(thrown);

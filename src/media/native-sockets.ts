@@ -49,7 +49,7 @@ export function loadNativeSockets(clock: Clock): RtpSockets | undefined {
   }
 }
 
-export class NativeSockets implements RtpSockets {
+class NativeSockets implements RtpSockets {
   readonly #native: Native;
   readonly #clock: Clock;
   readonly #open: (NativeSocket | undefined)[] = [];
@@ -122,7 +122,8 @@ export class NativeSockets implements RtpSockets {
     const next = this.#next;
     const count = to - from;
     let sum = 0;
-    for (let index = 0; index < count; index++) next[index] = this.#open[this.#facts[(from + index) * FACTS]!];
+    for (let index = 0; index < count; index++)
+      next[index] = this.#open[this.#facts[(from + index) * FACTS]!];
     for (let depth = 0; depth < DEPTHS; depth++)
       for (let index = 0; index < count; index++) sum += next[index]!.prefetch(depth);
     SINK[0] = sum;

@@ -236,7 +236,7 @@ test('what is pressed is heard, at every packet time, in order, each key once', 
   for (const packetTimeMs of [10, 20, 30, 40, 60]) {
     const { player, sent, tick } = setUp({ ...PCMU, packetTimeMs });
     const told: Key[] = [];
-    const hearing = new Hearing((frame) => frame.tone !== undefined && told.push(frame.tone));
+    const hearing = new Hearing({ hear: (frame) => frame.tone !== undefined && told.push(frame.tone) });
     hearing.open(0);
     const pressed = player.keys(keys, 100, 80, never);
     await tick(4000);

@@ -75,7 +75,7 @@ async function listen(line: RtpLine, enough: (frame: Frame) => boolean, from?: n
     frames.push(frame);
     return enough(frame) || undefined;
   };
-  await line.listen(hear, { from, signal: never });
+  await line.listen({ hear }, { from, signal: never });
   return frames;
 }
 

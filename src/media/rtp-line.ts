@@ -18,6 +18,7 @@ import { Latch } from './latch.ts';
 import {
   type BargeIn,
   type Frame,
+  type FrameListener,
   type Heard,
   type Key,
   type Line,
@@ -95,7 +96,7 @@ export async function openRtpLine(options: RtpLineOptions): Promise<RtpLine> {
 }
 
 /** See openRtpLine. Nothing is heard or sent before `connect`; time passes from then on. */
-export class RtpLine implements Line, DatagramListener {
+export class RtpLine implements Line, DatagramListener, FrameListener<void> {
   // What each packet looks at stands first: in two lines of the cache.
   readonly #latch: Latch;
   readonly #reception: Reception;
@@ -143,7 +144,7 @@ export class RtpLine implements Line, DatagramListener {
     this.#latch = new Latch(this.#memory);
     this.#reception = new Reception(this.#memory);
     this.#pace = new Pace(this.#memory);
-    this.#hearing = new Hearing((frame) => this.#heard(frame), this.#memory);
+    this.#hearing = new Hearing(this, this.#memory);
     const random = randomBytes(22);
     const ssrc = random.readUInt32BE(0);
     this.#player = createPlayer({
@@ -283,10 +284,10 @@ export class RtpLine implements Line, DatagramListener {
 
   /** As Line.listen; rejects with TonearmError `listening` when somebody does already. */
   listen<T>(
-    hear: (frame: Readonly<Frame>) => T | undefined,
-    options: Parameters<Line['listen']>[1],
+    listener: FrameListener<T>,
+    options: { readonly from?: number | undefined; readonly signal: AbortSignal },
   ): Promise<T | undefined> {
-    return this.#hearing.listen(hear, options);
+    return this.#hearing.listen(listener, options);
   }
 
   /** As Line.sendKeys; throws TonearmError `noTelephoneEvents` when the caller takes none, `lineBusy` while something plays. */
@@ -392,7 +393,13 @@ export class RtpLine implements Line, DatagramListener {
   prefetch(depth: number): number {
     if (depth === 0) return this.#received;
     const more = this.#hearing.prefetch(depth - 1);
-    return depth === 1 ? more + this.#latch.prefetch() + this.#pace.prefetch() + this.#memory.prefetch() + this.#reception.prefetch() : more;
+    return depth === 1
+      ? more +
+          this.#latch.prefetch() +
+          this.#pace.prefetch() +
+          this.#memory.prefetch() +
+          this.#reception.prefetch()
+      : more;
   }
 
   readonly #onRtcp: DatagramListener['datagram'] = (bytes, from, to, address, port, now) => {
@@ -415,7 +422,8 @@ export class RtpLine implements Line, DatagramListener {
     );
   };
 
-  #heard(frame: Readonly<Frame>): void {
+  /** Of its hearing: each frame as it is made. */
+  hear(frame: Readonly<Frame>): void {
     if (frame.tone !== undefined) {
       this.#onKey?.(frame.tone);
       this.#onHeard?.({ what: 'key', key: frame.tone });

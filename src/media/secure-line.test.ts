@@ -52,9 +52,12 @@ function packet(index: number, samples = loud): Uint8Array {
 
 /** Resolves with the first frame that is loud. */
 function hearsLoudness(line: RtpLine): Promise<true | undefined> {
-  return line.listen((frame) => audioOf(frame).some((sample) => sample > 4000) || undefined, {
-    signal: never,
-  });
+  return line.listen(
+    { hear: (frame) => audioOf(frame).some((sample) => sample > 4000) || undefined },
+    {
+      signal: never,
+    },
+  );
 }
 
 const kinds: readonly [string, () => RtpSockets | undefined][] = [

@@ -79,12 +79,14 @@ async function hear(
   const narrow: number[] = [];
   const wide: number[] = [];
   const dual: number[] = [];
-  const hearing: Hearing = new Hearing((frame) => {
-    frames.push({ ...frame });
-    for (let i = 0; i < FRAME_SAMPLES; i++) narrow.push(frame.samples[frame.at + i]!);
-    const at = 2 * (frame.position % RING_SAMPLES);
-    const ring = hearing.takeRing(1);
-    if (ring !== undefined) for (let i = 0; i < 2 * FRAME_SAMPLES; i++) wide.push(ring.samples[at + i]!);
+  const hearing: Hearing = new Hearing({
+    hear: (frame) => {
+      frames.push({ ...frame });
+      for (let i = 0; i < FRAME_SAMPLES; i++) narrow.push(frame.samples[frame.at + i]!);
+      const at = 2 * (frame.position % RING_SAMPLES);
+      const ring = hearing.takeRing(1);
+      if (ring !== undefined) for (let i = 0; i < 2 * FRAME_SAMPLES; i++) wide.push(ring.samples[at + i]!);
+    },
   });
   hearing.widen(script.some(({ codec }) => codec === 'opus') ? 'opus' : 'G722');
   prepare(hearing);
@@ -275,14 +277,16 @@ test('of two channels the left is the caller, the right what was played, at the 
 test('what was cut off, and what was muted, was not heard by the caller', async () => {
   let frames = 0;
   const heard: number[] = [];
-  const hearing: Hearing = new Hearing(({ position }) => {
-    frames++;
-    if (frames === 25) hearing.cutOff();
-    if (frames === 50) hearing.playing({ narrow: new Int16Array(SECOND).fill(7), wide: undefined });
-    if (frames === 60) hearing.mute(true);
-    if (frames === 70) hearing.mute(false);
-    const ring = hearing.takeRing(2)!;
-    queueMicrotask(() => void heard.push(ring.samples[2 * (position % RING_SAMPLES) + 1]!));
+  const hearing: Hearing = new Hearing({
+    hear: ({ position }) => {
+      frames++;
+      if (frames === 25) hearing.cutOff();
+      if (frames === 50) hearing.playing({ narrow: new Int16Array(SECOND).fill(7), wide: undefined });
+      if (frames === 60) hearing.mute(true);
+      if (frames === 70) hearing.mute(false);
+      const ring = hearing.takeRing(2)!;
+      queueMicrotask(() => void heard.push(ring.samples[2 * (position % RING_SAMPLES) + 1]!));
+    },
   });
   hearing.keepBoth();
   hearing.open(0);

@@ -74,10 +74,12 @@ for (const codec of ['G722', 'opus'] as const) {
     const { samples, rate } = line.ring(1);
     assert.equal(rate, 16_000);
     const heard = line.listen<Key>(
-      ({ position, tone }) => {
-        const at = 2 * (position % RING_SAMPLES);
-        for (let i = 0; i < 320; i++) wide.push(samples[at + i]!);
-        return tone;
+      {
+        hear: ({ position, tone }) => {
+          const at = 2 * (position % RING_SAMPLES);
+          for (let i = 0; i < 320; i++) wide.push(samples[at + i]!);
+          return tone;
+        },
       },
       { signal: over },
     );

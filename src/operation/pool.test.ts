@@ -30,7 +30,7 @@ function shared(ms: number, hertz: number): PromptDelivery {
 /** Everything that a caller hears until `stop`. */
 async function heardBy(phone: RtpLine, stop: AbortSignal): Promise<Int16Array> {
   const heard: number[] = [];
-  await phone.listen((frame) => void heard.push(...audioOf(frame)), { signal: stop });
+  await phone.listen({ hear: (frame) => void heard.push(...audioOf(frame)) }, { signal: stop });
   return Int16Array.from(heard);
 }
 

@@ -65,7 +65,7 @@ async function perform(
   const recorder = begin(stopTones, from, played.by === 'speech');
   tell({ phase: 'recording' });
   if (played.by === 'speech') tell({ phase: 'speech' });
-  return (await line.listen(recorder.hear, { from, signal, of: recorder })) ?? stoppedBy(signal);
+  return (await line.listen(recorder, { from, signal })) ?? stoppedBy(signal);
 }
 
 /** Where the recording begins: speech that broke in is kept from its onset, a key is left out. */

@@ -10,7 +10,7 @@
  *
  * Silence is the absence of speech: keys are not speech, and a key that ends nothing does not start the count anew.
  */
-import { FRAME_SAMPLES, type Frame, type Line, type LineReport } from '../media/line.ts';
+import { FRAME_SAMPLES, type Frame, type FrameListener, type Line, type LineReport } from '../media/line.ts';
 import type { Take } from '../recording/take.ts';
 import { millisecondsOf, reportSince } from './end-report.ts';
 import type { EndReport, RecordSpec } from './operation.ts';
@@ -21,7 +21,7 @@ import type { StopTone, StopTones } from './stop-tones.ts';
  * One a recording. A class, and all of it whole numbers in its own fields: with a thousand recordings each frame finds it out of the
  * processor's caches, and what it refers to is looked at only when it matters.
  */
-export class Recorder {
+export class Recorder implements FrameListener<Ended> {
   readonly #line: Line;
   readonly #tell: Tell;
   readonly #take: Take;
@@ -74,7 +74,7 @@ export class Recorder {
   }
 
   /** Takes the next frame; how the recording ends, if it does here. */
-  readonly hear = (frame: Readonly<Frame>): Ended | undefined => {
+  hear(frame: Readonly<Frame>): Ended | undefined {
     const { position, speech } = frame;
     this.#note(frame);
     const limit = Math.max(this.#from, position) + this.#maxDuration - this.#length;
@@ -97,7 +97,7 @@ export class Recorder {
     if (by === undefined) return undefined;
     const { complete } = this.#stopTones;
     return complete === undefined ? { by } : this.#stop(frame, complete, complete.onset);
-  };
+  }
 
   prefetch(depth: number): number {
     if (depth === 0) return this.#origin + this.#concealed;

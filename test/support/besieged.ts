@@ -87,7 +87,10 @@ export async function besieged(config: ServerOptions['config'] = {}): Promise<Be
         const answer = acceptAnswer(outcome.sdp, offer);
         assert.ok(answer.ok);
         line.connect(answer.audio);
-        const heard = await line.listen(() => line.counts.received > 0 || undefined, { signal: patience });
+        const heard = await line.listen(
+          { hear: () => line.counts.received > 0 || undefined },
+          { signal: patience },
+        );
         assert.ok(heard, 'the friend heard nothing');
         const tookMs = performance.now() - began;
         await during?.(answer.audio.remote);

@@ -6,6 +6,7 @@ import {
   type BargeIn,
   FRAME_SAMPLES,
   type Frame,
+  type FrameListener,
   type Key,
   LINE_RATE,
   type Line,
@@ -115,7 +116,7 @@ export class ScriptedLine implements Line {
   }
 
   async listen<T>(
-    hear: (frame: Readonly<Frame>) => T | undefined,
+    listener: FrameListener<T>,
     { from, signal }: { readonly from?: number | undefined; readonly signal: AbortSignal },
   ): Promise<T | undefined> {
     const earliest = Math.max(0, this.#position - this.lookBack);
@@ -145,7 +146,7 @@ export class ScriptedLine implements Line {
       frame.concealed = frame.speech === false;
       frame.noMedia = this.#withoutMedia(at);
       this.#position = Math.max(this.#position, at + FRAME_SAMPLES);
-      const result = hear(frame);
+      const result = listener.hear(frame);
       if (result !== undefined) return result;
     }
   }

@@ -137,15 +137,17 @@ export async function hearOnWire(
   let speech = 0;
   const over = new AbortController();
   const listened = line.listen(
-    (frame: Readonly<Frame>) => {
-      const { tone, toneOnset, position } = frame;
-      if (tone !== undefined) keys.push({ key: tone, onset: toneOnset, told: position + FRAME_SAMPLES });
-      if (frame.concealed) concealed++;
-      if (frame.speech) speech++;
-      const live = audioOf(frame);
-      parts.push({ live, kept: live.slice() });
-      const open = Math.ceil(line.keyDelay / FRAME_SAMPLES);
-      for (const part of parts.slice(-1 - open)) part.kept.set(part.live);
+    {
+      hear: (frame: Readonly<Frame>) => {
+        const { tone, toneOnset, position } = frame;
+        if (tone !== undefined) keys.push({ key: tone, onset: toneOnset, told: position + FRAME_SAMPLES });
+        if (frame.concealed) concealed++;
+        if (frame.speech) speech++;
+        const live = audioOf(frame);
+        parts.push({ live, kept: live.slice() });
+        const open = Math.ceil(line.keyDelay / FRAME_SAMPLES);
+        for (const part of parts.slice(-1 - open)) part.kept.set(part.live);
+      },
     },
     { from: 0, signal: over.signal },
   );

@@ -58,7 +58,10 @@ export const line: Target = {
     const positions: number[] = [];
     line.connect(AUDIO);
     const stop = new AbortController();
-    const listening = line.listen(({ position }) => void positions.push(position), { signal: stop.signal });
+    const listening = line.listen(
+      { hear: ({ position }) => void positions.push(position) },
+      { signal: stop.signal },
+    );
     let received = 0;
     for (let at = 0; at + 3 <= input.length; ) {
       const from = input[at]!;
