@@ -13,12 +13,12 @@ const POLL_MS = 5;
 /** Datagrams that are read of one socket at a time: more is a flood, and waits for the next time. */
 const MOST_OF_SOCKET = 64;
 /**
- * Of all sockets in one turn of the event loop: some 7 ms of work. While they are read more come, so that on a busy machine it may take a hundred times
- * as long until nothing is left; meanwhile nobody would hear of a key that is among them.
+ * How long they are read in one turn of the event loop. While they are read more come, so that on a busy machine it may take a hundred times as long
+ * until nothing is left; meanwhile nobody would hear of a key that is among them.
  */
-const MOST_IN_TURN = 1024;
-/** After so many such turns in a row all is read that there is: what else there is to do must not make audio late. */
-const SHORT_TURNS = 8;
+const TURN_MS = 8;
+/** … or, while something is left, so many times as long as all else took since the turn before: what else there is to do must not make audio late. */
+const SHARE = 4;
 const MOST_AT_ONCE = 512;
 const BYTES = 256 * 1024;
 /** Numbers that are told of each datagram: see native/rtp-sockets.c. */
@@ -59,7 +59,8 @@ class NativeSockets implements RtpSockets {
   #count = 0;
   #timer: Timer | undefined;
   #goesOn = false;
-  #shortTurns = 0;
+  /** When the turn before this one ended, if it left something. */
+  #leftAt: number | undefined;
 
   constructor(native: Native, clock: Clock) {
     this.#native = native;
@@ -86,24 +87,24 @@ class NativeSockets implements RtpSockets {
   }
 
   poll(): boolean {
-    let left = this.#shortTurns < SHORT_TURNS ? MOST_IN_TURN : Number.POSITIVE_INFINITY;
+    let now = this.#clock.monotonic();
+    const over = now + Math.max(TURN_MS, SHARE * (now - (this.#leftAt ?? now)));
     // Each pass reads one datagram of each socket that has one.
     for (let pass = 0; pass < MOST_OF_SOCKET; pass++) {
-      if (left <= 0) {
-        this.#shortTurns++;
+      if (now >= over) {
+        this.#leftAt = now;
         return false;
       }
       const count = this.#native.receive(this.#bytes, this.#facts);
       if (count === 0) break;
-      left -= count;
-      const now = this.#clock.monotonic();
+      now = this.#clock.monotonic();
       for (let from = 0; from < count; from += FETCHED_AT_ONCE) {
         const to = Math.min(count, from + FETCHED_AT_ONCE);
         this.#prefetch(from, to);
         this.#hear(from, to, now);
       }
     }
-    this.#shortTurns = 0;
+    this.#leftAt = undefined;
     return true;
   }
 
@@ -125,7 +126,7 @@ class NativeSockets implements RtpSockets {
     for (let index = 0; index < count; index++)
       next[index] = this.#open[this.#facts[(from + index) * FACTS]!];
     for (let depth = 0; depth < DEPTHS; depth++)
-      for (let index = 0; index < count; index++) sum += next[index]!.prefetch(depth);
+      for (let index = 0; index < count; index++) sum += next[index]?.prefetch(depth) ?? 0;
     SINK[0] = sum;
   }
 

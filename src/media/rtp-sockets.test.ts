@@ -199,25 +199,33 @@ test('native: one that closes others while it hears, and hundreds at once', {
   t.after(() => closeAll(bound));
   const a = await phone(t);
   let count = 0;
+  const closed = new Set<number>();
+  const heardClosed: number[] = [];
   const { promise, resolve } = Promise.withResolvers<void>();
   for (const [index, socket] of bound.entries())
     socket?.listen({
       datagram() {
-        // The first that hears closes its neighbour, whose datagram may have been read already.
-        if (index % 2 === 0) bound[index + 1]?.close();
-        if (index % 2 === 0 && ++count === 300) resolve();
+        if (closed.has(index)) heardClosed.push(index);
+        if (index >= 300) return;
+        // Each of the first half closes one of the other half, whose datagram may have been read already.
+        bound[index + 300]?.close();
+        closed.add(index + 300);
+        if (++count === 300) resolve();
       },
       failed() {},
     });
   for (let index = 0; index < 600; index++) a.send('x', first + index, HERE);
   await promise;
-  assert.equal(count, 300);
+  assert.deepEqual(heardClosed, []);
 });
 
-test('native: of much that came a part is read, so that others have their turn, and soon all of it', {
+test('native: reading ends after a while, so that others have their turn, and goes on for four times as long as they took', {
   skip: !built && 'not built: npm run build:native',
 }, async (t) => {
-  const sockets = loadNativeSockets({ ...systemClock, after: () => ({ cancel() {} }) });
+  let now = 0;
+  // Whatever is read takes 3 ms.
+  const clock = { now: () => 0, monotonic: () => (now += 3), after: () => ({ cancel() {} }) };
+  const sockets = loadNativeSockets(clock);
   assert.ok(sockets);
   const caller = await phone(t);
   const bound: RtpSocket[] = [];
@@ -239,7 +247,10 @@ test('native: of much that came a part is read, so that others have their turn, 
   };
   await send(60);
   assert.equal(sockets.poll(), false);
-  assert.ok(heard >= 1024 && heard < 1200, `${heard} of 1200 were read`);
-  assert.equal(sockets.poll(), true);
+  assert.equal(heard, 3 * 20, 'until 8 ms are over');
+  now += 17;
+  assert.equal(sockets.poll(), false);
+  assert.equal(heard, (3 + 27) * 20, 'for 80 ms, after 20 ms of others');
+  while (!sockets.poll());
   assert.equal(heard, 1200);
 });
