@@ -4,7 +4,10 @@ import { watchForBargeIn } from './barge-in.ts';
 import type { Frame, Key, PlayEnd } from './line.ts';
 
 /** One letter a frame: `.` nothing, `s` speech, a key as itself. */
-function first(script: string, options: { speech?: boolean; keys?: boolean; speaking?: boolean }) {
+function first(
+  script: string,
+  options: { speech?: boolean; keys?: boolean; speaking?: boolean; from?: number },
+) {
   const watch = watchForBargeIn(
     { speech: options.speech ?? true, keys: options.keys ?? true },
     options.speaking ?? false,
@@ -12,7 +15,7 @@ function first(script: string, options: { speech?: boolean; keys?: boolean; spea
   for (const [index, letter] of [...script].entries()) {
     const tone = letter === '.' || letter === 's' ? undefined : (letter as Key);
     const frame: Omit<Frame, 'samples' | 'at'> = {
-      position: index * 160,
+      position: (options.from ?? 0) + index * 160,
       speech: letter === 's',
       undecided: false,
       speechOnset: 40,
@@ -44,4 +47,14 @@ test('speech that was going on breaks in only if it goes on for half a second; w
   assert.equal(first('s'.repeat(24), { speaking: true }), undefined);
   assert.equal(first('s'.repeat(40), { speaking: true })?.frame, 24);
   assert.equal(first('sss..s', { speaking: true })?.frame, 5);
+});
+
+test('of speech that was going on what was said before is left out; of what started it is not', () => {
+  const from = 4800;
+  const onsetOf = (script: string) => {
+    const end = first(script, { speaking: true, from })?.end;
+    return end?.by === 'speech' ? end.onset : undefined;
+  };
+  assert.equal(onsetOf('s'.repeat(40)), 4800);
+  assert.equal(onsetOf('sss..s'), 40);
 });

@@ -13,14 +13,18 @@ export type BargeInWatch = (frame: Omit<Frame, 'samples' | 'at'>) => PlayEnd | u
 export function watchForBargeIn(bargeIn: BargeIn, speaking: boolean): BargeInWatch {
   let carriedOn = speaking;
   let frames = 0;
+  let began: number | undefined;
   return (frame) => {
+    began ??= frame.position;
     if (bargeIn.keys && frame.tone !== undefined) {
       const after = frame.position + FRAME_SAMPLES;
       return { by: 'key', key: frame.tone, onset: frame.toneOnset, after };
     }
     if (!frame.speech) carriedOn = false;
     else if (bargeIn.speech && (!carriedOn || ++frames >= CARRIED_ON_FRAMES)) {
-      return { by: 'speech', onset: frame.speechOnset };
+      // What was said before is of what came before: it may have a key in it that ended that.
+      const onset = carriedOn ? Math.max(began, frame.speechOnset) : frame.speechOnset;
+      return { by: 'speech', onset };
     }
     return undefined;
   };

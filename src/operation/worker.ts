@@ -20,6 +20,7 @@ import { createSpool } from '../recording/spool.ts';
 import type { FromSpool } from '../recording/spool-protocol.ts';
 import { serveLines } from './line-server.ts';
 import type { FromWorker, LogLevel, ToWorker, WorkerStart } from './protocol.ts';
+import { rehearse } from './rehearsal.ts';
 
 /** How long a failed worker takes to seal what it has. */
 const LAST_WORDS_MS = 2000;
@@ -78,4 +79,5 @@ main.on('message', (message: ToWorker) => {
   if (message.type === 'close') void stop(0);
   else server.take(message);
 });
+await rehearse();
 send({ type: 'ready', sockets: native === undefined ? 'node' : 'native' });
