@@ -16,10 +16,10 @@ const MOST_OF_SOCKET = 64;
  * How long they are read in one turn of the event loop. While they are read more come, so that on a busy machine it may take a hundred times as long
  * until nothing is left; meanwhile nobody would hear of a key that is among them.
  */
-const TURN_MS = 8;
+const TURN_MS = 4;
 /** … or, while something is left, so many times as long as all else took since the turn before: what else there is to do must not make audio late. */
 const SHARE = 4;
-const MOST_AT_ONCE = 512;
+const MOST_AT_ONCE = 256;
 const BYTES = 256 * 1024;
 /** Numbers that are told of each datagram: see native/rtp-sockets.c. */
 const FACTS = 4;

@@ -247,10 +247,10 @@ test('native: reading ends after a while, so that others have their turn, and go
   };
   await send(60);
   assert.equal(sockets.poll(), false);
-  assert.equal(heard, 3 * 20, 'until 8 ms are over');
+  assert.equal(heard, 2 * 20, 'until 4 ms are over');
   now += 17;
   assert.equal(sockets.poll(), false);
-  assert.equal(heard, (3 + 27) * 20, 'for 80 ms, after 20 ms of others');
+  assert.equal(heard, (2 + 27) * 20, 'for 80 ms, after 20 ms of others');
   while (!sockets.poll());
   assert.equal(heard, 1200);
 });

@@ -13,8 +13,10 @@ const BLOCK = SPOOL_RATE / 2;
 /** The takes of one worker. */
 export interface WorkerTakes {
   take(message: ToSpool): void;
-  /** Writes what has come since; to be called a few times a second. */
-  poll(): void;
+  /** Whether there are none. */
+  readonly idle: boolean;
+  /** Writes what has come since, of all takes or of this share of them, by turns; each is to have its turn a few times a second. */
+  poll(share?: number): void;
   /** The worker is gone: seals what it left open, with all that it heard. */
   abandon(): readonly AbandonedTake[];
 }
@@ -25,6 +27,14 @@ export function createWorkerTakes(
   openFiles: typeof openTakeFiles = openTakeFiles,
 ): WorkerTakes {
   const takes = new Map<number, WrittenTake>();
+  /** Those whose turn is to come. */
+  let turns = takes.entries();
+  const next = () => {
+    const { value } = turns.next();
+    if (value !== undefined) return value;
+    turns = takes.entries();
+    return turns.next().value;
+  };
 
   const seal = (id: number, take: WrittenTake, length: number, why?: string) => {
     takes.delete(id);
@@ -40,6 +50,9 @@ export function createWorkerTakes(
   };
 
   return {
+    get idle() {
+      return takes.size === 0;
+    },
     take(message) {
       if (message.type === 'open') {
         const opened = new WrittenTake(message.spec, message.ring, openFiles);
@@ -55,9 +68,11 @@ export function createWorkerTakes(
         if (message.type === 'seal') seal(message.take, take, message.length, message.failure);
       }
     },
-    poll() {
+    poll(share = 1) {
       const grown: number[] = [];
-      for (const [id, take] of takes) {
+      for (let left = Math.ceil(takes.size * share); left > 0; left--) {
+        const [id, take] = next() ?? [];
+        if (id === undefined || take === undefined) break;
         tend(id, take, () => take.poll());
         if (take.spec.streamed && take.hasGrown()) grown.push(id, take.told);
       }

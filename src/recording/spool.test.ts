@@ -7,6 +7,8 @@ import fc from 'fast-check';
 import { openSpooledTake, testRing } from '../../test/support/spooled-take.ts';
 import { createSpool, type TakeSpec } from './spool.ts';
 import { readJournal, type TakeFiles } from './spool-files.ts';
+import { createWorkerTakes } from './spool-writer.ts';
+import { LENGTH } from './take.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'tonearm-spool-'));
 after(() => rmSync(folder, { recursive: true, force: true }));
@@ -317,4 +319,43 @@ test('any sequence of appends, settles, cuts and turns of the spool leaves what 
     ),
     { numRuns: 200 },
   );
+});
+
+test('of many takes some are written at a time, each in its turn, also while takes come and go', () => {
+  const disks = new Map<string, Disk>();
+  const takes = createWorkerTakes(
+    () => {},
+    ({ recordingId }) => {
+      const disk = new Disk();
+      disks.set(recordingId, disk);
+      return disk;
+    },
+  );
+  assert.equal(takes.idle, true);
+  const rings = Array.from({ length: 12 }, () => testRing());
+  const open = (take: number) => {
+    takes.take({ type: 'open', take, spec: spec({ recordingId: `r${take}` }), ring: rings[take]! });
+    takes.take({ type: 'begin', take, start: 0 });
+    const { marks, marksAt } = rings[take]!;
+    marks[marksAt + LENGTH] = 4000;
+  };
+  const written = () => [...disks].filter(([, { writes }]) => writes > 0).map(([id]) => id);
+  for (let take = 0; take < 10; take++) open(take);
+  takes.poll(0.2);
+  assert.deepEqual(written(), ['r0', 'r1']);
+  const gone = { length: 0, at: 0, samples: new Int16Array(0), failure: undefined };
+  takes.take({ type: 'seal', take: 2, ...gone });
+  open(10);
+  takes.poll(0.2);
+  assert.deepEqual(written(), ['r0', 'r1', 'r3', 'r4']);
+  for (let turn = 0; turn < 4; turn++) takes.poll(0.2);
+  assert.deepEqual(written(), ['r0', 'r1', 'r3', 'r4', 'r5', 'r6', 'r7', 'r8', 'r9', 'r10']);
+  open(11);
+  takes.poll(0.1);
+  takes.poll(0.1);
+  takes.poll();
+  assert.ok(written().includes('r11'), 'all of them have their turn at once');
+  for (const take of [0, 1, 3, 4, 5, 6, 7, 8, 9, 10, 11]) takes.take({ type: 'seal', take, ...gone });
+  assert.equal(takes.idle, true);
+  takes.poll();
 });
