@@ -12,7 +12,7 @@ const LOOK_EVERY_MS = 1000;
 /** To be called before anything else: V8 looks at both settings whenever a heap of any thread would grow. */
 export function keepHeapsSmall(): void {
   // What is live may grow by so much per cent before the old generation is collected; by default it may double and more.
-  setFlagsFromString('--heap-growing-percent=20');
+  setFlagsFromString('--heap-growing-percent=10');
   boundYoung();
   setInterval(boundYoung, LOOK_EVERY_MS).unref();
 }
