@@ -6,16 +6,17 @@ import type { Frame, Key, PlayEnd } from './line.ts';
 /** One letter a frame: `.` nothing, `s` speech, a key as itself. */
 function first(
   script: string,
-  options: { speech?: boolean; keys?: boolean; speaking?: boolean; from?: number },
+  options: { speech?: boolean; keys?: boolean; speaking?: boolean; keysUntil?: number },
 ) {
   const watch = watchForBargeIn(
     { speech: options.speech ?? true, keys: options.keys ?? true },
     options.speaking ?? false,
+    () => options.keysUntil ?? 0,
   );
   for (const [index, letter] of [...script].entries()) {
     const tone = letter === '.' || letter === 's' ? undefined : (letter as Key);
     const frame: Omit<Frame, 'samples' | 'at'> = {
-      position: (options.from ?? 0) + index * 160,
+      position: index * 160,
       speech: letter === 's',
       undecided: false,
       speechOnset: 40,
@@ -49,12 +50,11 @@ test('speech that was going on breaks in only if it goes on for half a second; w
   assert.equal(first('sss..s', { speaking: true })?.frame, 5);
 });
 
-test('of speech that was going on what was said before is left out; of what started it is not', () => {
-  const from = 4800;
-  const onsetOf = (script: string) => {
-    const end = first(script, { speaking: true, from })?.end;
+test('speech that was going on is told from its onset, or from the end of a key that lies in it', () => {
+  const onsetOf = (keysUntil: number) => {
+    const end = first('s'.repeat(40), { speaking: true, keysUntil })?.end;
     return end?.by === 'speech' ? end.onset : undefined;
   };
-  assert.equal(onsetOf('s'.repeat(40)), 4800);
-  assert.equal(onsetOf('sss..s'), 40);
+  assert.equal(onsetOf(0), 40);
+  assert.equal(onsetOf(720), 720);
 });

@@ -9,22 +9,21 @@ const CARRIED_ON_FRAMES = 25;
 /** Tells, frame by frame as they are made, whether this one breaks in. */
 export type BargeInWatch = (frame: Omit<Frame, 'samples' | 'at'>) => PlayEnd | undefined;
 
-/** `speaking`: whether the caller speaks as playing begins. */
-export function watchForBargeIn(bargeIn: BargeIn, speaking: boolean): BargeInWatch {
+/**
+ * `speaking`: whether the caller speaks as playing begins. `keysUntil`: where the last key ended; speech that went on over it is told from there on: what was
+ * said before, and the key, were of what came before.
+ */
+export function watchForBargeIn(bargeIn: BargeIn, speaking: boolean, keysUntil: () => number): BargeInWatch {
   let carriedOn = speaking;
   let frames = 0;
-  let began: number | undefined;
   return (frame) => {
-    began ??= frame.position;
     if (bargeIn.keys && frame.tone !== undefined) {
       const after = frame.position + FRAME_SAMPLES;
       return { by: 'key', key: frame.tone, onset: frame.toneOnset, after };
     }
     if (!frame.speech) carriedOn = false;
     else if (bargeIn.speech && (!carriedOn || ++frames >= CARRIED_ON_FRAMES)) {
-      // What was said before is of what came before: it may have a key in it that ended that.
-      const onset = carriedOn ? Math.max(began, frame.speechOnset) : frame.speechOnset;
-      return { by: 'speech', onset };
+      return { by: 'speech', onset: Math.max(frame.speechOnset, keysUntil()) };
     }
     return undefined;
   };

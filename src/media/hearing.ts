@@ -150,6 +150,11 @@ export class Hearing {
     this.#keys.signalled(key, this.position, this.position + Math.round((durationMs * LINE_RATE) / 1000));
   }
 
+  /** Where the last key that was heard ends, as far as is known. */
+  get keysUntil(): number {
+    return Math.max(this.#keys.mutedTo, this.#keys.soundsUntil);
+  }
+
   /** As Line.keyDelay. */
   get keyDelay(): number {
     return this.#keys.delay;

@@ -19,6 +19,8 @@ const MOST_OF_SOCKET = 64;
 const TURN_MS = 4;
 /** … or, while something is left, so many times as long as all else took since the turn before: what else there is to do must not make audio late. */
 const SHARE = 4;
+/** Of what they took so much counts: a pause of this process is not made up for by another one. */
+const MOST_OF_OTHERS_MS = 25;
 const MOST_AT_ONCE = 256;
 const BYTES = 256 * 1024;
 /** Numbers that are told of each datagram: see native/rtp-sockets.c. */
@@ -87,25 +89,31 @@ class NativeSockets implements RtpSockets {
   }
 
   poll(): boolean {
-    let now = this.#clock.monotonic();
-    const over = now + Math.max(TURN_MS, SHARE * (now - (this.#leftAt ?? now)));
-    // Each pass reads one datagram of each socket that has one.
-    for (let pass = 0; pass < MOST_OF_SOCKET; pass++) {
-      if (now >= over) {
-        this.#leftAt = now;
-        return false;
-      }
+    const began = this.#clock.monotonic();
+    const others = Math.min(MOST_OF_OTHERS_MS, began - (this.#leftAt ?? began));
+    const over = began + Math.max(TURN_MS, SHARE * others);
+    this.#leftAt = undefined;
+    // A pass that is not full has read one datagram of each socket that has any.
+    for (let passes = 0; passes < MOST_OF_SOCKET; ) {
       const count = this.#native.receive(this.#bytes, this.#facts);
       if (count === 0) break;
-      now = this.#clock.monotonic();
-      for (let from = 0; from < count; from += FETCHED_AT_ONCE) {
-        const to = Math.min(count, from + FETCHED_AT_ONCE);
-        this.#prefetch(from, to);
-        this.#hear(from, to, now);
-      }
+      this.#hearAll(count);
+      if (count < MOST_AT_ONCE) passes++;
+      const now = this.#clock.monotonic();
+      if (now < over) continue;
+      this.#leftAt = now;
+      return false;
     }
-    this.#leftAt = undefined;
     return true;
+  }
+
+  #hearAll(count: number): void {
+    const now = this.#clock.monotonic();
+    for (let from = 0; from < count; from += FETCHED_AT_ONCE) {
+      const to = Math.min(count, from + FETCHED_AT_ONCE);
+      this.#prefetch(from, to);
+      this.#hear(from, to, now);
+    }
   }
 
   #hear(from: number, to: number, now: number): void {

@@ -266,7 +266,7 @@ export class RtpLine implements Line, DatagramListener, FrameListener<void> {
     this.#hearing.playing(sound);
     let brokenBy: PlayEnd | undefined;
     if (options.bargeIn !== undefined) {
-      this.#watch = watchForBargeIn(options.bargeIn, this.#hearing.speech);
+      this.#watch = watchForBargeIn(options.bargeIn, this.#hearing.speech, () => this.#hearing.keysUntil);
       this.#brokeIn = (end) => {
         brokenBy = end;
         broken.abort();
@@ -408,6 +408,7 @@ export class RtpLine implements Line, DatagramListener, FrameListener<void> {
   };
 
   readonly #onSent = (error: Error | null) => {
+    if (this.#closed) return;
     if (error === null) {
       this.#failing = 0;
       return;

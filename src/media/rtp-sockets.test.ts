@@ -223,8 +223,7 @@ test('native: reading ends after a while, so that others have their turn, and go
   skip: !built && 'not built: npm run build:native',
 }, async (t) => {
   let now = 0;
-  // Whatever is read takes 3 ms.
-  const clock = { now: () => 0, monotonic: () => (now += 3), after: () => ({ cancel() {} }) };
+  const clock = { now: () => 0, monotonic: () => now, after: () => ({ cancel() {} }) };
   const sockets = loadNativeSockets(clock);
   assert.ok(sockets);
   const caller = await phone(t);
@@ -235,7 +234,13 @@ test('native: reading ends after a while, so that others have their turn, and go
     const socket = await sockets.bind(HERE, port);
     assert.ok(socket);
     t.after(() => socket.close());
-    socket.listen({ datagram: () => heard++, failed() {} });
+    socket.listen({
+      datagram() {
+        heard++;
+        now += 0.125;
+      },
+      failed() {},
+    });
     bound.push(socket);
   }
   const send = async (each: number) => {
@@ -245,12 +250,41 @@ test('native: reading ends after a while, so that others have their turn, and go
         sent.push(new Promise((resolve) => caller.send('x', port, HERE, () => resolve())));
     await Promise.all(sent);
   };
-  await send(60);
+  await send(100);
   assert.equal(sockets.poll(), false);
-  assert.equal(heard, 2 * 20, 'until 4 ms are over');
-  now += 17;
+  assert.equal(heard, 40, 'for 4 ms, to the end of a pass');
+  now += 20;
   assert.equal(sockets.poll(), false);
-  assert.equal(heard, (2 + 27) * 20, 'for 80 ms, after 20 ms of others');
+  assert.equal(heard, 40 + 640, 'for 80 ms, after 20 ms of others');
+  now += 1000;
+  assert.equal(sockets.poll(), false);
+  assert.equal(heard, 680 + 800, 'for 100 ms, however long the others took');
+  assert.equal(sockets.poll(), false);
+  assert.equal(heard, 1480 + 40, 'what it took itself does not count');
   while (!sockets.poll());
-  assert.equal(heard, 1200);
+  assert.equal(heard, 2000);
+});
+
+test('native: while more is left than is read at once, it is not said that all was read', {
+  skip: !built && 'not built: npm run build:native',
+}, async (t) => {
+  const sockets = loadNativeSockets({ now: () => 0, monotonic: () => 0, after: () => ({ cancel() {} }) });
+  assert.ok(sockets);
+  const caller = await phone(t);
+  const first = await freePorts(300);
+  const bound = await Promise.all(
+    Array.from({ length: 300 }, (_, index) => sockets.bind(HERE, first + index)),
+  );
+  t.after(() => closeAll(bound));
+  let heard = 0;
+  for (const socket of bound) socket?.listen({ datagram: () => heard++, failed() {} });
+  for (let datagram = 0; datagram < 60; datagram++)
+    await Promise.all(
+      Array.from(
+        { length: 300 },
+        (_, index) => new Promise<void>((sent) => caller.send('x', first + index, HERE, () => sent())),
+      ),
+    );
+  assert.equal(sockets.poll(), true);
+  assert.equal(heard, 300 * 60);
 });

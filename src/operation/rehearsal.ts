@@ -1,5 +1,5 @@
 /**
- * The call that a media worker has with itself before it takes any: without a network, a disk or a clock, but with all that seldom happens in one.
+ * The call that a media worker has with itself before its first: without a network, a disk or a clock, but with all that seldom happens in one.
  *
  * V8 makes machine code for what it has seen happen, and throws a function's away when something else does. With two thousand calls up, the first
  * key that anybody pressed and the first packet that was lost made all of them late by up to a quarter of a second.
@@ -53,13 +53,19 @@ const VOICE = Int16Array.from(
   (_, at) => 8000 * Math.sin(at / 2) * Math.sin((Math.PI * at) / 2000) ** 2,
 );
 
-/** What the caller does in a tick. `swapped`: the next packet comes before this one. */
+/** What the caller does in a tick. `swap`: the next packet comes before this one. */
 type Doing = 'speak' | 'hush' | 'lose' | 'swap' | 'repeat' | 'comfort' | '1' | '#' | 'nothing';
 
 interface Scene {
   readonly record: Partial<RecordSpec>;
   /** In the tick of that number, of 20 ms. */
   does(tick: number): Doing;
+  readonly becomes: Became;
+}
+
+/** `brokenInto`: the prompt or the beep. */
+interface Became {
+  readonly brokenInto: boolean;
   readonly endsBy: OperationEnd['by'];
 }
 
@@ -67,22 +73,30 @@ const troubled = (tick: number): Doing =>
   (({ 60: 'lose', 65: 'swap', 70: 'repeat', 72: 'comfort', 80: '1' }) as const)[tick] ?? 'speak';
 
 const SCENES: readonly Scene[] = [
-  { record: {}, does: (tick) => (tick < 110 ? troubled(tick) : '#'), endsBy: 'stopTone' },
+  {
+    record: {},
+    does: (tick) => (tick < 110 ? troubled(tick) : '#'),
+    becomes: { brokenInto: true, endsBy: 'stopTone' },
+  },
   {
     record: { prompts: [{ audio: 0, times: 1 }] },
     does: (tick) => (tick < 10 ? 'hush' : tick < 70 ? 'speak' : 'hush'),
-    endsBy: 'maxSilence',
+    becomes: { brokenInto: true, endsBy: 'maxSilence' },
   },
   {
     record: { maxSilenceMs: 5000 },
     does: (tick) => (tick < 60 ? 'speak' : 'nothing'),
-    endsBy: 'noMedia',
+    becomes: { brokenInto: true, endsBy: 'noMedia' },
   },
-  { record: { maxDurationMs: 500, beep: false }, does: () => 'speak', endsBy: 'maxDuration' },
+  {
+    record: { maxDurationMs: 500, beep: false },
+    does: () => 'speak',
+    becomes: { brokenInto: false, endsBy: 'maxDuration' },
+  },
 ];
 
-/** Has the call. Resolves with how each of its recordings ended, in the order of what `expected` says. */
-export async function rehearse(): Promise<readonly OperationEnd['by'][]> {
+/** Has the call. Resolves with what became of each of its scenes, in the order of `expected`. */
+export async function rehearse(): Promise<readonly Became[]> {
   let now = 0;
   const clock: Clock = { now: () => now, monotonic: () => now, after: () => ({ cancel() {} }) };
   const turn = { sendAt: 0, fillAt: 0, end() {} };
@@ -111,15 +125,17 @@ export async function rehearse(): Promise<readonly OperationEnd['by'][]> {
     line.datagram(bytes, 0, bytes.length, CALLER.address, CALLER.port, now),
   );
 
-  const ends: OperationEnd['by'][] = [];
+  const scenes: Became[] = [];
   for (const { record, does } of SCENES) {
     let over = false;
+    let brokenInto = false;
     const prompt = Promise.resolve({ ok: true, samples: VOICE } as const);
-    const run = queue.run({ ...USUAL, ...record }, [prompt], () => {});
+    const run = queue.run({ ...USUAL, ...record }, [prompt], ({ phase }) => {
+      brokenInto ||= phase === 'bargeIn';
+    });
     void run.ended.then(({ by }) => {
       over = true;
-
-      ends.push(by);
+      scenes.push({ brokenInto, endsBy: by });
     });
     for (let number = 0; !over && number < MOST_TICKS; number++) {
       now += TICK_MS;
@@ -131,11 +147,11 @@ export async function rehearse(): Promise<readonly OperationEnd['by'][]> {
   }
   await queue.close('hangUp');
   await line.close();
-  return ends;
+  return scenes;
 }
 
 /** As `rehearse` is to resolve. */
-export const expected: readonly OperationEnd['by'][] = SCENES.map(({ endsBy }) => endsBy);
+export const expected: readonly Became[] = SCENES.map(({ becomes }) => becomes);
 
 /** A scene that does not end as it should is over at last. */
 const MOST_TICKS = 500;

@@ -46,11 +46,18 @@ const tick = createTick(systemClock, () => rtpSockets.poll());
 const pairs = createPortPairs(ports, rtpSockets);
 const memories = createLineMemories();
 let identity: DtlsIdentity | undefined;
+let rehearsed: Promise<void> | undefined;
 const spool = createSpool(spoolPort);
 spoolPort.on('message', (message: FromSpool) => spool.take(message));
 spoolPort.on('close', () => spool.lost());
 const server = serveLines({
-  openLine: (secure, onLost) => {
+  openLine: async (secure, onLost) => {
+    // Not as the thread begins: Node.js 24 crashes where one is terminated in the middle of it. Calls can be had without.
+    rehearsed ??= rehearse().then(
+      () => {},
+      (thrown: unknown) => log.warn({ error: reasonOf(thrown) }, 'a rehearsal failed'),
+    );
+    await rehearsed;
     // One certificate for all browsers of this worker, made when the first one calls.
     if (secure) identity ??= createDtlsIdentity(systemClock.now());
     const shared = { address, ports: pairs, tick, memories, dtmf, clock: systemClock, log };
@@ -79,5 +86,4 @@ main.on('message', (message: ToWorker) => {
   if (message.type === 'close') void stop(0);
   else server.take(message);
 });
-await rehearse();
 send({ type: 'ready', sockets: native === undefined ? 'node' : 'native' });

@@ -8,6 +8,7 @@ import { createWorkerTakes, type WorkerTakes } from './spool-writer.ts';
 const TURN_MS = 100;
 /** Some of them at a time: whoever is told that its take is sealed waits for no more than that. */
 const POLL_MS = 10;
+const MOST_AT_ONCE = 0.3;
 
 const main = parentPort;
 if (main === null) throw new Error('spool-thread.ts is the entry of a worker thread: start it by openPool');
@@ -20,7 +21,7 @@ let polledAt = 0;
 const poll = () => {
   // On a busy machine the timer is late: more have their turn then.
   const now = performance.now();
-  const share = Math.min(1, (now - polledAt) / TURN_MS);
+  const share = Math.min(MOST_AT_ONCE, (now - polledAt) / TURN_MS);
   polledAt = now;
   let idle = true;
   for (const { takes } of workers.values()) {
