@@ -97,7 +97,7 @@ export async function openRtpLine(options: RtpLineOptions): Promise<RtpLine> {
 
 /** See openRtpLine. Nothing is heard or sent before `connect`; time passes from then on. */
 export class RtpLine implements Line, DatagramListener, FrameListener<void> {
-  // What each packet looks at stands first: in two lines of the cache.
+  // What each packet looks at stands first, and together: in few lines of the cache.
   readonly #latch: Latch;
   readonly #reception: Reception;
   readonly #hearing: Hearing;
