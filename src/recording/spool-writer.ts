@@ -29,6 +29,8 @@ export function createWorkerTakes(
   const takes = new Map<number, WrittenTake>();
   /** Those whose turn is to come. */
   let turns = takes.entries();
+  /** Turns that have not been had yet, in full or in part. */
+  let owed = 0;
   const next = () => {
     const { value } = turns.next();
     if (value !== undefined) return value;
@@ -70,7 +72,8 @@ export function createWorkerTakes(
     },
     poll(share = 1) {
       const grown: number[] = [];
-      for (let left = Math.ceil(takes.size * share); left > 0; left--) {
+      owed = Math.min(takes.size, owed + takes.size * share);
+      for (; owed >= 1; owed--) {
         const [id, take] = next() ?? [];
         if (id === undefined || take === undefined) break;
         tend(id, take, () => take.poll());

@@ -351,6 +351,8 @@ test('of many takes some are written at a time, each in its turn, also while tak
   for (let turn = 0; turn < 4; turn++) takes.poll(0.2);
   assert.deepEqual(written(), ['r0', 'r1', 'r3', 'r4', 'r5', 'r6', 'r7', 'r8', 'r9', 'r10']);
   open(11);
+  takes.poll(0.05);
+  assert.equal(written().length, 10, 'half a turn is none');
   for (const { marks, marksAt } of rings) marks[marksAt + LENGTH] = 8000;
   takes.poll();
   const writes = (id: string) => disks.get(id)?.writes;
