@@ -5,15 +5,13 @@
 import { decodeG711, type G711 } from '../wire/g711.ts';
 import { KEYS } from './keys.ts';
 import { FRAME_SAMPLES, type Frame } from './line.ts';
-import { LineMemory, NOTES, RING_FRAMES, RING_SAMPLES } from './line-memory.ts';
+import { CACHE_LINE_BYTES, LineMemory, NOTES, RING_FRAMES, RING_SAMPLES } from './line-memory.ts';
 
 /** The notes of a frame: facts, onset of speech, onset of the tone, time without media. 32 bits of samples are three days. */
 const FACTS = 0;
 const SPEECH_ONSET = 1;
 const TONE_ONSET = 2;
 const NO_MEDIA = 3;
-/** Of samples a line of the cache has so many. */
-const SAMPLES_OF_CACHE_LINE = 32;
 /** The facts: a key (1 + its event number, 0 for none) and three flags. */
 const KEY = 31;
 const SPEECH = 32;
@@ -43,7 +41,8 @@ export class History {
   prefetch(position: number): number {
     let sum = this.#notes[this.#notesOf(position)]!;
     const from = this.index(position);
-    for (let at = from; at < from + FRAME_SAMPLES; at += SAMPLES_OF_CACHE_LINE) sum += this.samples[at]!;
+    const step = CACHE_LINE_BYTES / Int16Array.BYTES_PER_ELEMENT;
+    for (let at = from; at < from + FRAME_SAMPLES; at += step) sum += this.samples[at]!;
     return sum;
   }
 

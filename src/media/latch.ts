@@ -45,7 +45,7 @@ export class Latch {
   constructor(memory = new LineMemory()) {
     this.#n = memory.numbers;
     this.#at = memory.take(NUMBERS);
-    this.#source = -1;
+    this.source = -1;
   }
 
   prefetch(): number {
@@ -58,37 +58,33 @@ export class Latch {
   }
 
   get port(): number {
-    return this.#port;
-  }
-
-  get #port(): number {
     return this.#n[this.#at + PORT]!;
   }
-  set #port(value: number) {
+  private set port(value: number) {
     this.#n[this.#at + PORT] = value;
   }
-  get #source(): number {
+  private get source(): number {
     return this.#n[this.#at + SOURCE]!;
   }
-  set #source(value: number) {
+  private set source(value: number) {
     this.#n[this.#at + SOURCE] = value;
   }
-  get #sequence(): number {
+  private get sequence(): number {
     return this.#n[this.#at + SEQUENCE]!;
   }
-  set #sequence(value: number) {
+  private set sequence(value: number) {
     this.#n[this.#at + SEQUENCE] = value;
   }
-  get #lastAt(): number {
+  private get lastAt(): number {
     return this.#n[this.#at + LAST_AT]!;
   }
-  set #lastAt(value: number) {
+  private set lastAt(value: number) {
     this.#n[this.#at + LAST_AT] = value;
   }
 
   /** Whether that is where the caller sends from. */
   isFrom(address: string, port: number): boolean {
-    return this.#from !== 'nobody' && port === this.#port && address === this.#address;
+    return this.#from !== 'nobody' && port === this.port && address === this.#address;
   }
 
   /**
@@ -101,7 +97,7 @@ export class Latch {
     if (nextAddress === this.#givenAddress && nextPort === this.#givenPort) return;
     this.#givenAddress = this.#address = nextAddress;
     this.#givenPort = nextPort;
-    this.#port = isOnlyHere(nextAddress, signalledFrom) ? 0 : nextPort;
+    this.port = isOnlyHere(nextAddress, signalledFrom) ? 0 : nextPort;
     this.#heardRtcpPort = 0;
     this.#from = 'nobody';
   }
@@ -109,10 +105,10 @@ export class Latch {
   /** Whether a valid RTP packet from there belongs to the caller. */
   accept(from: string, fromPort: number, ssrc: number, sequence: number, now: number): boolean {
     const isLatched = this.#from !== 'nobody';
-    if (isLatched && fromPort === this.#port && from === this.#address) {
-      this.#source = ssrc;
-      this.#sequence = sequence;
-      this.#lastAt = now;
+    if (isLatched && fromPort === this.port && from === this.#address) {
+      this.source = ssrc;
+      this.sequence = sequence;
+      this.lastAt = now;
       return true;
     }
     const isTold = from === this.#givenAddress || from === this.#signalledFrom;
@@ -120,11 +116,11 @@ export class Latch {
       (fromPort === this.#givenPort && from === this.#givenAddress) ||
       (isTold && this.#from !== 'told') ||
       // A NAT on the way forgot its binding and made another one; or SDP changed, and the stream did not.
-      ((!isLatched || now - this.#lastAt > SILENT_MS) && this.#continues(ssrc, sequence, now))
+      ((!isLatched || now - this.lastAt > SILENT_MS) && this.#continues(ssrc, sequence, now))
     )
       return this.#take(from, fromPort, ssrc, sequence, now);
     // Somebody else altogether is not believed any more, however long the caller is silent; a new stream from where it was told to be is.
-    if (isLatched && (now - this.#lastAt <= SILENT_MS || !(isTold || from === this.#address))) return false;
+    if (isLatched && (now - this.lastAt <= SILENT_MS || !(isTold || from === this.#address))) return false;
     if (!this.#isProven(from, fromPort, ssrc, sequence)) return false;
     return this.#take(from, fromPort, ssrc, sequence, now);
   }
@@ -140,15 +136,15 @@ export class Latch {
   /** Where on `address` to send RTCP: where it comes from; else what SDP says; else, behind NAT, the port after that of the RTP. */
   get rtcpPort(): number {
     if (this.#heardRtcpAddress === this.#address && this.#heardRtcpPort !== 0) return this.#heardRtcpPort;
-    const asGiven = this.#address === this.#givenAddress && this.#port === this.#givenPort;
-    return asGiven ? this.#givenRtcpPort : this.#port + 1;
+    const asGiven = this.#address === this.#givenAddress && this.port === this.#givenPort;
+    return asGiven ? this.#givenRtcpPort : this.port + 1;
   }
 
   /** Whether it goes on with the stream that was heard: which nobody guesses, its SSRC and sequence number being random (RFC 3550 §5.1). */
   #continues(ssrc: number, sequence: number, now: number): boolean {
-    const ahead = (sequence - this.#sequence) & 0xffff;
-    const most = MOST_LOST + (now - this.#lastAt) / SHORTEST_PACKET_MS;
-    return ssrc === this.#source && ahead > 0 && ahead <= most;
+    const ahead = (sequence - this.sequence) & 0xffff;
+    const most = MOST_LOST + (now - this.lastAt) / SHORTEST_PACKET_MS;
+    return ssrc === this.source && ahead > 0 && ahead <= most;
   }
 
   /** Whether this is the last of as many packets as it takes, one after the other, from one source. */
@@ -170,10 +166,10 @@ export class Latch {
     const isTold = from === this.#givenAddress || from === this.#signalledFrom;
     this.#from = isTold ? 'told' : 'stranger';
     this.#address = from;
-    this.#port = fromPort;
-    this.#source = ssrc;
-    this.#sequence = sequence;
-    this.#lastAt = now;
+    this.port = fromPort;
+    this.source = ssrc;
+    this.sequence = sequence;
+    this.lastAt = now;
     this.#candidatePackets = 0;
     return true;
   }

@@ -7,8 +7,6 @@
 
 /** Numbers of one line: 704 bytes. */
 const NUMBERS = 88;
-/** Of these a line of the cache has eight. */
-const NUMBERS_OF_CACHE_LINE = 8;
 /** Lines that share one array. */
 const LINES_OF_CHUNK = 64;
 
@@ -26,6 +24,9 @@ export interface Prefetched {
   /** Reads something of everything that is `depth` references away; gives any of it, lest the reading be optimized away. */
   prefetch(depth: number): number;
 }
+
+/** Of a processor's caches: one number read ahead brings the others beside it. */
+export const CACHE_LINE_BYTES = 64;
 
 /** Depths, from 0 on, at which there is anything. */
 export const DEPTHS = 6;
@@ -79,7 +80,8 @@ export class LineMemory {
 
   prefetch(): number {
     let sum = this.marks[this.marksAt]!;
-    for (let at = this.#at; at < this.#at + NUMBERS; at += NUMBERS_OF_CACHE_LINE) sum += this.numbers[at]!;
+    const step = CACHE_LINE_BYTES / Float64Array.BYTES_PER_ELEMENT;
+    for (let at = this.#at; at < this.#at + NUMBERS; at += step) sum += this.numbers[at]!;
     return sum;
   }
 

@@ -74,8 +74,9 @@ export function createWorkerTakes(
       const grown: number[] = [];
       owed = Math.min(takes.size, owed + takes.size * share);
       for (; owed >= 1; owed--) {
-        const [id, take] = next() ?? [];
-        if (id === undefined || take === undefined) break;
+        const turn = next();
+        if (turn === undefined) break;
+        const [id, take] = turn;
         tend(id, take, () => take.poll());
         if (take.spec.streamed && take.hasGrown()) grown.push(id, take.told);
       }
