@@ -35,7 +35,7 @@ export interface WebPhone {
 interface PagePhone {
   readonly ended: Promise<unknown>;
   place(server: string, target: string): Promise<unknown>;
-  press(key: string): void;
+  press(key: string): Promise<void>;
   signal(key: string): void;
   spoken(): Promise<void>;
   hold(): Promise<void>;
@@ -92,7 +92,7 @@ function phoneOf(page: Page): Omit<WebPhone, 'close'> {
         target,
       ] as const);
     },
-    press: (key) => page.evaluate((key) => void phone.press(key), key),
+    press: (key) => page.evaluate((key) => phone.press(key), key),
     signal: (key) => page.evaluate((key) => void phone.signal(key), key),
     spoken: () => page.evaluate(() => phone.spoken()),
     holdAndResume: () => page.evaluate(() => phone.hold().then(() => phone.resume())),
