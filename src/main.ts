@@ -1,4 +1,8 @@
 #!/usr/bin/env node
-import { run } from './cli/run.ts';
+import { keepHeapsSmall } from './cli/small-heaps.ts';
+
+// Before anything else is loaded: that alone would grow the young generation to its fullest.
+keepHeapsSmall();
+const { run } = await import('./cli/run.ts');
 
 process.exitCode = await run(process.argv);

@@ -1,5 +1,5 @@
 /** Everything that can end a call, in one place: what is told of it, and what a caller who was not answered yet hears. */
-import type { SecureLoss } from '../media/secure-transport.ts';
+import type { LineLoss } from '../operation/media-engine.ts';
 import type { DialogEnd } from '../sip/user-agent.ts';
 import type { CallEnding } from './model.ts';
 
@@ -94,11 +94,11 @@ const callerGone = ending('caller', 487, 'The WebSocket of the far end closed, a
 export const unusableAnswer = (why: string): Ending =>
   ending('failed', 488, `The caller's answer to our offer cannot be used: ${why}`, 488);
 
-export const mediaDied: Ending = ending('failed', 500, 'The media worker that carried the call died.');
-
 /** A browser that closed its media, or is gone, has hung up. */
-export const mediaLost = ({ by, message }: SecureLoss): Ending =>
-  ending(by === 'failed' ? 'failed' : 'caller', by === 'failed' ? 500 : 487, message);
+export const mediaLost = ({ by, message }: LineLoss): Ending => {
+  if (by === 'worker') return ending('failed', 500, 'The media worker that carried the call died.');
+  return by === 'failed' ? ending('failed', 500, message) : ending('caller', 487, message);
+};
 
 export const shutDown: Ending = ending('shutdown', 503, 'The server was shut down.');
 

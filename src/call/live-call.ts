@@ -7,8 +7,7 @@
  */
 import { reasonOf } from '../errors.ts';
 import type { Codec } from '../media/codecs.ts';
-import type { SecureLoss } from '../media/secure-transport.ts';
-import type { MediaEngine, MediaLine } from '../operation/media-engine.ts';
+import type { LineLoss, MediaEngine, MediaLine } from '../operation/media-engine.ts';
 import type { Dialog, DialogEnd } from '../sip/user-agent.ts';
 import { Connection, type ConnectionEvents } from './connection.ts';
 import type { DialPlan } from './dial-plan.ts';
@@ -157,9 +156,8 @@ export class LiveCall {
     const { mediaAddress: address, codecs } = this.parts;
     const connection = new Connection(line, { address, codecs, signalledFrom, events });
     this.#connection = connection;
-    onAbort(line.failed, () => this.end(endings.mediaDied));
     onAbort(line.lost, () => {
-      const loss = line.lost.reason as SecureLoss;
+      const loss = line.lost.reason as LineLoss;
       this.parts.log.warn(
         { callId: this.#call.id, by: loss.by, why: loss.message },
         'the media of a call is lost',

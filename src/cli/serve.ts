@@ -6,7 +6,6 @@ import { type Config, readConfig } from '../config.ts';
 import { DEFAULT_CALLBACK, DEFAULT_FILE, defaultApplication } from '../config-applications.ts';
 import { warnOfWeakSecrets } from '../config-weak-secrets.ts';
 import { readKeptApplications } from '../kept-applications.ts';
-import { keepHeapsSmall } from './small-heaps.ts';
 
 /**
  * Runs the server until SIGTERM or SIGINT, then drains and stops. Resolves with the exit code. Throws TonearmError for what keeps it from
@@ -15,7 +14,6 @@ import { keepHeapsSmall } from './small-heaps.ts';
 export async function serve(options: { readonly config?: string; readonly data?: string }): Promise<number> {
   // Keys, tokens and recordings are kept in the data folder: nobody else on this machine is to read them.
   process.umask(0o077);
-  keepHeapsSmall();
   const read = readConfig({ file: options.config, env: process.env, data: options.data });
   // One that the command line made is enough; but whoever began with the default one keeps it.
   const isAlone = readKeptApplications(read.data).length === 0 || existsSync(join(read.data, DEFAULT_FILE));

@@ -7,13 +7,13 @@ import { getHeapSpaceStatistics, setFlagsFromString } from 'node:v8';
 /** Of the main thread's young generation, both halves: it grows up to here. A scavenge a megabyte would be a pause every 20 ms. */
 const YOUNG_BYTES = 8 << 20;
 /** V8 makes it small again whenever little is going on. */
-const LOOK_EVERY_MS = 1000;
+const LOOK_EVERY_MS = 100;
 
 /** To be called before anything else: V8 looks at both settings whenever a heap of any thread would grow. */
 export function keepHeapsSmall(): void {
   // What is live may grow by so much per cent before the old generation is collected; by default it may double and more.
   setFlagsFromString('--heap-growing-percent=10');
-  boundYoung();
+  setFlagsFromString('--semi-space-growth-factor=1');
   setInterval(boundYoung, LOOK_EVERY_MS).unref();
 }
 

@@ -37,7 +37,9 @@ export class Coverage {
 
   /** Adds `[start, end)`, joined with what it touches. `false` when it was refused: too many stretches. */
   add(start: number, end: number): boolean {
-    if (start !== this.lastEnd || this.lastStart === this.lastEnd) return this.#addAnywhere(start, end);
+    const isFirst = this.count === 0 && this.lastStart === this.lastEnd;
+    if (start !== this.lastEnd && !isFirst) return this.#addAnywhere(start, end);
+    if (isFirst) this.lastStart = start;
     this.lastEnd = end;
     return true;
   }

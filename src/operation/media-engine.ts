@@ -3,6 +3,7 @@
  * the thread's side. Commands cross by MessagePort, a few an operation.
  */
 import type { Key } from '../media/line.ts';
+import type { SecureLoss } from '../media/secure-transport.ts';
 import type { AudioParameters } from '../media/session-description.ts';
 import type { Fingerprint } from '../wire/sdp.ts';
 import type { OperationEnd, OperationProgress, OperationSpec, PromptDelivery } from './operation.ts';
@@ -26,14 +27,15 @@ export interface PacketCounts {
   readonly received: number;
 }
 
+/** How a line was lost: by the browser at its other end, or with the worker that carried it; what ran on it ends with `error` before that. */
+export type LineLoss = SecureLoss | { readonly by: 'worker'; readonly message: string };
+
 export interface MediaLine {
   /** The even port for RTP; RTCP is the next one. */
   readonly port: number;
   /** Of the certificate that it shows; `undefined`: it is not for DTLS. */
   readonly fingerprint?: Fingerprint | undefined;
-  /** Aborts when the worker that carried the line is gone; running operations end with `error` before that. */
-  readonly failed: AbortSignal;
-  /** Aborts, with a SecureLoss for its reason, when a browser at the other end is gone or was never there. The line is still to be closed. */
+  /** Aborts, with a LineLoss for its reason, when there is, or will be, no media. The line is still to be closed. */
   readonly lost: AbortSignal;
   /** Sets, or at a re-INVITE changes, what offer/answer settled. */
   connect(parameters: AudioParameters): void;

@@ -238,7 +238,7 @@ test('a worker that dies ends its operations with what was on disk, fails its li
   assert.equal((await stage.spooled('r1')).length, end.take.samples);
   assert.equal((await waits.ended).by, 'error');
   assert.equal((await waits.ended).take, undefined);
-  assert.ok(line.failed.aborted);
+  assert.equal(line.lost.reason.by, 'worker');
   await line.close();
   assert.equal((await line.run(recordSpec(), [], () => {}).ended).by, 'hangUp');
   await assert.rejects(stage.pool.openLine({ callId: 'c2' }), { code: 'workerFailed' });
@@ -265,9 +265,9 @@ test('a defect in a worker seals its takes, is logged, and leaves other workers 
   const end = await run.ended;
   assert.equal(end.by, 'error');
   assert.equal((await stage.spooled('r1')).length, end.take?.samples);
-  if (!doomed.failed.aborted) await once(doomed.failed, 'abort');
+  if (!doomed.lost.aborted) await once(doomed.lost, 'abort');
   assert.ok(stage.logged.includes('a media worker failed'));
-  assert.equal(other.failed.aborted, false);
+  assert.equal(other.lost.aborted, false);
   assert.equal((await other.run(promptSpec({ prompts: [] }), [], () => {}).ended).by, 'finished');
 });
 

@@ -5,10 +5,11 @@ import { TonearmError } from '../errors.ts';
 import type { Log } from '../log.ts';
 import type { DtmfMode } from '../media/keys.ts';
 import { type PortRange, shareOfPorts } from '../media/ports.ts';
+import type { OnHeard } from './linked-line.ts';
 import type { MediaEngine, PacketCounts } from './media-engine.ts';
 import type { WorkerStart } from './protocol.ts';
 import { linkSpool } from './spool-link.ts';
-import { linkWorker, type OnHeard, type WorkerLink } from './worker-link.ts';
+import { linkWorker, type WorkerLink } from './worker-link.ts';
 
 export interface PoolOptions {
   /** Where lines bind their ports. */

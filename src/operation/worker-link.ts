@@ -2,16 +2,12 @@
 import type { Worker } from 'node:worker_threads';
 import { reasonOf, TonearmError } from '../errors.ts';
 import type { Log } from '../log.ts';
-import type { Heard, Key } from '../media/line.ts';
-import type { MediaLine, OperationRun, PacketCounts } from './media-engine.ts';
-import type { OperationEnd, OperationProgress, OperationSpec, PromptDelivery } from './operation.ts';
+import { type LineHost, LinkedLine, LinkedOperation, type OnHeard, overRun } from './linked-line.ts';
+import type { MediaLine, PacketCounts } from './media-engine.ts';
+import type { OperationEnd, PromptDelivery } from './operation.ts';
 import type { FromWorker, ToWorker } from './protocol.ts';
 import type { WorkerSpool } from './spool-link.ts';
-import type { Tell } from './stage.ts';
 import { withTake } from './take-summary.ts';
-
-/** Told of each change in what a line hears. */
-export type OnHeard = (heard: Heard) => void;
 
 export interface WorkerLink {
   /** Lines that are open or being opened. */
@@ -26,24 +22,6 @@ export interface WorkerLink {
   packets(): Promise<PacketCounts>;
   /** Asks the worker to end everything and stop. */
   close(): void;
-}
-
-interface LinkedLine {
-  readonly opened: PromiseWithResolvers<MediaLine>;
-  readonly failed: AbortController;
-  readonly lost: AbortController;
-  readonly closed: PromiseWithResolvers<void>;
-  onKey: ((key: Key) => void) | undefined;
-  readonly onHeard: OnHeard | undefined;
-  closing: boolean;
-}
-
-interface LinkedOperation {
-  readonly spec: OperationSpec;
-  readonly tell: Tell;
-  readonly ended: PromiseWithResolvers<OperationEnd>;
-  /** Of the take, in case the worker cannot tell any more. */
-  spoken: boolean;
 }
 
 /** Numbers lines and operations: unique in their worker. */
@@ -61,13 +39,8 @@ export function linkWorker(worker: Worker, log: Log, spool: Pick<WorkerSpool, 'a
   const post = (message: ToWorker) => worker.postMessage(message);
 
   const end = (id: number, end: OperationEnd) => {
-    operations.get(id)?.ended.resolve(end);
+    operations.get(id)?.end(end);
     operations.delete(id);
-  };
-
-  const progressed = (operation: LinkedOperation, progress: OperationProgress) => {
-    operation.spoken ||= progress.phase === 'speech';
-    operation.tell(progress);
   };
 
   const onMessage = (message: FromWorker) => {
@@ -76,34 +49,30 @@ export function linkWorker(worker: Worker, log: Log, spool: Pick<WorkerSpool, 'a
         log.debug({ sockets: message.sockets }, 'a media worker is ready');
         ready.resolve();
         break;
-      case 'lineOpened': {
-        const line = lines.get(message.line);
-        line?.opened.resolve(mediaLine(message.line, line, message));
+      case 'lineOpened':
+        lines.get(message.line)?.open(message);
         break;
-      }
       case 'lineRefused':
-        lines.get(message.line)?.opened.reject(new TonearmError(message.code, message.message));
+        lines.get(message.line)?.refuse(new TonearmError(message.code, message.message));
         lines.delete(message.line);
         break;
       case 'lineLost':
-        lines.get(message.line)?.lost.abort(message.loss);
+        lines.get(message.line)?.lose(message.loss);
         break;
       case 'key':
-        lines.get(message.line)?.onKey?.(message.key);
+        lines.get(message.line)?.hear(message.key);
         break;
       case 'heard':
         lines.get(message.line)?.onHeard?.(message.heard);
         break;
-      case 'progress': {
-        const operation = operations.get(message.operation);
-        if (operation) progressed(operation, message.progress);
+      case 'progress':
+        operations.get(message.operation)?.progress(message.progress);
         break;
-      }
       case 'ended':
         end(message.operation, message.end);
         break;
       case 'lineClosed':
-        lines.get(message.line)?.closed.resolve();
+        lines.get(message.line)?.end();
         lines.delete(message.line);
         break;
       case 'counted':
@@ -133,74 +102,38 @@ export function linkWorker(worker: Worker, log: Log, spool: Pick<WorkerSpool, 'a
       end(id, withTake({ by: 'error', message: death.message }, take));
     }
     for (const line of lines.values()) {
-      line.opened.reject(death);
-      line.closed.resolve();
-      line.failed.abort(death);
+      line.refuse(death);
+      line.end();
+      line.lose({ by: 'worker', message: death.message });
     }
     lines.clear();
     gone.resolve();
   };
 
-  const mediaLine = (
-    id: number,
-    line: LinkedLine,
-    { port, fingerprint }: Pick<MediaLine, 'port' | 'fingerprint'>,
-  ): MediaLine => ({
-    port,
-    fingerprint,
-    failed: line.failed.signal,
-    lost: line.lost.signal,
-    connect(parameters) {
-      if (lines.has(id)) post({ type: 'connect', line: id, parameters });
+  const host: LineHost = {
+    hasLine: (id) => lines.has(id),
+    post,
+    run(line, spec, prompts, tell) {
+      if (!lines.has(line))
+        return overRun({ by: 'error', message: death?.message ?? 'the media worker was stopped' });
+      const id = ++numbers;
+      const operation = new LinkedOperation(host, id, spec, tell);
+      post({ type: 'run', line, operation: id, spec, prompts: prompts.length });
+      operations.set(id, operation);
+      const deliver = (prompt: number, delivery: PromptDelivery) => {
+        if (operations.has(id)) post({ type: 'deliver', operation: id, prompt, delivery });
+      };
+      for (const [index, prompt] of prompts.entries()) {
+        prompt.then(
+          (delivery) => deliver(index, delivery),
+          (thrown: unknown) => deliver(index, { ok: false, why: 'unavailable', message: reasonOf(thrown) }),
+        );
+      }
+      return operation;
     },
-    mute(muted) {
-      if (lines.has(id)) post({ type: 'mute', line: id, muted });
+    cancel(operation) {
+      if (operations.has(operation)) post({ type: 'cancel', operation });
     },
-    takeKey(key, durationMs) {
-      if (lines.has(id)) post({ type: 'takeKey', line: id, key, durationMs });
-    },
-    watchKeys(onKey) {
-      line.onKey = onKey;
-      if (lines.has(id)) post({ type: 'watchKeys', line: id });
-    },
-    run(spec, prompts, onProgress) {
-      if (line.closing) return over({ by: 'hangUp' });
-      if (!lines.has(id))
-        return over({ by: 'error', message: death?.message ?? 'the media worker was stopped' });
-      return run(id, spec, prompts, onProgress);
-    },
-    close() {
-      if (!line.closing && lines.has(id)) post({ type: 'closeLine', line: id });
-      line.closing = true;
-      return line.closed.promise;
-    },
-  });
-
-  const run = (
-    line: number,
-    spec: OperationSpec,
-    prompts: readonly Promise<PromptDelivery>[],
-    tell: Tell,
-  ): OperationRun => {
-    const id = ++numbers;
-    const ended = Promise.withResolvers<OperationEnd>();
-    post({ type: 'run', line, operation: id, spec, prompts: prompts.length });
-    operations.set(id, { spec, tell, ended, spoken: false });
-    const deliver = (prompt: number, delivery: PromptDelivery) => {
-      if (operations.has(id)) post({ type: 'deliver', operation: id, prompt, delivery });
-    };
-    for (const [index, prompt] of prompts.entries()) {
-      prompt.then(
-        (delivery) => deliver(index, delivery),
-        (thrown: unknown) => deliver(index, { ok: false, why: 'unavailable', message: reasonOf(thrown) }),
-      );
-    }
-    return {
-      ended: ended.promise,
-      cancel() {
-        if (operations.has(id)) post({ type: 'cancel', operation: id });
-      },
-    };
   };
 
   worker.on('message', onMessage);
@@ -220,12 +153,10 @@ export function linkWorker(worker: Worker, log: Log, spool: Pick<WorkerSpool, 'a
     openLine(callId, secure, onHeard) {
       if (death !== undefined) return Promise.reject(death);
       const id = ++numbers;
-      const opened = Promise.withResolvers<MediaLine>();
-      const closed = Promise.withResolvers<void>();
-      const [failed, lost] = [new AbortController(), new AbortController()];
-      lines.set(id, { opened, closed, failed, lost, onKey: undefined, onHeard, closing: false });
+      const line = new LinkedLine(host, id, onHeard);
+      lines.set(id, line);
       post({ type: 'openLine', line: id, callId, secure, watched: onHeard !== undefined });
-      return opened.promise;
+      return line.opened;
     },
     packets() {
       if (death !== undefined) return Promise.resolve(packets);
@@ -239,8 +170,4 @@ export function linkWorker(worker: Worker, log: Log, spool: Pick<WorkerSpool, 'a
       post({ type: 'close' });
     },
   };
-}
-
-function over(end: OperationEnd): OperationRun {
-  return { ended: Promise.resolve(end), cancel() {} };
 }

@@ -1,6 +1,6 @@
 /** What a dialog consists of (RFC 3261 §12), as data and functions on it. Pure. */
 import { parseCSeq } from '../wire/sip-header.ts';
-import { header, headerList, type SipRequest, type SipResponse } from '../wire/sip-message.ts';
+import { header, headerList, onItsOwn, type SipRequest, type SipResponse } from '../wire/sip-message.ts';
 import { parseNameAddr, withoutHeaderFields } from '../wire/sip-uri.ts';
 import { makeRequest, type RequestParts } from './messages.ts';
 
@@ -25,13 +25,13 @@ export function dialogOfInvite(invite: SipRequest, toTag: string): DialogState |
   const from = parseNameAddr(header(invite, 'from') ?? '');
   if (target === undefined || from === undefined) return undefined;
   return {
-    callId: header(invite, 'call-id') ?? '',
+    callId: onItsOwn(header(invite, 'call-id') ?? ''),
     localTag: toTag,
     // RFC 2543 peers may have none (§12.1.1).
-    remoteTag: from.parameters.tag ?? '',
-    local: `${header(invite, 'to') ?? ''};tag=${toTag}`,
-    remote: header(invite, 'from') ?? '',
-    routes: headerList(invite, 'record-route'),
+    remoteTag: onItsOwn(from.parameters.tag ?? ''),
+    local: onItsOwn(`${header(invite, 'to') ?? ''};tag=${toTag}`),
+    remote: onItsOwn(header(invite, 'from') ?? ''),
+    routes: headerList(invite, 'record-route').map(onItsOwn),
     remoteTarget: target,
     localSequence: 0,
     remoteSequence: parseCSeq(header(invite, 'cseq') ?? '')?.sequence,
@@ -47,10 +47,10 @@ export function dialogOfAnswer(invite: SipRequest, answer: SipResponse): DialogS
   return {
     callId: header(invite, 'call-id') ?? '',
     localTag: from.parameters.tag ?? '',
-    remoteTag: to.parameters.tag ?? '',
+    remoteTag: onItsOwn(to.parameters.tag ?? ''),
     local: header(invite, 'from') ?? '',
-    remote: header(answer, 'to') ?? '',
-    routes: headerList(answer, 'record-route').reverse(),
+    remote: onItsOwn(header(answer, 'to') ?? ''),
+    routes: headerList(answer, 'record-route').map(onItsOwn).reverse(),
     remoteTarget: target,
     localSequence: parseCSeq(header(invite, 'cseq') ?? '')?.sequence ?? 1,
     remoteSequence: undefined,
@@ -101,5 +101,5 @@ export function nextHop(dialog: DialogState): string {
 export function contactOf(message: SipRequest | SipResponse): string | undefined {
   const value = headerList(message, 'contact')[0];
   const uri = value === undefined ? undefined : parseNameAddr(value)?.uri;
-  return uri === undefined || uri.scheme === 'tel' ? undefined : withoutHeaderFields(uri);
+  return uri === undefined || uri.scheme === 'tel' ? undefined : onItsOwn(withoutHeaderFields(uri));
 }

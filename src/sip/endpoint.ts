@@ -5,19 +5,19 @@
 import { type Clock, pause } from '../clock.ts';
 import type { Log } from '../log.ts';
 import type { SipRequest } from '../wire/sip-message.ts';
-import { Authenticator } from './authentication.ts';
 import { refusalOf } from './checks.ts';
-import { type DialogHost, type FinalAnswer, SipDialog } from './dialog.ts';
-import { type DialogState, dialogOfInvite, keyOfRequest, nextHop } from './dialog-state.ts';
+import { SipDialog } from './dialog.ts';
+import { type DialogParts, DialogRoute, type DialogServices } from './dialog-route.ts';
+import { type DialogState, dialogOfInvite, keyOfRequest } from './dialog-state.ts';
 import { IncomingCall } from './incoming-call.ts';
 import { contactFor } from './local-address.ts';
 import { toTagOf } from './matching.ts';
 import { ALLOW, responseTo } from './messages.ts';
-import { locate, type resolveName } from './next-hop.ts';
+import type { resolveName } from './next-hop.ts';
 import { placeCall } from './outgoing-call.ts';
 import { Queue } from './queue.ts';
 import type { ServerTransaction } from './server-transaction.ts';
-import { createSources, DEFAULT_LIMITS, type Source, type SourceLimits, type Sources } from './sources.ts';
+import { createSources, DEFAULT_LIMITS, type SourceLimits, type Sources } from './sources.ts';
 import { openTcp } from './tcp-transport.ts';
 import { DEFAULT_TIMERS, type TimerValues } from './timers.ts';
 import { TransactionLayer, type TransactionUser } from './transactions.ts';
@@ -67,35 +67,22 @@ export async function createUserAgent(options: UserAgentOptions): Promise<UserAg
   return endpoint;
 }
 
-/** What is not the same for every dialog. */
-interface DialogParts {
-  readonly authenticator?: Authenticator;
-  /** Where its INVITE came from; `undefined`: it was ours. */
-  readonly source?: Source;
-  readonly onEnded?: () => void;
-}
-
 /** How long a closing agent waits for answers to its last requests: three retransmissions (RFC 3261 §17.1.2.1). */
 const LAST_ANSWERS_MS = 4000;
 
 /** A page that lost its WebSocket has so long to come back: JsSIP tries for the first time after 2 s, SIP.js after 3. */
 const COME_BACK_MS = 30_000;
 
-/** Where a dialog's requests go; a browser may come back over another connection. */
-interface Hop {
-  readonly transport: Transport;
-  peer: Peer;
-}
-
 class Endpoint implements UserAgent, TransactionUser {
   readonly #options: UserAgentOptions;
   readonly #values: TimerValues;
+  readonly #services: DialogServices;
   readonly #sources: Sources;
   readonly #layer: TransactionLayer;
   readonly #transports: Transport[] = [];
   readonly #dialogs = new Map<string, SipDialog>();
   /** Of the dialogs with browsers. */
-  readonly #browsers = new Map<SipDialog, Hop>();
+  readonly #browsers = new Map<SipDialog, DialogRoute>();
   readonly #webSockets: WsTransport;
   readonly #ringing = new Map<ServerTransaction, IncomingCall>();
   readonly #invites = new Queue<IncomingInvite>();
@@ -115,6 +102,20 @@ class Endpoint implements UserAgent, TransactionUser {
       sources: this.#sources,
       limit: options.transactionLimit ?? 20_000,
     });
+    this.#services = {
+      clock,
+      log,
+      values: this.#values,
+      referPatienceMs: options.referPatienceMs ?? 60_000,
+      resolve: options.resolve,
+      layer: this.#layer,
+      sources: this.#sources,
+      hold: (work) => this.#hold(work),
+      onEnded: (dialog) => {
+        this.#dialogs.delete(dialog.key);
+        this.#browsers.delete(dialog);
+      },
+    };
     this.#webSockets = openWs({
       handler: this.#handler,
       connections: options.webSockets ?? 1000,
@@ -171,9 +172,9 @@ class Endpoint implements UserAgent, TransactionUser {
   /** A connection of a browser is gone, and with it a call that nobody takes up again. */
   #onGone(connection: number): void {
     const left = [...this.#browsers].filter(([, { peer }]) => peer.connection === connection);
-    for (const [dialog, hop] of left)
+    for (const [dialog, route] of left)
       this.#options.clock.after(COME_BACK_MS, () => {
-        if (hop.peer.connection === connection) dialog.end({ by: 'gone' });
+        if (route.peer.connection === connection) dialog.end({ by: 'gone' });
       });
   }
 
@@ -237,8 +238,8 @@ class Endpoint implements UserAgent, TransactionUser {
       const dialog = this.#dialogs.get(keyOfRequest(request));
       if (dialog === undefined) return transaction.respond(responseTo(request, 481));
       this.#sources.recognize(transaction.source);
-      const hop = this.#browsers.get(dialog);
-      if (hop !== undefined && transaction.peer.transport === 'ws') hop.peer = transaction.peer;
+      const route = this.#browsers.get(dialog);
+      if (route !== undefined && transaction.peer.transport === 'ws') route.peer = transaction.peer;
       dialog.onRequest(transaction);
     } else if (request.method === 'OPTIONS') this.#onOptions(transaction);
     else if (request.method === 'INVITE') this.#onInvite(transaction);
@@ -274,13 +275,14 @@ class Endpoint implements UserAgent, TransactionUser {
       dialog.answer(transaction, sdp);
       return dialog;
     };
-    const call = new IncomingCall(transaction, contactFor(transport, peer), { accept, onRefused: release });
-    this.#ringing.set(transaction, call);
-    transaction.whenTerminated(() => {
-      // The transport failed under it; after a final answer this does nothing.
-      call.cancel(503);
+    const onRefused = () => {
       this.#ringing.delete(transaction);
-    });
+      release();
+    };
+    const call = new IncomingCall(transaction, contactFor(transport, peer), { accept, onRefused });
+    this.#ringing.set(transaction, call);
+    // The transport failed under it.
+    transaction.whenUnanswered(() => call.cancel(503));
     this.#invites.push(call);
   }
 
@@ -301,33 +303,10 @@ class Endpoint implements UserAgent, TransactionUser {
     peer: Peer,
     parts: DialogParts = {},
   ): SipDialog {
-    const { authenticator = new Authenticator(undefined), source } = parts;
-    const hop: Hop = { transport, peer };
-    const host: DialogHost = {
-      clock: this.#options.clock,
-      values: this.#values,
-      referPatienceMs: this.#options.referPatienceMs ?? 60_000,
-      authenticator,
-      isReached: () => source === undefined || source.known,
-      // Also when the ACK itself came from elsewhere: our tag was sent there.
-      onReached: () => source !== undefined && this.#sources.recognize(source),
-      contact: contactFor(transport, peer),
-      send: (request) => this.#sendInDialog(state, request, hop),
-      hold: (work) => this.#hold(work),
-      sendAck: (ack) => {
-        void this.#locate(state, hop.peer).then(
-          (to) => to !== undefined && this.#layer.sendStateless(ack, to, transport),
-        );
-      },
-      onEnded: (dialog) => {
-        this.#dialogs.delete(dialog.key);
-        parts.onEnded?.();
-        this.#browsers.delete(dialog);
-      },
-    };
-    const dialog = new SipDialog(state, handler, host);
+    const route = new DialogRoute(this.#services, state, transport, peer, parts);
+    const dialog = new SipDialog(state, handler, route);
     this.#dialogs.set(dialog.key, dialog);
-    if (peer.transport === 'ws') this.#browsers.set(dialog, hop);
+    if (peer.transport === 'ws') this.#browsers.set(dialog, route);
     return dialog;
   }
 
@@ -335,30 +314,5 @@ class Endpoint implements UserAgent, TransactionUser {
     const done = () => this.#pending.delete(work);
     this.#pending.add(work);
     work.then(done, done);
-  }
-
-  #locate(state: DialogState, peer: Peer): Promise<Peer | undefined> {
-    return locate(nextHop(state), peer, this.#options.resolve);
-  }
-
-  async #sendInDialog(
-    state: DialogState,
-    request: SipRequest,
-    { transport, peer }: Hop,
-  ): Promise<FinalAnswer> {
-    const to = await this.#locate(state, peer);
-    if (to === undefined) return { status: 503, reason: 'the host is not known', headers: [] };
-    return new Promise((resolve) => {
-      this.#layer.send(request, to, transport, {
-        onResponse: (response) => response.status >= 200 && resolve(response),
-        onFailure: (status, reason) => {
-          this.#options.log.warn(
-            { to: `${to.address}:${to.port}`, method: request.method, reason },
-            'SIP: a request was not answered',
-          );
-          resolve({ status, reason, headers: [] });
-        },
-      });
-    });
   }
 }

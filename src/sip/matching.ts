@@ -1,11 +1,13 @@
 /** Which transaction a message belongs to, and where its answer goes: RFC 3261 §17.2.3, §18.2; RFC 3581. Pure. */
 import { isIP } from 'node:net';
 import { formatVia, parseCSeq, parseVia, splitList, type Via } from '../wire/sip-header.ts';
-import { header, headerList, type SipRequest } from '../wire/sip-message.ts';
+import { header, headerList, onItsOwn, type SipRequest } from '../wire/sip-message.ts';
 import { parseNameAddr } from '../wire/sip-uri.ts';
 import type { Peer } from './transport.ts';
 
 const MAGIC = 'z9hG4bK';
+const IDENTIFYING = ['from', 'call-id', 'cseq'];
+const NO_BODY = new Uint8Array(0);
 
 /** Of a request: an ACK has its INVITE's key (§17.2.3). */
 export function serverKey(request: SipRequest): string {
@@ -21,10 +23,18 @@ export function inviteKey(cancel: SipRequest): string {
  * Whether a CANCEL with the key of an INVITE is its own (§9.1): a branch may be guessed, where it is counted up, but hardly this too.
  */
 export function isCancelOf(cancel: SipRequest, invite: SipRequest): boolean {
-  return identityOf(cancel) === identityOf(invite);
+  return identifying(cancel) === identifying(invite);
 }
 
-function identityOf(request: SipRequest): string {
+/** What of a request `isCancelOf` looks at, on its own. */
+export function identityOf(request: SipRequest): SipRequest {
+  const headers = request.headers
+    .filter(({ name }) => IDENTIFYING.includes(name))
+    .map(({ name, value }) => ({ name, value: onItsOwn(value) }));
+  return { ...request, uri: onItsOwn(request.uri), headers, body: NO_BODY };
+}
+
+function identifying(request: SipRequest): string {
   const from = parseNameAddr(header(request, 'from') ?? '')?.parameters.tag ?? '';
   return `${header(request, 'call-id')} ${from} ${parseCSeq(header(request, 'cseq') ?? '')?.sequence}`;
 }

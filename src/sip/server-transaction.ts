@@ -1,6 +1,7 @@
 import { formatSipMessage, type SipRequest, type SipResponse } from '../wire/sip-message.ts';
 import type { TransactionOptions } from './client-transaction.ts';
 import { MachineRunner } from './machine-runner.ts';
+import { identityOf } from './matching.ts';
 import { newTag, responseTo } from './messages.ts';
 import type { Source, Sources } from './sources.ts';
 import { type Action, INVITE_SERVER, NON_INVITE_SERVER, received } from './transaction-tables.ts';
@@ -14,8 +15,6 @@ export interface ServerTransactionOptions extends TransactionOptions {
 
 /** RFC 3261 §17.2. */
 export class ServerTransaction {
-  /** With `received` and `rport` filled in. */
-  readonly request: SipRequest;
   /** Where its responses go. */
   readonly peer: Peer;
   readonly transport: Transport;
@@ -26,7 +25,8 @@ export class ServerTransaction {
   readonly #onAck: (ack: SipRequest) => void;
   readonly #sources: Sources;
   #ack: SipRequest | undefined;
-  #whenTerminated: (() => void) | undefined;
+  #request: SipRequest;
+  #whenUnanswered: (() => void) | undefined;
   #last: Buffer | undefined;
   #final = false;
 
@@ -40,7 +40,7 @@ export class ServerTransaction {
     this.#onAck = options.onAck;
     this.#sources = options.sources;
     this.source = source;
-    this.request = request;
+    this.#request = request;
     this.peer = peer;
     this.transport = transport;
     this.#runner = new MachineRunner({
@@ -48,12 +48,17 @@ export class ServerTransaction {
       onTerminated: () => {
         options.onTerminated();
         this.#last = undefined;
-        this.#whenTerminated?.();
+        this.#whenUnanswered?.();
       },
       machine: request.method === 'INVITE' ? INVITE_SERVER : NON_INVITE_SERVER,
       reliable: peer.transport !== 'udp',
       perform: (action) => this.#perform(action),
     });
+  }
+
+  /** With `received` and `rport` filled in. Once a 2xx was sent, no more of it than tells whether a CANCEL is about it. */
+  get request(): SipRequest {
+    return this.#request;
   }
 
   /** Whether a final response went out. */
@@ -65,16 +70,19 @@ export class ServerTransaction {
   respond(response: SipResponse): void {
     const kind = received(response.status);
     if (this.#final && kind !== '2xx') return;
+    if (kind !== '1xx') this.#whenUnanswered = undefined;
     this.#final ||= kind !== '1xx';
     this.#last = formatSipMessage(response);
     this.#runner.fire(`send ${kind}`);
     // What comes in Accepted is not answered from here (RFC 6026 §8.7): half a minute's worth of calls need not be kept.
-    if (this.#runner.state === 'accepted') this.#last = undefined;
+    if (this.#runner.state !== 'accepted') return;
+    this.#last = undefined;
+    this.#request = identityOf(this.#request);
   }
 
-  /** Told when the transaction is over, for whatever reason. */
-  whenTerminated(action: () => void): void {
-    this.#whenTerminated = action;
+  /** Told when the transaction is over and had no final response. */
+  whenUnanswered(action: () => void): void {
+    this.#whenUnanswered = action;
   }
 
   onRetransmission(): void {
@@ -84,6 +92,7 @@ export class ServerTransaction {
   onAck(ack: SipRequest): void {
     this.#ack = ack;
     this.#runner.fire('ack');
+    this.#ack = undefined;
   }
 
   onSendError(): void {
@@ -105,7 +114,7 @@ export class ServerTransaction {
   }
 
   #perform(action: Action): void {
-    if (action === 'try') this.#last = formatSipMessage(responseTo(this.request, 100));
+    if (action === 'try') this.#last = formatSipMessage(responseTo(this.#request, 100));
     if (action === 'report' && this.#ack !== undefined) this.#onAck(this.#ack);
     else if (action === 'try' || action === 'send') this.#send();
     else if (action === 'repeat' && this.#isWorthRepeating) this.#send();

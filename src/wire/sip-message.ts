@@ -105,6 +105,11 @@ export function formatSipMessage(message: SipMessage): Buffer {
   return Buffer.concat([Buffer.from(lines.join('\r\n')), message.body]);
 }
 
+/** The same text by itself: of a message the whole is kept in memory for as long as any piece of it is. */
+export function onItsOwn(text: string): string {
+  return Buffer.from(text).toString();
+}
+
 /** The first header of that (lower-case, long) name. */
 export function header(
   message: { readonly headers: readonly SipHeader[] },

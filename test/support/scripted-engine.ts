@@ -2,9 +2,8 @@
 
 import { TonearmError } from '../../src/errors.ts';
 import type { Key } from '../../src/media/line.ts';
-import type { SecureLoss } from '../../src/media/secure-transport.ts';
 import type { AudioParameters } from '../../src/media/session-description.ts';
-import type { MediaEngine, MediaLine, OperationRun } from '../../src/operation/media-engine.ts';
+import type { LineLoss, MediaEngine, MediaLine, OperationRun } from '../../src/operation/media-engine.ts';
 import type {
   OperationEnd,
   OperationProgress,
@@ -43,23 +42,17 @@ export class ScriptedLine implements MediaLine {
   /** Presses a key, once our side watches. */
   press: (key: Key) => void = () => {};
   closed = false;
-  readonly #failed = new AbortController();
   readonly #lost = new AbortController();
 
   constructor(port: number) {
     this.port = port;
   }
 
-  get failed(): AbortSignal {
-    return this.#failed.signal;
-  }
-
   get lost(): AbortSignal {
     return this.#lost.signal;
   }
 
-  /** The browser at its other end is gone. */
-  lose(loss: SecureLoss): void {
+  lose(loss: LineLoss): void {
     this.#lost.abort(loss);
   }
 
@@ -109,7 +102,7 @@ export class ScriptedLine implements MediaLine {
 
   die(): void {
     for (const run of this.runs) run.end('error');
-    this.#failed.abort();
+    this.lose({ by: 'worker', message: 'scripted' });
   }
 }
 
