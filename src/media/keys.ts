@@ -65,63 +65,73 @@ export interface KeyDetector {
  * Departs from RFC 4733 §2.3.5, which would have a duration of zero ignored: gateways of the time of RFC 2833 begin a press with it.
  */
 export function createKeyDetector(): KeyDetector {
-  /** The newest first. */
-  const presses: Pressed[] = [];
-  let newest = 0;
-  let heardAt = Number.NEGATIVE_INFINITY;
+  return new EventKeys();
+}
 
-  const begin = (event: Readonly<TelephoneEvent>, source: number, timestamp: number) => {
-    presses.unshift({
+/** One a line: a class, as hearing.ts says why. */
+class EventKeys implements KeyDetector {
+  /** The newest first. */
+  readonly #presses: Pressed[] = [];
+  #newest = 0;
+  #heardAt = Number.NEGATIVE_INFINITY;
+
+  hear(
+    event: Readonly<TelephoneEvent>,
+    { ssrc, sequence, marker }: Pick<RtpPacket, 'ssrc' | 'sequence' | 'marker'>,
+    timestamp: number,
+    now: number,
+    ticks = 1,
+  ): Key | undefined {
+    const key = KEYS[event.event];
+    if (key === undefined) return undefined;
+    if (now - this.#heardAt > FORGOTTEN_MS) this.#presses.length = 0;
+    const [last] = this.#presses;
+    const newer = ((sequence - this.#newest) << 16) >> 16;
+    const late = last?.source === ssrc && newer <= 0 && newer > -MISORDER;
+    const soon = now - this.#heardAt <= TAKEN_OVER_MS;
+    this.#heardAt = now;
+    if (!late) this.#newest = sequence;
+    let known: Pressed | undefined;
+    for (const press of this.#presses)
+      if (press.source === ssrc && press.code === event.event && press.began === timestamp) known ??= press;
+    if (known !== undefined) {
+      const again = known.ended && marker && !event.end && !late;
+      if (!again) {
+        goOn(known, event, ssrc, timestamp);
+        return undefined;
+      }
+    } else if (last !== undefined) {
+      const advance = (timestamp - last.began) | 0;
+      if (late && advance <= 0) return undefined;
+      const segment = Math.abs(advance - SEGMENT / ticks) <= 1;
+      const touches =
+        last.source === ssrc ? segment || (advance > 0 && advance <= last.duration + CONTINUED) : soon;
+      // An end is no beginning: senders that move the timestamp do so with ends that they send again, too.
+      const open = !last.ended || event.end;
+      if (last.code === event.event && touches && open && !marker) {
+        goOn(last, event, ssrc, timestamp);
+        return undefined;
+      }
+    }
+    this.#begin(event, ssrc, timestamp);
+    return key;
+  }
+
+  #begin(event: Readonly<TelephoneEvent>, source: number, timestamp: number): void {
+    this.#presses.unshift({
       source,
       code: event.event,
       began: timestamp,
       duration: event.duration,
       ended: event.end,
     });
-    if (presses.length > REMEMBERED) presses.pop();
-  };
-  const goOn = (press: Pressed, event: Readonly<TelephoneEvent>, source: number, timestamp: number) => {
-    press.source = source;
-    press.duration = press.began === timestamp ? Math.max(press.duration, event.duration) : event.duration;
-    press.began = timestamp;
-    press.ended ||= event.end;
-  };
+    if (this.#presses.length > REMEMBERED) this.#presses.pop();
+  }
+}
 
-  return {
-    hear(event, { ssrc, sequence, marker }, timestamp, now, ticks = 1) {
-      const key = KEYS[event.event];
-      if (key === undefined) return undefined;
-      if (now - heardAt > FORGOTTEN_MS) presses.length = 0;
-      const [last] = presses;
-      const newer = ((sequence - newest) << 16) >> 16;
-      const late = last?.source === ssrc && newer <= 0 && newer > -MISORDER;
-      const soon = now - heardAt <= TAKEN_OVER_MS;
-      heardAt = now;
-      if (!late) newest = sequence;
-      let known: Pressed | undefined;
-      for (const press of presses)
-        if (press.source === ssrc && press.code === event.event && press.began === timestamp) known ??= press;
-      if (known !== undefined) {
-        const again = known.ended && marker && !event.end && !late;
-        if (!again) {
-          goOn(known, event, ssrc, timestamp);
-          return undefined;
-        }
-      } else if (last !== undefined) {
-        const advance = (timestamp - last.began) | 0;
-        if (late && advance <= 0) return undefined;
-        const segment = Math.abs(advance - SEGMENT / ticks) <= 1;
-        const touches =
-          last.source === ssrc ? segment || (advance > 0 && advance <= last.duration + CONTINUED) : soon;
-        // An end is no beginning: senders that move the timestamp do so with ends that they send again, too.
-        const open = !last.ended || event.end;
-        if (last.code === event.event && touches && open && !marker) {
-          goOn(last, event, ssrc, timestamp);
-          return undefined;
-        }
-      }
-      begin(event, ssrc, timestamp);
-      return key;
-    },
-  };
+function goOn(press: Pressed, event: Readonly<TelephoneEvent>, source: number, timestamp: number): void {
+  press.source = source;
+  press.duration = press.began === timestamp ? Math.max(press.duration, event.duration) : event.duration;
+  press.began = timestamp;
+  press.ended ||= event.end;
 }

@@ -54,11 +54,11 @@ export class LineMemory {
   readonly marks: Int32Array;
   readonly marksAt: number;
   readonly #at: number;
-  readonly #onFree: (() => void) | undefined;
+  readonly #free: LineMemory[] | undefined;
   #taken = 0;
 
-  /** Place `index` of a chunk; without one, a memory of its own. */
-  constructor(chunk: Chunk = newChunk(1), index = 0, onFree?: () => void) {
+  /** Place `index` of a chunk, that goes back to those that are `free`; without one, a memory of its own. */
+  constructor(chunk: Chunk = newChunk(1), index = 0, free?: LineMemory[]) {
     this.numbers = chunk.numbers;
     this.samples = chunk.samples;
     this.notes = chunk.notes;
@@ -67,7 +67,7 @@ export class LineMemory {
     this.notesAt = index * RING_FRAMES * NOTES;
     this.marks = chunk.marks;
     this.marksAt = index * MARKS;
-    this.#onFree = onFree;
+    this.#free = free;
   }
 
   /** Index into `numbers` of so many zeros, for whoever asks. */
@@ -89,7 +89,8 @@ export class LineMemory {
   free(): void {
     this.numbers.fill(0, this.#at, this.#at + NUMBERS);
     this.samples.fill(0, this.ringAt, this.ringAt + RING_SAMPLES);
-    this.#onFree?.();
+    this.#taken = 0;
+    this.#free?.push(this);
   }
 }
 
@@ -113,18 +114,15 @@ export interface LineMemories {
 
 /** A worker's. */
 export function createLineMemories(): LineMemories {
-  const free: (() => LineMemory)[] = [];
+  const free: LineMemory[] = [];
   const grow = () => {
     const chunk = newChunk(LINES_OF_CHUNK);
-    for (let index = LINES_OF_CHUNK - 1; index >= 0; index--) {
-      const claim = () => new LineMemory(chunk, index, () => free.push(claim));
-      free.push(claim);
-    }
+    for (let index = LINES_OF_CHUNK - 1; index >= 0; index--) free.push(new LineMemory(chunk, index, free));
   };
   return {
     claim() {
       if (free.length === 0) grow();
-      return free.pop()!();
+      return free.pop()!;
     },
   };
 }

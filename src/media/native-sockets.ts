@@ -76,17 +76,19 @@ class NativeSockets implements RtpSockets {
       if (code === 'EADDRINUSE' || code === 'EACCES') return undefined;
       throw cannotBind(address, port, getSystemErrorMessage(number));
     }
-    const socket = new NativeSocket(this.#native, number, port, () => {
-      this.#open[number] = undefined;
-      if (--this.#count > 0) return;
-      this.#timer?.cancel();
-      this.#timer = undefined;
-    });
+    const socket = new NativeSocket(this.#native, number, port, this.#onClosed);
     this.#open[number] = socket;
     this.#count++;
     this.#timer ??= this.#clock.after(POLL_MS, this.#onTime);
     return socket;
   }
+
+  readonly #onClosed = (number: number): void => {
+    this.#open[number] = undefined;
+    if (--this.#count > 0) return;
+    this.#timer?.cancel();
+    this.#timer = undefined;
+  };
 
   poll(): boolean {
     const began = this.#clock.monotonic();
@@ -154,7 +156,7 @@ class NativeSocket implements RtpSocket {
   readonly port: number;
   readonly #native: Native;
   readonly #number: number;
-  readonly #onClose: () => void;
+  readonly #onClosed: (number: number) => void;
   #listener: DatagramListener | undefined;
   #fromAddress = '';
   #fromPort = 0;
@@ -162,11 +164,11 @@ class NativeSocket implements RtpSocket {
   #toPort = 0;
   #open = true;
 
-  constructor(native: Native, number: number, port: number, onClose: () => void) {
+  constructor(native: Native, number: number, port: number, onClosed: (number: number) => void) {
     this.#native = native;
     this.#number = number;
     this.port = port;
-    this.#onClose = onClose;
+    this.#onClosed = onClosed;
   }
 
   listen(listener: DatagramListener): void {
@@ -203,7 +205,7 @@ class NativeSocket implements RtpSocket {
   close(): void {
     if (!this.#open) return;
     this.#open = false;
-    this.#onClose();
+    this.#onClosed(this.#number);
     this.#native.close(this.#number);
   }
 }
