@@ -65,38 +65,71 @@ export function openTakeFiles(
   try {
     const audio =
       key === undefined
-        ? plainTake(file, { rate, channels })
+        ? new PlainTake(file, { rate, channels })
         : new EncryptedTake(file, { recordingId, key }, { rate, channels });
-    return {
-      write: (samples, at) => audio.write(samples, at),
-      seal(samples) {
-        try {
-          // Before the audio goes: so whoever dies, or has no room for it, in between leaves nothing that was cut off.
-          writeJournal(folder, { ...journal, sealed: samples });
-          audio.end(samples);
-        } catch (thrown) {
-          audio.cut(samples);
-          throw thrown;
-        } finally {
-          closeSync(file);
-        }
-      },
-    };
+    return new OpenTakeFiles(file, folder, journal, audio);
   } catch (thrown) {
     closeSync(file);
     throw thrown;
   }
 }
 
-function plainTake(file: number, shape: TakeShape): Pick<EncryptedTake, 'write' | 'end' | 'cut'> {
-  const bytesAt = 2 * widthOf(shape);
-  // It may hold what was cut off again.
-  const end = (samples: number) => ftruncateSync(file, samples * bytesAt);
-  return {
-    write: (samples, at) => writeAll(file, bytesOf(samples), at * bytesAt),
-    end,
-    cut: end,
-  };
+/** Classes: there is one of each a take, for as long as it grows. */
+class OpenTakeFiles implements TakeFiles {
+  readonly #file: number;
+  readonly #folder: string;
+  readonly #journal: Omit<TakeJournal, 'sealed'>;
+  readonly #audio: TakeAudio;
+
+  constructor(file: number, folder: string, journal: Omit<TakeJournal, 'sealed'>, audio: TakeAudio) {
+    this.#file = file;
+    this.#folder = folder;
+    this.#journal = journal;
+    this.#audio = audio;
+  }
+
+  write(samples: Int16Array, at: number): void {
+    this.#audio.write(samples, at);
+  }
+
+  seal(samples: number): void {
+    try {
+      // Before the audio goes: so whoever dies, or has no room for it, in between leaves nothing that was cut off.
+      writeJournal(this.#folder, { ...this.#journal, sealed: samples });
+      this.#audio.end(samples);
+    } catch (thrown) {
+      this.#audio.cut(samples);
+      throw thrown;
+    } finally {
+      closeSync(this.#file);
+    }
+  }
+}
+
+type TakeAudio = Pick<EncryptedTake, 'write' | 'end' | 'cut'>;
+
+class PlainTake implements TakeAudio {
+  readonly #file: number;
+  /** Of a position. */
+  readonly #bytes: number;
+
+  constructor(file: number, shape: TakeShape) {
+    this.#file = file;
+    this.#bytes = 2 * widthOf(shape);
+  }
+
+  write(samples: Int16Array, at: number): void {
+    writeAll(this.#file, bytesOf(samples), at * this.#bytes);
+  }
+
+  end(samples: number): void {
+    // It may hold what was cut off again.
+    ftruncateSync(this.#file, samples * this.#bytes);
+  }
+
+  cut(samples: number): void {
+    this.end(samples);
+  }
 }
 
 /** `undefined` when there is none or it is not one of ours. */
