@@ -158,10 +158,12 @@ export class LiveCall {
     this.#connection = connection;
     onAbort(line.lost, () => {
       const loss = line.lost.reason as LineLoss;
-      this.parts.log.warn(
-        { callId: this.#call.id, by: loss.by, why: loss.message },
-        'the media of a call is lost',
-      );
+      // A worker's death is logged once, not for each of its calls.
+      if (loss.by !== 'worker')
+        this.parts.log.warn(
+          { callId: this.#call.id, by: loss.by, why: loss.message },
+          'the media of a call is lost',
+        );
       this.end(endings.mediaLost(loss));
     });
     return connection;

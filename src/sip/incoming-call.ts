@@ -1,4 +1,4 @@
-import { header } from '../wire/sip-message.ts';
+import { header, onItsOwn } from '../wire/sip-message.ts';
 import { parseNameAddr, parseSipUri, type SipUri } from '../wire/sip-uri.ts';
 import { responseTo, sdpOf } from './messages.ts';
 import type { ServerTransaction } from './server-transaction.ts';
@@ -35,10 +35,12 @@ export class IncomingCall implements IncomingInvite {
     this.#transaction = transaction;
     this.#contact = contact;
     this.#owner = owner;
-    this.callId = header(request, 'call-id') ?? '';
-    this.requestUri = parseSipUri(request.uri) ?? anonymous.uri;
-    this.from = parseNameAddr(header(request, 'from') ?? '') ?? anonymous;
-    this.to = parseNameAddr(header(request, 'to') ?? '') ?? anonymous;
+    // The call keeps pieces of these for as long as it lasts.
+    const own = (name: string) => onItsOwn(header(request, name) ?? '');
+    this.callId = own('call-id');
+    this.requestUri = parseSipUri(onItsOwn(request.uri)) ?? anonymous.uri;
+    this.from = parseNameAddr(own('from')) ?? anonymous;
+    this.to = parseNameAddr(own('to')) ?? anonymous;
     this.source = { transport: peer.transport, address: peer.address, port: peer.port };
     this.offer = sdpOf(request);
   }

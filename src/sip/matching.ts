@@ -47,7 +47,9 @@ function keyFor(request: SipRequest, method: string): string {
   // RFC 2543 peers: the To tag is left out, because the ACK has the response's.
   const from = parseNameAddr(header(request, 'from') ?? '')?.parameters.tag ?? '';
   const sequence = header(request, 'cseq')?.split(/\s/)[0];
-  return `2543 ${request.uri} ${from} ${header(request, 'call-id')} ${sequence} ${via === undefined ? '' : formatVia(via)} ${method}`;
+  return onItsOwn(
+    `2543 ${request.uri} ${from} ${header(request, 'call-id')} ${sequence} ${via === undefined ? '' : formatVia(via)} ${method}`,
+  );
 }
 
 /** Equal for the same request on two paths (§8.2.2.2); `undefined` inside of a dialog, and for ACK and CANCEL. */
@@ -55,7 +57,7 @@ export function mergeKey(request: SipRequest): string | undefined {
   if (request.method === 'CANCEL' || request.method === 'ACK') return undefined;
   if (toTagOf(request) !== undefined) return undefined;
   const from = parseNameAddr(header(request, 'from') ?? '')?.parameters.tag ?? '';
-  return `${from} ${header(request, 'call-id')} ${header(request, 'cseq')}`;
+  return onItsOwn(`${from} ${header(request, 'call-id')} ${header(request, 'cseq')}`);
 }
 
 /** The request with `received` and `rport` in its top Via, where they tell more than the Via itself (§18.2.1, RFC 3581 §4). */

@@ -70,14 +70,15 @@ export class ServerTransaction {
   respond(response: SipResponse): void {
     const kind = received(response.status);
     if (this.#final && kind !== '2xx') return;
-    if (kind !== '1xx') this.#whenUnanswered = undefined;
+    const wasFinal = this.#final;
     this.#final ||= kind !== '1xx';
+    if (this.#final) this.#whenUnanswered = undefined;
     this.#last = formatSipMessage(response);
     this.#runner.fire(`send ${kind}`);
     // What comes in Accepted is not answered from here (RFC 6026 §8.7): half a minute's worth of calls need not be kept.
     if (this.#runner.state !== 'accepted') return;
     this.#last = undefined;
-    this.#request = identityOf(this.#request);
+    if (!wasFinal) this.#request = identityOf(this.#request);
   }
 
   /** Told when the transaction is over and had no final response. */

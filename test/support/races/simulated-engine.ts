@@ -185,11 +185,12 @@ class SimulatedWorker {
 
   #claim() {
     const memory = MEMORIES.claim();
-    const free = memory.free.bind(memory);
     this.memories++;
     memory.free = () => {
       this.memories--;
-      free();
+      // Whoever claims it next counts for itself.
+      Reflect.deleteProperty(memory, 'free');
+      memory.free();
     };
     return memory;
   }
