@@ -35,7 +35,9 @@ export interface WebPhone {
 interface PagePhone {
   readonly ended: Promise<unknown>;
   place(server: string, target: string): Promise<unknown>;
-  press(key: string): Promise<void>;
+  /** Whether the browser can send keys. */
+  mayPress(): boolean;
+  press(key: string): void;
   signal(key: string): void;
   spoken(): Promise<void>;
   hold(): Promise<void>;
@@ -92,7 +94,11 @@ function phoneOf(page: Page): Omit<WebPhone, 'close'> {
         target,
       ] as const);
     },
-    press: (key) => page.evaluate((key) => phone.press(key), key),
+    press: async (key) => {
+      // The media of a call that stands may still be on its way up, also for a moment after it is connected; no event tells of the end.
+      await page.waitForFunction(() => phone.mayPress());
+      await page.evaluate((key) => void phone.press(key), key);
+    },
     signal: (key) => page.evaluate((key) => void phone.signal(key), key),
     spoken: () => page.evaluate(() => phone.spoken()),
     holdAndResume: () => page.evaluate(() => phone.hold().then(() => phone.resume())),

@@ -30,12 +30,6 @@ export function record(stream) {
   };
 }
 
-/** Resolves when media can flow. */
-export async function connected(connection) {
-  while (connection.connectionState !== 'connected')
-    await new Promise((resolve) => connection.addEventListener('connectionstatechange', resolve));
-}
-
 const SPEECH_BLOCKS = 8;
 const SILENT_BLOCKS = 10;
 
